@@ -1,0 +1,106 @@
+"""One multiscale transformer block (MViT, figure 2; MViTv2, figure 2)."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from slowfast.layers.drop_path import DropPath
+from slowfast.layers.mlp import Mlp
+from slowfast.layers.pooling_attention import PoolingAttention, pool_tokens
+from slowfast.layers.token_grid import Size3
+
+
+@dataclass(frozen=True)
+class BlockSpec:
+    """Everything that differs between the blocks of one network: one row per block.
+
+    dim_in, dim_out:     channels before and after the block
+    attention_dim:       channels inside the attention: dim_out in MViTv2 (width grows in the attention), dim_in in MViTv1
+    in_size:             the (T, H, W) grid it is planned for; it decides the rows of the relative position tables
+    q_kernel, kv_kernel: pooling kernels, None for no pooling
+    """
+
+    dim_in: int
+    dim_out: int
+    attention_dim: int
+    num_heads: int
+    in_size: Size3
+    q_stride: Size3
+    kv_stride: Size3
+    q_kernel: Size3 | None
+    kv_kernel: Size3 | None
+
+    @property
+    def out_size(self) -> Size3:
+        return tuple(size // stride for size, stride in zip(self.in_size, self.q_stride, strict=True))
+
+    def rel_pos_sizes(self, *, temporal: bool, spatial: bool) -> Size3:
+        """Rows of the (t, h, w) tables, 2 * max(q, k) - 1 along each axis that has one, else 0."""
+        rows = []
+        for size, q, kv, used in zip(self.in_size, self.q_stride, self.kv_stride, (temporal, spatial, spatial), strict=True):
+            rows.append((2 * max(size // q, size // kv) - 1) if used else 0)
+        return tuple(rows)
+
+
+class MultiScaleBlock(nn.Module):
+    """norm -> pooling attention -> + pooled skip; norm -> MLP -> + skip.
+
+    x (B, [1 +] THW, dim_in) and its grid -> (B, [1 +] T'H'W', dim_out) and (T', H', W').
+    """
+
+    def __init__(
+        self,
+        spec: BlockSpec,
+        *,
+        class_token: bool,
+        rel_pos_temporal: bool,
+        rel_pos_spatial: bool,
+        residual_pooling: bool,
+        mlp_ratio: float = 4.0,
+        qkv_bias: bool = True,
+        separate_qkv: bool = False,
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.class_token = class_token
+        self.widens_in_attention = spec.attention_dim != spec.dim_in
+        self.norm1 = nn.LayerNorm(spec.dim_in, eps=1e-6)
+        self.attn = PoolingAttention(
+            spec.dim_in,
+            dim_out=spec.attention_dim,
+            num_heads=spec.num_heads,
+            q_kernel=spec.q_kernel,
+            kv_kernel=spec.kv_kernel,
+            q_stride=spec.q_stride,
+            kv_stride=spec.kv_stride,
+            rel_pos_sizes=spec.rel_pos_sizes(temporal=rel_pos_temporal, spatial=rel_pos_spatial),
+            class_token=class_token,
+            residual_pooling=residual_pooling,
+            qkv_bias=qkv_bias,
+            separate_qkv=separate_qkv,
+            dropout=dropout,
+        )
+        self.drop_path = DropPath(drop_path)
+        self.norm2 = nn.LayerNorm(spec.attention_dim, eps=1e-6)
+        hidden = int(spec.attention_dim * mlp_ratio)
+        self.mlp = Mlp(spec.attention_dim, hidden=hidden, dim_out=spec.dim_out, dropout=dropout)
+        self.proj = nn.Linear(spec.dim_in, spec.dim_out) if spec.dim_in != spec.dim_out else None
+        self.pool_skip = None
+        if max(spec.q_stride) > 1:
+            kernel = tuple(s + 1 if s > 1 else s for s in spec.q_stride)
+            self.pool_skip = nn.MaxPool3d(kernel, spec.q_stride, tuple(k // 2 for k in kernel))
+
+    def _pool_skip(self, x: Tensor, grid: Size3) -> Tensor:
+        pooled, _ = pool_tokens(x.unsqueeze(1), grid, self.pool_skip, None, self.class_token)
+        return pooled.squeeze(1)
+
+    def forward(self, x: Tensor, grid: Size3) -> tuple[Tensor, Size3]:
+        normed = self.norm1(x)
+        attended, new_grid = self.attn(normed, grid)
+        skip = self.proj(normed) if self.widens_in_attention else x
+        x = self._pool_skip(skip, grid) + self.drop_path(attended)
+
+        normed = self.norm2(x)
+        skip = self.proj(normed) if self.proj is not None and not self.widens_in_attention else x
+        return skip + self.drop_path(self.mlp(normed)), new_grid

@@ -1,0 +1,65 @@
+"""Decomposed relative positions (Li et al. 2022, MViTv2, equations 3 and 4).
+
+The bias of query q at key (t, h, w) is a sum of three dot products of q with table rows: R_t[..], R_h[..] and R_w[..].
+A table of an axis has 2 * max(q, k) - 1 rows, one for each distance; it is resized when the grid changes.
+
+Legend: B clips, N heads, Q query positions, K key positions, D channels of a head.
+"""
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from slowfast.layers.token_grid import Size3, volume
+
+
+def resize_table(table: Tensor, rows: int) -> Tensor:
+    """(R, D) -> (rows, D), linear interpolation between rows; the same tensor when the size already fits."""
+    if table.shape[0] == rows:
+        return table
+    return F.interpolate(table.T[None], size=rows, mode="linear")[0].T
+
+
+@lru_cache(maxsize=256)
+def distance_index(q_size: int, k_size: int, device: torch.device) -> Tensor:
+    """(q_size, k_size) int64: the table row of each (query, key) distance along one axis.
+
+    The shorter of the two is spread over the longer one, so that pooled keys are compared at their own positions.
+    """
+    q_ratio, k_ratio = max(k_size / q_size, 1.0), max(q_size / k_size, 1.0)
+    distance = torch.arange(q_size)[:, None] * q_ratio - torch.arange(k_size)[None, :] * k_ratio
+    return (distance + (k_size - 1) * k_ratio).long().to(device)
+
+
+def axis_rows(table: Tensor, q_size: int, k_size: int) -> Tensor:
+    """(R, D) table -> (q_size, k_size, D): the row of every (query, key) pair along one axis."""
+    return resize_table(table, 2 * max(q_size, k_size) - 1)[distance_index(q_size, k_size, table.device)]
+
+
+def axis_biases(q: Tensor, tables: tuple[Tensor | None, ...], q_grid: Size3, k_grid: Size3) -> list[Tensor]:
+    """The bias of each query along each axis that has a table.
+
+    q (B, N, Q, D) without class token, tables for (t, h, w) or None -> one (B, N, Q, k_axis) tensor per table.
+    """
+    grid = q.unflatten(2, q_grid)
+    equations = ("bnthwd,tkd->bnthwk", "bnthwd,hkd->bnthwk", "bnthwd,wkd->bnthwk")
+    return [
+        torch.einsum(equation, grid, axis_rows(table, q_size, k_size).to(q.dtype)).flatten(2, 4)
+        for equation, table, q_size, k_size in zip(equations, tables, q_grid, k_grid, strict=True)
+        if table is not None
+    ]
+
+
+@lru_cache(maxsize=256)
+def key_code(k_grid: Size3, axes: tuple[bool, bool, bool], class_token: bool, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """One-hot code of every key's position along each axis in use: (K [+ 1], sum of k_axis); the class token gets zeros.
+
+    With it the bias becomes part of the inner product: [q, a_t, a_h, a_w] . [k, code] = q . k + a_t + a_h + a_w.
+    """
+    position = torch.cartesian_prod(*(torch.arange(size) for size in k_grid)).view(volume(k_grid), 3)
+    code = torch.cat([F.one_hot(position[:, i], k_grid[i]) for i in range(3) if axes[i]], dim=1)
+    if class_token:
+        code = F.pad(code, (0, 0, 1, 0))
+    return code.to(device=device, dtype=dtype)

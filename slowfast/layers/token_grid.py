@@ -1,0 +1,17 @@
+"""A sequence of tokens that lies on a (T, H, W) grid, with or without a class token in front of it."""
+
+from torch import Tensor
+
+Size3 = tuple[int, int, int]
+
+
+def split_class_token(x: Tensor, has_class_token: bool) -> tuple[Tensor | None, Tensor]:
+    """(..., 1 + N, C) -> (..., 1, C) and (..., N, C); the first is None when the sequence has no class token."""
+    if not has_class_token:
+        return None, x
+    return x[..., :1, :], x[..., 1:, :]
+
+
+def volume(size: Size3) -> int:
+    """Number of positions of a (T, H, W) grid."""
+    return size[0] * size[1] * size[2]

@@ -1,0 +1,117 @@
+"""The Hungarian loss of BMViT: match, then compare (DETR, equation 2, with multi-label actions)."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from slowfast.losses.matcher import HungarianMatcher, Matches
+from slowfast.losses.terms import binary_cross_entropy
+from slowfast.structures.boxes import cxcywh_to_xyxy, generalized_iou
+from slowfast.structures.clip import Targets
+from slowfast.structures.predictions import Predictions
+
+LOSS_TERMS = ("actor", "box_l1", "box_giou", "action")
+ElementLoss = Callable[[Tensor, Tensor], Tensor]
+
+
+class SetCriterion(nn.Module):
+    """Losses of a set of predictions, named and unweighted; `weighted_sum` is the one place where weights apply.
+
+    actor:    every token: is it a matched actor? Weighted mean over the tokens, unmatched ones weigh `no_actor_weight`;
+              with `focal_actor` the focal loss summed over tokens, per person
+    box_l1:   L1 distance of matched boxes (cxcywh in [0, 1] of the input), summed over coordinates, per person
+    box_giou: 1 - GIoU of matched boxes, per person
+    action:   multi-label loss of the matched tokens, mean over classes, per person; with action_tokens="all" also of
+              the unmatched tokens against no action at all, which then weigh `no_actor_weight`
+
+    "Per person" divides by `num_people`: the people of the global batch divided by the number of processes, so that the
+    mean of the gradients over processes is the gradient of the global batch.
+
+    no_actor_weight: None means 10 / N, at most 1 (0.04 for 256 candidates): candidates x weight stays near 10
+    """
+
+    def __init__(
+        self,
+        matcher: HungarianMatcher,
+        *,
+        weights: Mapping[str, float],
+        no_actor_weight: float | None = None,
+        focal_actor: ElementLoss | None = None,
+        action_loss: ElementLoss = binary_cross_entropy,
+        action_tokens: str = "matched",
+    ) -> None:
+        super().__init__()
+        unknown = sorted(set(weights) - set(LOSS_TERMS))
+        if unknown:
+            raise ValueError(f"unknown loss terms {unknown}; known: {sorted(LOSS_TERMS)} (LOSS.* in the config)")
+        if action_tokens not in ("matched", "all"):
+            raise ValueError(f"action tokens of the loss must be 'matched' or 'all', got {action_tokens!r} (LOSS.ACTION_TOKENS)")
+        self.matcher = matcher
+        self.weights = {name: float(weights.get(name, 0.0)) for name in LOSS_TERMS}
+        self.no_actor_weight = no_actor_weight
+        self.focal_actor, self.action_loss, self.action_tokens = focal_actor, action_loss, action_tokens
+
+    def forward(
+        self,
+        predictions: Predictions,
+        targets: Targets,
+        *,
+        num_people: float,
+        num_clips: float,
+        clip_names: Sequence[str] | None = None,
+    ) -> dict[str, Tensor]:
+        """Losses by name, each a float32 scalar; "aux_*" are those of earlier blocks (deep supervision), summed.
+
+        num_people, num_clips: of the global batch, divided by the number of processes.
+        """
+        with torch.autocast(predictions.boxes.device.type, enabled=False):
+            losses = self._losses(predictions, targets, num_people, num_clips, clip_names)
+            for earlier in predictions.auxiliary:
+                for name, value in self._losses(earlier, targets, num_people, num_clips, clip_names).items():
+                    losses[f"aux_{name}"] = losses.get(f"aux_{name}", 0.0) + value
+        return losses
+
+    def weighted_sum(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The scalar to minimise; the losses of earlier blocks weigh what those of the last one do."""
+        return sum(self.weights[name.removeprefix("aux_")] * value for name, value in losses.items())
+
+    def _losses(
+        self, predictions: Predictions, targets: Targets, num_people: float, num_clips: float, clip_names: Sequence[str] | None
+    ) -> dict[str, Tensor]:
+        matches = self.matcher(predictions, targets, clip_names=clip_names)
+        per_person = max(num_people, 1.0)
+        boxes = predictions.boxes.float()[matches.clip, matches.token]
+        wanted = targets.boxes.float()[matches.person]
+        giou = generalized_iou(cxcywh_to_xyxy(boxes), cxcywh_to_xyxy(wanted))
+        return {
+            "actor": self._actor(predictions, matches, num_people, num_clips),
+            "box_l1": (boxes - wanted).abs().sum() / per_person,
+            "box_giou": (1 - giou).sum() / per_person,
+            "action": self._action(predictions, targets, matches) / per_person,
+        }
+
+    def _unmatched_weight(self, candidates: int) -> float:
+        return min(1.0, 10 / candidates) if self.no_actor_weight is None else self.no_actor_weight
+
+    def _actor(self, predictions: Predictions, matches: Matches, num_people: float, num_clips: float) -> Tensor:
+        margin = predictions.actor_margin
+        is_actor = torch.zeros_like(margin)
+        is_actor[matches.clip, matches.token] = 1.0
+        if self.focal_actor is not None:
+            return self.focal_actor(margin, is_actor).sum() / max(num_people, 1.0)
+        candidates = margin.shape[1]
+        unmatched = self._unmatched_weight(candidates)
+        weight = is_actor + (1 - is_actor) * unmatched
+        total = num_people + unmatched * max(num_clips * candidates - num_people, 0.0)
+        return (binary_cross_entropy(margin, is_actor) * weight).sum() / total
+
+    def _action(self, predictions: Predictions, targets: Targets, matches: Matches) -> Tensor:
+        logits = predictions.action_logits.float()
+        if self.action_tokens == "matched":
+            return self.action_loss(logits[matches.clip, matches.token], targets.actions[matches.person]).mean(-1).sum()
+        wanted = torch.zeros_like(logits)
+        wanted[matches.clip, matches.token] = targets.actions[matches.person]
+        weight = torch.full_like(logits[..., 0], self._unmatched_weight(logits.shape[1]))
+        weight[matches.clip, matches.token] = 1.0
+        return (self.action_loss(logits, wanted).mean(-1) * weight).sum()

@@ -1,0 +1,70 @@
+"""The three heads of BMViT: box, actor and actions, each an MLP on one candidate token."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from slowfast.models.token_select import candidate_centres
+from slowfast.structures.predictions import Predictions
+
+
+def make_mlp(dim_in: int, *, hidden: int, dim_out: int, depth: int) -> nn.Sequential:
+    """`depth` linear layers with ReLU between them: (..., dim_in) -> (..., dim_out)."""
+    widths = [dim_in] + [hidden] * (depth - 1) + [dim_out]
+    layers: list[nn.Module] = []
+    for index, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        layers += [nn.Linear(a, b)] if index == depth - 1 else [nn.Linear(a, b), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+class BMViTHeads(nn.Module):
+    """Candidate tokens -> Predictions (BMViT, figure 1).
+
+    box_prior:      add the candidate's own place, as logits, before the sigmoid: its cell's centre for (cx, cy) and
+                    `prior_size` for (w, h). The head then learns offsets from where it stands (OWL-ViT does the same).
+    prior_size:     (w, h) in [0, 1] of the input; None means one cell of the token grid
+    actor_logits:   1 (sigmoid) or 2 (softmax of actor, no actor)
+    action_prior:   probability every action starts from
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        num_classes: int,
+        hidden: int,
+        depth: int,
+        actor_logits: int,
+        box_prior: bool,
+        prior_size: Sequence[float] | None,
+        action_prior: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if actor_logits not in (1, 2):
+            raise ValueError(f"actor logits must be 1 or 2, got {actor_logits} (BMVIT.ACTOR_LOGITS)")
+        self.box_prior = box_prior
+        self.prior_size = None if prior_size is None else tuple(prior_size)
+        self.box = make_mlp(dim, hidden=hidden, dim_out=4, depth=depth)
+        self.actor = make_mlp(dim, hidden=hidden, dim_out=actor_logits, depth=depth)
+        self.action = make_mlp(dim, hidden=hidden, dim_out=num_classes, depth=depth)
+        nn.init.constant_(self.action[-1].bias, -math.log(1 / action_prior - 1))
+        if box_prior:  # start exactly at the prior
+            nn.init.zeros_(self.box[-1].weight)
+            nn.init.zeros_(self.box[-1].bias)
+
+    def prior_logits(self, grid: tuple[int, int, int], candidates: int, device: torch.device) -> Tensor:
+        """(candidates, 4) float32 logits of the prior boxes, cxcywh."""
+        _, height, width = grid
+        centres = candidate_centres(grid, candidates // (height * width), device)
+        size = self.prior_size or (1 / width, 1 / height)
+        prior = torch.cat([centres, centres.new_tensor(size).expand_as(centres)], dim=1)
+        return torch.logit(prior, eps=1e-4)
+
+    def forward(self, box_tokens: Tensor, action_tokens: Tensor, grid: tuple[int, int, int]) -> Predictions:
+        """box_tokens and action_tokens (B, N, C) from a (T, H, W) grid -> Predictions of N candidates."""
+        box_logits = self.box(box_tokens).float()
+        if self.box_prior:
+            box_logits = box_logits + self.prior_logits(grid, box_tokens.shape[1], box_tokens.device)
+        return Predictions(self.actor(box_tokens), box_logits.sigmoid(), self.action(action_tokens))

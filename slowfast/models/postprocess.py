@@ -1,0 +1,50 @@
+"""From Predictions to Detections: scores, threshold, optional NMS, and boxes back in the original frame."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torchvision.ops import nms
+
+from slowfast.structures.boxes import cxcywh_to_xyxy
+from slowfast.structures.clip import ClipMeta
+from slowfast.structures.predictions import Detections, Predictions
+
+
+class PostProcess(nn.Module):
+    """Keep the tokens that are actors and score their actions: score = sigmoid(action) * p_actor.
+
+    actor_threshold: keep tokens with p_actor >= this
+    nms_iou:         drop a box that overlaps a likelier one by more than this; None for no NMS, as set prediction needs none
+    max_people:      keep at most this many likeliest people of a clip; None for all
+    """
+
+    def __init__(self, *, actor_threshold: float, nms_iou: float | None = None, max_people: int | None = None) -> None:
+        super().__init__()
+        self.actor_threshold, self.nms_iou, self.max_people = actor_threshold, nms_iou, max_people
+
+    @torch.no_grad()
+    def forward(self, predictions: Predictions, meta: Sequence[ClipMeta]) -> Detections:
+        """Predictions of B clips and their B metas -> Detections on the CPU, likeliest people first within a clip."""
+        actor = predictions.actor_probability
+        actions = predictions.action_logits.float().sigmoid()
+        boxes = cxcywh_to_xyxy(predictions.boxes.float())
+        # One copy to the host for the whole batch; what follows is small.
+        actor, actions, boxes = (x.cpu() for x in (actor, actions, boxes))
+        kept = [self._keep(actor[i], boxes[i]) for i in range(len(actor))]
+        clip_index = torch.cat([torch.full((len(k),), i, dtype=torch.int64) for i, k in enumerate(kept)])
+        token = torch.cat(kept)
+        actor, actions, boxes = actor[clip_index, token], actions[clip_index, token], boxes[clip_index, token]
+        region = torch.tensor([m.region for m in meta], dtype=torch.float32).view(-1, 4)[clip_index]
+        origin, size = region[:, :2].repeat(1, 2), (region[:, 2:] - region[:, :2]).repeat(1, 2)
+        boxes = (origin + boxes * size).clamp(0, 1)
+        boxes = torch.cat([torch.minimum(boxes[:, :2], boxes[:, 2:]), torch.maximum(boxes[:, :2], boxes[:, 2:])], dim=1)
+        return Detections(clip_index, boxes, actor, actions * actor[:, None])
+
+    def _keep(self, actor: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+        """Indices of the tokens of one clip that stay: actor (N,), boxes (N, 4) xyxy -> (n,), likeliest first."""
+        order = actor.argsort(descending=True, stable=True)
+        order = order[actor[order] >= self.actor_threshold]
+        if self.nms_iou is not None and len(order):
+            order = order[nms(boxes[order], actor[order], self.nms_iou)]
+        return order[: self.max_people]
