@@ -1,0 +1,89 @@
+"""Keys of AVA-format data (AVA itself, the toy set, your own): pixels, annotation files, clock of the movies."""
+
+from slowfast.config.keys import (
+    INT,
+    STR,
+    Key,
+    Rule,
+    Section,
+    above,
+    all_of,
+    at_least,
+    distinct,
+    every,
+    list_of,
+    not_empty,
+    one_of,
+)
+
+AVA = Section(
+    "AVA",
+    "AVA-format data",
+    {
+        "PIXELS": Key(
+            "video",
+            "Where frames come from. video: files of VIDEO_DIR, no extraction. frames: folders of images in FRAME_DIR, "
+            "as PySlowFast prepares them.",
+            one_of("video", "frames"),
+        ),
+        "VIDEO_DIR": Key("data/ava/videos", "Directory of video files named VIDEO.*, read when PIXELS is video."),
+        "FRAME_DIR": Key("data/ava/frames", "Directory with a folder of images per video, read when PIXELS is frames."),
+        "FRAME_LIST_DIR": Key("data/ava/frame_lists", "Directory of the files in TRAIN_LISTS and TEST_LISTS."),
+        "ANNOTATION_DIR": Key("data/ava/annotations", "Directory of the CSV and label map files named below."),
+        "TRAIN_LISTS": Key(
+            [],
+            "PySlowFast frame list files for training. Empty: images are named VIDEO/VIDEO_000001.jpg.",
+            kind=list_of(STR),
+        ),
+        "TEST_LISTS": Key([], "PySlowFast frame list files for testing. Empty: as TRAIN_LISTS.", kind=list_of(STR)),
+        "TRAIN_GT_BOX_LISTS": Key(
+            ["ava_train_v2.2.csv"],
+            "CSV files of people and actions for training (video, second, x1, y1, x2, y2, action id, person id).",
+            kind=list_of(STR),
+        ),
+        "TRAIN_EXCLUSION_FILE": Key(
+            "ava_train_excluded_timestamps_v2.2.csv",
+            "CSV of key frames (video, second) left out of training. Empty: none.",
+        ),
+        "GROUNDTRUTH_FILE": Key("ava_val_v2.2.csv", "CSV of people and actions of the test split.", not_empty()),
+        "EXCLUSION_FILE": Key(
+            "ava_val_excluded_timestamps_v2.2.csv",
+            "CSV of key frames (video, second) left out of testing. Empty: none.",
+        ),
+        "LABEL_MAP_FILE": Key(
+            "ava_action_list_v2.2_for_activitynet_2019.pbtxt",
+            "Label map of the classes that are evaluated: the official 60.",
+            not_empty(),
+        ),
+        "TRAIN_LABEL_MAP_FILE": Key(
+            "ava_action_list_v2.2.pbtxt",
+            "Label map of the classes the model predicts and is trained on: all 80. Our default.",
+            not_empty(),
+        ),
+        "CLASSES": Key(
+            [],
+            "Action ids to train and evaluate on, a subset of the label maps. Empty: all of them.",
+            all_of(every(at_least(1)), distinct()),
+            kind=list_of(INT),
+        ),
+        "FPS": Key(30.0, "Frames per second by which DATA.SAMPLING_RATE counts in a video file.", above(0)),
+        "FIRST_SECOND": Key(
+            900,
+            "The annotations' second that is time 0 of a video file; AVA's clips start at minute 15.",
+            at_least(0),
+        ),
+        "VALID_SECONDS": Key(
+            [902, 1798],
+            "First and last second that may be a key frame (AVA: 902 to 1798). Empty: any second.",
+            all_of(
+                every(at_least(0)),
+                Rule("must be [first, last]", lambda pair: pair == sorted(pair)),
+            ),
+            kind=list_of(INT, 0, 2),
+        ),
+        "IGNORE_MISSING_VIDEOS": Key(
+            False,
+            "True: videos without pixels are counted, printed and left out (some of AVA's have gone). False: an error.",
+        ),
+    },
+)

@@ -1,0 +1,74 @@
+"""The command line that every tool with a config shares: `--cfg FILE KEY VALUE ...`, with or without `--opts`."""
+
+import argparse
+from collections.abc import Collection, Sequence
+
+_EPILOG = """\
+Overrides come after --cfg FILE, with or without --opts before them:
+  --cfg FILE KEY VALUE KEY VALUE ...
+  --cfg FILE --opts KEY VALUE KEY VALUE ...
+for example   SOLVER.BASE_LR 1e-4 DATA.TRAIN_CROP_SIZE "[256, 320]"
+tools/print_config.py --cfg FILE --docs tells what every key means.
+"""
+
+
+def config_parser(description: str) -> argparse.ArgumentParser:
+    """A parser that has --cfg and explains overrides; the caller may add options of its own."""
+    parser = argparse.ArgumentParser(
+        description=description,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        usage="%(prog)s --cfg FILE [options] [--opts] [KEY VALUE ...]",
+    )
+    parser.add_argument("--cfg", metavar="FILE", required=True, help="YAML file to read")
+    return parser
+
+
+def split_overrides(
+    argv: Sequence[str],
+    *,
+    with_value: Collection[str] = ("--cfg",),
+    flags: Collection[str] = ("-h", "--help"),
+) -> tuple[list[str], list[str]]:
+    """Splits a command line into options for argparse and the KEY VALUE list.
+
+    Where a key may stand, a token that starts with "-" is an option; the token after a key is its value,
+    whatever it looks like, so that -1 is one. ValueError when one of the options named here follows a key instead of a
+    value. A last key without a value is left in the list, whose reader names it.
+    """
+    options: list[str] = []
+    overrides: list[str] = []
+    tokens = list(argv)
+    while tokens:
+        token = tokens.pop(0)
+        if token == "--opts":
+            continue
+        if token.startswith("-"):
+            options.append(token)
+            if token in with_value and tokens:
+                options.append(tokens.pop(0))
+            continue
+        if "=" in token:
+            key, value = token.split("=", 1)
+            raise ValueError(f"write {key} {value} as two words, not {token}")
+        overrides.append(token)
+        if tokens:
+            value = tokens.pop(0)
+            if value in (*with_value, *flags, "--opts"):
+                raise ValueError(f"{token} lacks a value; {value} follows it")
+            overrides.append(value)
+    return options, overrides
+
+
+def parse_command_line(argv: Sequence[str], description: str) -> tuple[str, list[str]]:
+    """Returns (path of the YAML file, KEY VALUE list). argv: without the program's name.
+
+    Exits with a message and status 2 when the line cannot be read, with the help text and status 0 for --help.
+    """
+    parser = config_parser(description)
+    try:
+        options, overrides = split_overrides(argv)
+    except ValueError as error:
+        parser.error(str(error))
+    return parser.parse_args(options).cfg, overrides

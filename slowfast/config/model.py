@@ -1,0 +1,25 @@
+"""Keys common to all models: which one, how many classes, how it is trained in memory."""
+
+from slowfast.config.keys import Key, Section, at_least, from_to_below, not_empty
+
+MODEL = Section(
+    "MODEL",
+    "The model",
+    {
+        "MODEL_NAME": Key("BMViT", "Name in the model registry; the model builder lists what exists.", not_empty()),
+        "NUM_CLASSES": Key(
+            80, "Action classes the model predicts. AVA has 80, of which 60 are evaluated.", at_least(1)
+        ),
+        "DROPOUT_RATE": Key(
+            0.0,
+            "Dropout before the classification layer. Our default; PySlowFast's is 0.5.",
+            from_to_below(0, 1),
+        ),
+        "ACT_CHECKPOINT": Key(False, "Recompute activations in the backward pass: less memory, more time."),
+        "HEAD_REINIT": Key(
+            False,
+            "True: a checkpoint with another number of classes loads, its classifier replaced by a new one. "
+            "False: that is an error.",
+        ),
+    },
+)

@@ -1,0 +1,185 @@
+"""PySlowFast keys that this project does not read: accepted without effect, tied to one value, or known by a new name.
+
+A key of PySlowFast is in exactly one place: a section of ours under the same name, ACCEPTED, TIED, or RENAMED. A key in
+none of them is unknown, and an error.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Tied:
+    """A key whose other values would ask for something we do not have. neutral: the values we can honour."""
+
+    neutral: tuple[Any, ...]
+    why: str
+
+
+def _group(section: str, names: str, why: str) -> dict[str, str]:
+    prefix = f"{section}." if section else ""
+    return {prefix + name: why for name in names.split()}
+
+
+_OTHER_NETWORK = "belongs to a network that is not built here"
+_CLIP_AUGMENTATION = (
+    "classification augmentation; ours is DATA.CROP, CROP_SCALE, MULTI_SCALE, RANDOM_FLIP and COLOR_JITTER"
+)
+_CLASSIFICATION_DATA = "classification data; detection data is under AVA and JHMDB"
+_VIEWS = "detection sees the whole frame once"
+_PLOTS = "plots of PySlowFast that are not made here"
+_DEMO = "demo of PySlowFast that is not here"
+_SSL = "self-supervised pre-training is not done here"
+_PROPOSALS = "BMViT reads no pre-computed person boxes"
+_LOADED_BY_NAME = "weights are recognised by their names and renamed by a table"
+
+ACCEPTED: dict[str, str] = {
+    **_group("", "TASK", "the task follows from MODEL.MODEL_NAME"),
+    **_group("", "NUM_SHARDS SHARD_ID", "several machines are started by torchrun"),
+    **_group("", "LOG_MODEL_INFO", "the model summary is always printed"),
+    **_group("BENCHMARK", "NUM_EPOCHS LOG_PERIOD SHUFFLE", "benchmark of PySlowFast that is not here"),
+    **_group(
+        "BN",
+        "USE_PRECISE_STATS NUM_BATCHES_PRECISE WEIGHT_DECAY NORM_TYPE NUM_SPLITS NUM_SYNC_DEVICES GLOBAL_SYNC MOMENTUM "
+        "EPSILON",
+        "MViT has no batch norm",
+    ),
+    **_group(
+        "RESNET",
+        "TRANS_FUNC NUM_GROUPS WIDTH_PER_GROUP INPLACE_RELU STRIDE_1X1 ZERO_INIT_FINAL_BN ZERO_INIT_FINAL_CONV DEPTH "
+        "NUM_BLOCK_TEMP_KERNEL SPATIAL_STRIDES SPATIAL_DILATIONS",
+        _OTHER_NETWORK,
+    ),
+    **_group(
+        "X3D",
+        "WIDTH_FACTOR DEPTH_FACTOR BOTTLENECK_FACTOR DIM_C5 DIM_C1 SCALE_RES2 BN_LIN5 CHANNELWISE_3x3x3",
+        _OTHER_NETWORK,
+    ),
+    **_group("NONLOCAL", "LOCATION GROUP INSTANTIATION POOL", _OTHER_NETWORK),
+    **_group("SLOWFAST", "BETA_INV ALPHA FUSION_CONV_CHANNEL_RATIO FUSION_KERNEL_SZ", _OTHER_NETWORK),
+    **_group("MVIT.REV", "RESPATH_FUSE BUFFER_LAYERS RES_PATH PRE_Q_FUSION", "read only with MVIT.REV.ENABLE"),
+    **_group("MODEL", "SINGLE_PATHWAY_ARCH MULTI_PATHWAY_ARCH DROPCONNECT_RATE FROZEN_BN", _OTHER_NETWORK),
+    **_group("MODEL", "LOSS_FUNC", "the loss follows from the model; its terms are under LOSS"),
+    **_group("MODEL", "HEAD_ACT", "models return raw logits"),
+    **_group("MODEL", "FC_INIT_STD", "MViT's classifier is initialised with MVIT.HEAD_INIT_SCALE"),
+    **_group("MODEL", "FP16_ALLREDUCE", "gradients are summed in float32"),
+    **_group("DETECTION", "ALIGNED SPATIAL_SCALE_FACTOR ROI_XFORM_RESOLUTION", "read only with DETECTION.ENABLE"),
+    **_group("TRAIN", "KILL_LOSS_EXPLOSION_FACTOR", "a loss that is not finite always stops training"),
+    **_group("TRAIN", "CHECKPOINT_EPOCH_RESET", "TRAIN.CHECKPOINT_FILE_PATH always starts at epoch 0"),
+    **_group("TRAIN", "CHECKPOINT_CLEAR_NAME_PATTERN", _LOADED_BY_NAME),
+    **_group("TEST", "NUM_ENSEMBLE_VIEWS NUM_SPATIAL_CROPS NUM_TEMPORAL_CLIPS", _VIEWS),
+    **_group("TEST", "SAVE_RESULTS_PATH", "results go to OUTPUT_DIR"),
+    **_group(
+        "AUG",
+        "ENABLE NUM_SAMPLE COLOR_JITTER AA_TYPE INTERPOLATION RE_PROB RE_MODE RE_COUNT RE_SPLIT",
+        _CLIP_AUGMENTATION,
+    ),
+    **_group("AUG", "GEN_MASK_LOADER MASK_TUBE MASK_FRAMES MASK_WINDOW_SIZE MAX_MASK_PATCHES_PER_BLOCK", _SSL),
+    **_group("MIXUP", "ENABLE ALPHA CUTMIX_ALPHA PROB SWITCH_PROB LABEL_SMOOTH_VALUE", _CLIP_AUGMENTATION),
+    **_group("VIS_MASK", "ENABLE", _SSL),
+    **_group(
+        "MASK",
+        "MAE_ON MAE_RND_MASK PER_FRAME_MASKING TIME_STRIDE_LOSS NORM_PRED_PIXEL SCALE_INIT_BY_DEPTH DECODER_EMBED_DIM "
+        "DECODER_SEP_POS_EMBED DEC_KV_KERNEL DEC_KV_STRIDE PRETRAIN_DEPTH HEAD_TYPE DECODER_DEPTH PRED_HOG",
+        "read only with MASK.ENABLE",
+    ),
+    **_group(
+        "CONTRASTIVE",
+        "T DIM LENGTH QUEUE_LEN MOMENTUM MOMENTUM_ANNEALING TYPE INTERP_MEMORY MEM_TYPE NUM_CLASSES_DOWNSTREAM "
+        "NUM_MLP_LAYERS MLP_DIM BN_MLP BN_SYNC_MLP LOCAL_SHUFFLE_BN MOCO_MULTI_VIEW_QUEUE DELTA_CLIPS_MIN "
+        "DELTA_CLIPS_MAX PREDICTOR_DEPTHS SEQUENTIAL SIMCLR_DIST_ON SWAV_QEUE_LEN KNN_ON",
+        _SSL,
+    ),
+    **_group(
+        "DATA",
+        "PATH_TO_DATA_DIR PATH_LABEL_SEPARATOR PATH_PREFIX PATH_TO_PRELOAD_IMDB MULTI_LABEL LOADER_CHUNK_SIZE "
+        "LOADER_CHUNK_OVERALL_SIZE SKIP_ROWS IN22K_TRAINVAL IN22k_VAL_IN1K DUMMY_LOAD",
+        _CLASSIFICATION_DATA,
+    ),
+    **_group("DATA", "USE_OFFSET_SAMPLING", "a detection clip is centred on its key frame"),
+    **_group("DATA", "DECODING_BACKEND", "video files are always read with PyAV"),
+    **_group("DATA", "DECODING_SHORT_SIZE", "frames are decoded at full size; the cache's is DATA.CACHE_SHORT_SIDE"),
+    **_group("DATA", "INPUT_CHANNEL_NUM", "clips are always RGB"),
+    **_group("DATA", "ENSEMBLE_METHOD", _VIEWS),
+    **_group(
+        "DATA",
+        "TRAIN_JITTER_SCALES TRAIN_JITTER_SCALES_RELATIVE TRAIN_JITTER_ASPECT_RELATIVE TRAIN_JITTER_MOTION_SHIFT "
+        "TRAIN_JITTER_FPS TRAIN_PCA_EIGVAL TRAIN_PCA_EIGVEC INV_UNIFORM_SAMPLE TRAIN_CROP_NUM_TEMPORAL "
+        "TRAIN_CROP_NUM_SPATIAL COLOR_RND_GRAYSCALE TIME_DIFF_PROB SSL_COLOR_JITTER SSL_COLOR_BRI_CON_SAT "
+        "SSL_COLOR_HUE SSL_MOCOV2_AUG SSL_BLUR_SIGMA_MIN SSL_BLUR_SIGMA_MAX",
+        _CLIP_AUGMENTATION,
+    ),
+    **_group("DATA_LOADER", "ENABLE_MULTI_THREAD_DECODE", "decoding threads are left to PyAV"),
+    **_group("SOLVER", "GAMMA STEP_SIZE WARMUP_FACTOR", "belongs to a learning rate policy that is not here"),
+    **_group(
+        "SOLVER",
+        "BASE_LR_SCALE_NUM_SHARDS",
+        "learning rates are final: multiply them by NUM_SHARDS yourself to repeat a run of several machines",
+    ),
+    **_group("SOLVER", "COSINE_AFTER_WARMUP", "the cosine spans all of training; warm-up joins it where it then is"),
+    **_group("MVIT", "ZERO_DECAY_POS_CLS", "position embeddings and class tokens never decay"),
+    **_group("AVA", "TRAIN_PREDICT_BOX_LISTS TEST_PREDICT_BOX_LISTS DETECTION_SCORE_THRESH", _PROPOSALS),
+    **_group("AVA", "TRAIN_PCA_JITTER_ONLY", "there is no PCA jitter; ours is DATA.COLOR_JITTER"),
+    **_group("AVA", "FULL_TEST_ON_VAL", "evaluation always takes the whole test split"),
+    **_group("AVA", "IMG_PROC_BACKEND", "there is one way to transform images"),
+    **_group("MULTIGRID", "EPOCH_FACTOR SHORT_CYCLE_FACTORS LONG_CYCLE_FACTORS", "read only with a multigrid cycle"),
+    **_group(
+        "MULTIGRID",
+        "BN_BASE_SIZE EVAL_FREQ LONG_CYCLE_SAMPLING_RATE DEFAULT_B DEFAULT_T DEFAULT_S",
+        "read only with a multigrid cycle",
+    ),
+    **_group("TENSORBOARD", "LOG_DIR", "events go to OUTPUT_DIR"),
+    **_group("TENSORBOARD", "PREDICTIONS_PATH CLASS_NAMES_PATH CATEGORIES_PATH", _PLOTS),
+    **_group("TENSORBOARD.CONFUSION_MATRIX", "ENABLE FIGSIZE SUBSET_PATH", _PLOTS),
+    **_group("TENSORBOARD.HISTOGRAM", "ENABLE SUBSET_PATH TOPK FIGSIZE", _PLOTS),
+    **_group(
+        "TENSORBOARD.MODEL_VIS",
+        "ENABLE MODEL_WEIGHTS ACTIVATIONS INPUT_VIDEO LAYER_LIST TOPK_PREDS COLORMAP",
+        _PLOTS,
+    ),
+    **_group("TENSORBOARD.MODEL_VIS.GRAD_CAM", "ENABLE LAYER_LIST USE_TRUE_LABEL COLORMAP", _PLOTS),
+    **_group("TENSORBOARD.WRONG_PRED_VIS", "ENABLE TAG SUBSET_PATH", _PLOTS),
+    **_group(
+        "DEMO",
+        "ENABLE LABEL_FILE_PATH WEBCAM INPUT_VIDEO DISPLAY_WIDTH DISPLAY_HEIGHT DETECTRON2_CFG DETECTRON2_WEIGHTS "
+        "DETECTRON2_THRESH BUFFER_SIZE OUTPUT_FILE OUTPUT_FPS INPUT_FORMAT CLIP_VIS_SIZE NUM_VIS_INSTANCES PREDS_BOXES "
+        "THREAD_ENABLE NUM_CLIPS_SKIP GT_BOXES STARTING_SECOND FPS VIS_MODE COMMON_CLASS_THRES UNCOMMON_CLASS_THRES "
+        "COMMON_CLASS_NAMES SLOWMO",
+        _DEMO,
+    ),
+}
+
+_NO_PICKLES = "checkpoints are PyTorch files; Caffe2 pickles can run code and are not read"
+
+TIED: dict[str, Tied] = {
+    "MODEL.ARCH": Tied(("mvit",), "only the MViT family is built here"),
+    "MODEL.DETACH_FINAL_FC": Tied((False,), "the whole network is trained"),
+    "MVIT.NORM": Tied(("layernorm",), "layer norm is the only one built here"),
+    "MVIT.NORM_STEM": Tied((False,), "there is no norm before the first block"),
+    "MVIT.MODE": Tied(("conv",), "pooling by convolution is the only one built here"),
+    "MVIT.POOL_FIRST": Tied((False,), "tokens are pooled after the projections"),
+    "MVIT.USE_FIXED_SINCOS_POS": Tied((False,), "position embeddings are learned"),
+    "MVIT.REV.ENABLE": Tied((False,), "reversible MViT is not built here"),
+    "MVIT.LAYER_SCALE_INIT_VALUE": Tied((0.0,), "blocks have no layer scale"),
+    "MASK.ENABLE": Tied((False,), _SSL),
+    "AUG.MASK_RATIO": Tied((0.0,), "tokens are never masked out of the input"),
+    "DETECTION.ENABLE": Tied((False,), "there is no RoIAlign head; BMViT (MODEL.MODEL_NAME) detects without one"),
+    "MULTIGRID.SHORT_CYCLE": Tied((False,), "there is no multigrid training"),
+    "MULTIGRID.LONG_CYCLE": Tied((False,), "there is no multigrid training"),
+    "DATA.REVERSE_INPUT_CHANNEL": Tied((False,), "clips are always RGB"),
+    "AVA.BGR": Tied((False,), "clips are always RGB"),
+    "AVA.TEST_FORCE_FLIP": Tied((False,), "test clips are never mirrored"),
+    "TRAIN.CHECKPOINT_TYPE": Tied(("pytorch",), _NO_PICKLES),
+    "TEST.CHECKPOINT_TYPE": Tied(("pytorch",), _NO_PICKLES),
+    "TRAIN.CHECKPOINT_INFLATE": Tied((False,), "image weights are not inflated by a key"),
+    "TRAIN.CHECKPOINT_IN_INIT": Tied((False,), "image weights are not inflated by a key"),
+    "SOLVER.CLIP_GRAD_VAL": Tied((None,), "gradients are clipped by norm: SOLVER.CLIP_GRAD_L2NORM"),
+    "SOLVER.LARS_ON": Tied((False,), "there is no LARS"),
+    "SOLVER.NESTEROV": Tied((True,), "sgd always has Nesterov momentum"),
+    "SOLVER.DAMPENING": Tied((0.0,), "sgd has no dampening"),
+}
+
+RENAMED: dict[str, str] = {
+    "DATA.TARGET_FPS": "AVA.FPS",
+    "AVA.TRAIN_USE_COLOR_AUGMENTATION": "DATA.COLOR_JITTER (a strength, 0 is off)",
+}

@@ -1,0 +1,35 @@
+"""Keys of the process: devices, seed, where results go, TensorBoard."""
+
+from slowfast.config.keys import Key, Section, at_least, not_empty, one_of
+
+TOP = Section(
+    "",
+    "The run as a whole",
+    {
+        "NUM_GPUS": Key(
+            1,
+            "Processes to start, one GPU each. 0 runs on the CPU in this process; N > 1 spawns N processes. Under "
+            "torchrun the launcher decides and this key is not used to spawn.",
+            at_least(0),
+        ),
+        "OUTPUT_DIR": Key(
+            "runs/bmvit",
+            "Directory of everything a run writes: config.yaml, log.jsonl, checkpoints/, detections.csv, metrics.json. "
+            "A relative path starts at the working directory.",
+            not_empty(),
+        ),
+        "RNG_SEED": Key(0, "Seed of every random number generator (Python, NumPy, torch) of the run.", at_least(0)),
+        "LOG_PERIOD": Key(10, "Optimiser steps between two lines of the log.", at_least(1)),
+        "DIST_BACKEND": Key(
+            "auto",
+            "Communication between processes. auto: nccl where each process has a GPU, gloo otherwise.",
+            one_of("auto", "nccl", "gloo"),
+        ),
+    },
+)
+
+TENSORBOARD = Section(
+    "TENSORBOARD",
+    "TensorBoard",
+    {"ENABLE": Key(True, "Write losses, learning rates and metrics as TensorBoard events below OUTPUT_DIR.")},
+)

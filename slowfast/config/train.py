@@ -1,0 +1,34 @@
+"""Keys of training: which data, how many clips a step, what is kept."""
+
+from slowfast.config.keys import Key, Section, at_least, one_of
+
+DATASET_NAMES = ("ava", "jhmdb", "kinetics", "ssv2", "imagenet")
+RUNNABLE_DATASETS = ("ava", "jhmdb")
+DATASET_DOC = (
+    "ava: AVA-format files, keys AVA.*; jhmdb: JHMDB-21, keys JHMDB.*. The other names are understood so that "
+    "published YAML files load and their models build; there is no loader for them and the data set builder says so."
+)
+
+TRAIN = Section(
+    "TRAIN",
+    "Training",
+    {
+        "ENABLE": Key(True, "Train. False: only test."),
+        "DATASET": Key("ava", "Data to train on. " + DATASET_DOC, one_of(*DATASET_NAMES)),
+        "BATCH_SIZE": Key(16, "Clips of one optimiser step, over all processes. Our default.", at_least(1)),
+        "GRAD_ACCUM_STEPS": Key(
+            1,
+            "Forward and backward passes of one optimiser step; each sees BATCH_SIZE / GRAD_ACCUM_STEPS clips.",
+            at_least(1),
+        ),
+        "EVAL_PERIOD": Key(1, "Epochs between two evaluations on the test split.", at_least(1)),
+        "CHECKPOINT_PERIOD": Key(1, "Epochs between two checkpoints.", at_least(1)),
+        "KEEP_CHECKPOINTS": Key(3, "Newest checkpoints to keep; older ones are deleted.", at_least(1)),
+        "AUTO_RESUME": Key(True, "Continue from the newest checkpoint of OUTPUT_DIR when there is one."),
+        "CHECKPOINT_FILE_PATH": Key(
+            "",
+            "Weights to start from (this project's or PySlowFast's). Not used when a run is resumed. Empty: random.",
+        ),
+        "MIXED_PRECISION": Key(False, "bfloat16 autocast; matching, losses and boxes stay in float32."),
+    },
+)

@@ -1,0 +1,188 @@
+"""Rules between keys: what makes a config unable to run although each value alone is allowed."""
+
+from collections.abc import Callable, Collection, Iterable
+
+from fvcore.common.config import CfgNode
+
+from slowfast.config.data import height_width
+from slowfast.config.train import RUNNABLE_DATASETS
+
+Check = Callable[[CfgNode], Iterable[str]]
+_CHECKS: list[tuple[tuple[str, ...], Check]] = []
+
+
+def find_problems(cfg: CfgNode, *, broken: Collection[str] = ()) -> list[str]:
+    """Returns one line for every rule that the tree breaks.
+
+    broken: dotted keys whose own value is already known to be wrong; rules that read them are not asked.
+    """
+    problems: list[str] = []
+    for keys, check in _CHECKS:
+        if not set(keys) & set(broken):
+            problems += check(cfg)
+    return problems
+
+
+def _reads(*keys: str) -> Callable[[Check], Check]:
+    """Registers a check together with the keys it reads."""
+
+    def register(check: Check) -> Check:
+        _CHECKS.append((keys, check))
+        return check
+
+    return register
+
+
+# ----------------------------------------------------------------------------------------------------- processes
+
+
+@_reads("TRAIN.ENABLE", "TRAIN.BATCH_SIZE", "TRAIN.GRAD_ACCUM_STEPS", "NUM_GPUS")
+def _train_batch(cfg: CfgNode) -> Iterable[str]:
+    train, processes = cfg.TRAIN, max(cfg.NUM_GPUS, 1)
+    if train.ENABLE and train.BATCH_SIZE % (processes * train.GRAD_ACCUM_STEPS):
+        divisor = f"NUM_GPUS ({cfg.NUM_GPUS})"
+        if train.GRAD_ACCUM_STEPS > 1:
+            divisor = f"TRAIN.GRAD_ACCUM_STEPS ({train.GRAD_ACCUM_STEPS})"
+            divisor = f"NUM_GPUS ({cfg.NUM_GPUS}) times {divisor}" if processes > 1 else divisor
+        yield f"TRAIN.BATCH_SIZE ({train.BATCH_SIZE}) must be divisible by {divisor}"
+
+
+@_reads("TEST.BATCH_SIZE", "NUM_GPUS")
+def _test_batch(cfg: CfgNode) -> Iterable[str]:
+    if cfg.TEST.BATCH_SIZE % max(cfg.NUM_GPUS, 1):
+        yield f"TEST.BATCH_SIZE ({cfg.TEST.BATCH_SIZE}) must be divisible by NUM_GPUS ({cfg.NUM_GPUS})"
+
+
+@_reads("NUM_GPUS", "DIST_BACKEND")
+def _backend(cfg: CfgNode) -> Iterable[str]:
+    if cfg.NUM_GPUS == 0 and cfg.DIST_BACKEND == "nccl":
+        yield "DIST_BACKEND (nccl) must be auto or gloo when NUM_GPUS is 0: nccl needs GPUs"
+
+
+@_reads("TRAIN.ENABLE", "TEST.ENABLE", "TEST.DATASET", "TEST.CHECKPOINT_FILE_PATH")
+def _checkpoint_to_test(cfg: CfgNode) -> Iterable[str]:
+    # a published YAML of a data set we have no loader for is here to build its model, and cannot be tested anyway
+    if cfg.TRAIN.ENABLE or not cfg.TEST.ENABLE or cfg.TEST.DATASET not in RUNNABLE_DATASETS:
+        return
+    if not cfg.TEST.CHECKPOINT_FILE_PATH:
+        yield (
+            "TEST.CHECKPOINT_FILE_PATH ('') must name a checkpoint when TEST.ENABLE is True and TRAIN.ENABLE is False: "
+            "an untrained model would be tested"
+        )
+
+
+@_reads("TRAIN.ENABLE", "TRAIN.DATASET", "AVA.TRAIN_GT_BOX_LISTS")
+def _annotations_to_train(cfg: CfgNode) -> Iterable[str]:
+    if cfg.TRAIN.ENABLE and cfg.TRAIN.DATASET == "ava" and not cfg.AVA.TRAIN_GT_BOX_LISTS:
+        yield "AVA.TRAIN_GT_BOX_LISTS ([]) must name a CSV file to train on ava"
+
+
+@_reads("AVA.FIRST_SECOND", "AVA.VALID_SECONDS")
+def _first_second(cfg: CfgNode) -> Iterable[str]:
+    if cfg.AVA.VALID_SECONDS and cfg.AVA.VALID_SECONDS[0] < cfg.AVA.FIRST_SECOND:
+        yield (
+            f"AVA.VALID_SECONDS ({cfg.AVA.VALID_SECONDS}) must not start before AVA.FIRST_SECOND "
+            f"({cfg.AVA.FIRST_SECOND}), where the video files start"
+        )
+
+
+# ----------------------------------------------------------------------------------------------------- network
+
+
+@_reads("MVIT.EMBED_DIM", "MVIT.NUM_HEADS")
+def _heads(cfg: CfgNode) -> Iterable[str]:
+    if cfg.MVIT.EMBED_DIM % cfg.MVIT.NUM_HEADS:
+        yield f"MVIT.EMBED_DIM ({cfg.MVIT.EMBED_DIM}) must be divisible by MVIT.NUM_HEADS ({cfg.MVIT.NUM_HEADS})"
+
+
+@_reads("MVIT.DEPTH", "MVIT.DIM_MUL", "MVIT.HEAD_MUL", "MVIT.POOL_Q_STRIDE", "MVIT.POOL_KV_STRIDE")
+def _block_indices(cfg: CfgNode) -> Iterable[str]:
+    for name in ("DIM_MUL", "HEAD_MUL", "POOL_Q_STRIDE", "POOL_KV_STRIDE"):
+        outside = [row[0] for row in cfg.MVIT[name] if row[0] >= cfg.MVIT.DEPTH]
+        if outside:
+            last = cfg.MVIT.DEPTH - 1
+            yield f"MVIT.{name} names the blocks {outside}; with MVIT.DEPTH ({cfg.MVIT.DEPTH}) the last is {last}"
+
+
+@_reads("MVIT.DEPTH", "BMVIT.AUX_BLOCKS")
+def _aux_blocks(cfg: CfgNode) -> Iterable[str]:
+    last = cfg.MVIT.DEPTH - 1
+    if any(block >= last for block in cfg.BMVIT.AUX_BLOCKS):
+        yield (
+            f"BMVIT.AUX_BLOCKS ({cfg.BMVIT.AUX_BLOCKS}) must be below {last}, the last block of MVIT.DEPTH "
+            f"({cfg.MVIT.DEPTH}), which always predicts"
+        )
+
+
+@_reads("MVIT.POOL_KV_STRIDE", "MVIT.POOL_KV_STRIDE_ADAPTIVE")
+def _kv_strides(cfg: CfgNode) -> Iterable[str]:
+    if cfg.MVIT.POOL_KV_STRIDE and cfg.MVIT.POOL_KV_STRIDE_ADAPTIVE:
+        yield (
+            f"MVIT.POOL_KV_STRIDE and MVIT.POOL_KV_STRIDE_ADAPTIVE ({cfg.MVIT.POOL_KV_STRIDE_ADAPTIVE}) are both set; "
+            "set one of them to []"
+        )
+
+
+@_reads("MVIT.PATCH_2D", "MVIT.PATCH_KERNEL", "MVIT.PATCH_STRIDE", "MVIT.PATCH_PADDING", "DATA.NUM_FRAMES")
+def _patch_dimensions(cfg: CfgNode) -> Iterable[str]:
+    mvit, wanted = cfg.MVIT, 2 if cfg.MVIT.PATCH_2D else 3
+    for name in ("PATCH_KERNEL", "PATCH_STRIDE", "PATCH_PADDING"):
+        if len(mvit[name]) != wanted:
+            yield f"MVIT.{name} ({mvit[name]}) must have {wanted} numbers when MVIT.PATCH_2D is {mvit.PATCH_2D}"
+    if mvit.PATCH_2D and cfg.DATA.NUM_FRAMES != 1:
+        yield f"DATA.NUM_FRAMES ({cfg.DATA.NUM_FRAMES}) must be 1 when MVIT.PATCH_2D is True"
+
+
+@_reads("MVIT.PATCH_2D", "MVIT.PATCH_STRIDE", "DATA.NUM_FRAMES")
+def _frames(cfg: CfgNode) -> Iterable[str]:
+    stride = cfg.MVIT.PATCH_STRIDE[0]
+    if not cfg.MVIT.PATCH_2D and cfg.DATA.NUM_FRAMES % stride:
+        yield f"DATA.NUM_FRAMES ({cfg.DATA.NUM_FRAMES}) must be divisible by MVIT.PATCH_STRIDE[0] ({stride})"
+
+
+@_reads("MVIT.PATCH_STRIDE", "DATA.TRAIN_CROP_SIZE", "DATA.TEST_CROP_SIZE", "DATA.MULTI_SCALE")
+def _crop_sizes(cfg: CfgNode) -> Iterable[str]:
+    # the patch stride only: a grid that a query stride does not divide is rounded up, as in the published 312 x 312
+    # model
+    high, wide = cfg.MVIT.PATCH_STRIDE[-2:]
+    sizes = [(f"DATA.{name}", cfg.DATA[name]) for name in ("TRAIN_CROP_SIZE", "TEST_CROP_SIZE")]
+    sizes += [(f"DATA.MULTI_SCALE[{i}]", size) for i, size in enumerate(cfg.DATA.MULTI_SCALE)]
+    for name, size in sizes:
+        height, width = height_width(size)
+        if height % high or width % wide:
+            yield f"{name} ({size}) must be divisible by the spatial MVIT.PATCH_STRIDE ({high}, {wide})"
+
+
+# ----------------------------------------------------------------------------------------------------- training
+
+
+@_reads("MATCHER.ACTOR", "MATCHER.L1", "MATCHER.GIOU", "MATCHER.ACTION")
+def _matcher(cfg: CfgNode) -> Iterable[str]:
+    if not any(cfg.MATCHER.values()):
+        yield "MATCHER.ACTOR, L1, GIOU and ACTION are all 0; at least one must be above 0, or any matching is as good"
+
+
+@_reads("LOSS.ACTOR", "LOSS.BOX_L1", "LOSS.BOX_GIOU", "LOSS.ACTION")
+def _loss(cfg: CfgNode) -> Iterable[str]:
+    if not any(cfg.LOSS[name] for name in ("ACTOR", "BOX_L1", "BOX_GIOU", "ACTION")):
+        yield "LOSS.ACTOR, BOX_L1, BOX_GIOU and ACTION are all 0; at least one must be above 0, or nothing is learnt"
+
+
+@_reads("TRAIN.ENABLE", "SOLVER.WARMUP_EPOCHS", "SOLVER.MAX_EPOCH")
+def _warmup(cfg: CfgNode) -> Iterable[str]:
+    solver = cfg.SOLVER
+    if cfg.TRAIN.ENABLE and solver.WARMUP_EPOCHS > solver.MAX_EPOCH:
+        yield f"SOLVER.WARMUP_EPOCHS ({solver.WARMUP_EPOCHS:g}) must be at most SOLVER.MAX_EPOCH ({solver.MAX_EPOCH})"
+
+
+@_reads("SOLVER.LR_POLICY", "SOLVER.STEPS", "SOLVER.LRS")
+def _steps(cfg: CfgNode) -> Iterable[str]:
+    solver = cfg.SOLVER
+    if solver.LR_POLICY != "steps_with_relative_lrs":
+        return
+    if not solver.STEPS or solver.STEPS[0] != 0:
+        yield f"SOLVER.STEPS ({solver.STEPS}) must start at 0 for SOLVER.LR_POLICY steps_with_relative_lrs"
+    if any(later <= earlier for earlier, later in zip(solver.STEPS, solver.STEPS[1:], strict=False)):
+        yield f"SOLVER.STEPS ({solver.STEPS}) must be ascending"
+    if len(solver.STEPS) != len(solver.LRS):
+        yield f"SOLVER.LRS ({len(solver.LRS)} numbers) must have as many as SOLVER.STEPS ({len(solver.STEPS)})"

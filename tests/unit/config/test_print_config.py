@@ -1,0 +1,59 @@
+"""tools/print_config.py, run as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[3]
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, str(REPO / "tools" / "print_config.py"), *arguments]
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+
+def test_values_sources_and_json(tmp_path):
+    (tmp_path / "a.yaml").write_text("SOLVER:\n  BASE_LR: 1\n  MAX_EPOCH: 12\nAUG:\n  ENABLE: True\n")
+    done = run("--cfg", "a.yaml", "--json", "out.json", "NUM_GPUS", "0", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "# 3 keys set (* differs from the default)"
+    assert "* SOLVER.BASE_LR: 1.0   (default 2.5e-05)   <- a.yaml:2" in lines
+    assert "  SOLVER.MAX_EPOCH: 12   <- a.yaml:3" in lines
+    assert "* NUM_GPUS: 0   (default 1)   <- command line" in lines
+    assert "  TRAIN.BATCH_SIZE: 16" in lines
+    assert lines.index("  TRAIN.BATCH_SIZE: 16") > lines.index(
+        "* SOLVER.BASE_LR: 1.0   (default 2.5e-05)   <- a.yaml:2"
+    )
+    assert any(line.startswith("  AUG.ENABLE: classification augmentation") for line in lines)
+    facts = json.loads((tmp_path / "out.json").read_text())
+    assert facts["config"]["SOLVER"]["BASE_LR"] == 1.0
+    assert facts["sources"]["SOLVER.BASE_LR"] == "a.yaml:2"
+    assert facts["changed"] == ["NUM_GPUS", "SOLVER.BASE_LR"]
+    assert list(facts["accepted"]) == ["AUG.ENABLE"]
+
+
+def test_docs_tell_meaning_and_allowed_values(tmp_path):
+    (tmp_path / "a.yaml").write_text("")
+    done = run("--cfg", "a.yaml", "--docs", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Weight of -GIoU. Our default (DETR: 2)." in done.stdout
+    assert "Allowed: text; must be stretch or keep_aspect." in done.stdout
+
+
+def test_a_config_that_cannot_run_exits_with_1(tmp_path):
+    (tmp_path / "a.yaml").write_text("NUM_GPU: 1\n")
+    done = run("--cfg", "a.yaml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "error: this config cannot run:\n  - NUM_GPU is not a key (a.yaml:1); did you mean NUM_GPUS?" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_file_exits_with_1(tmp_path):
+    done = run("--cfg", "none.yaml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "error: config file none.yaml does not exist" in done.stderr

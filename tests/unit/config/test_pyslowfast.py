@@ -1,0 +1,207 @@
+"""Published PySlowFast YAML: what it leaves out means what it means there, and no key of it is unknown here."""
+
+import pytest
+
+from slowfast.config import get_cfg, load_cfg
+from slowfast.config.load import SCHEMA, load_cfg_with_sources
+from slowfast.config.pyslowfast import ACCEPTED, RENAMED, TIED
+
+# The keys and values of Kinetics/MVITv2_S_16x4, in PySlowFast's spelling: tuples, bare exponents, a key twice.
+MVITV2_S = """\
+TRAIN: {ENABLE: True, DATASET: kinetics, BATCH_SIZE: 16, EVAL_PERIOD: 10, CHECKPOINT_PERIOD: 10, AUTO_RESUME: True}
+DATA:
+  USE_OFFSET_SAMPLING: True
+  DECODING_BACKEND: torchvision
+  NUM_FRAMES: 16
+  SAMPLING_RATE: 4
+  TRAIN_JITTER_SCALES: [256, 320]
+  TRAIN_CROP_SIZE: 224
+  TEST_CROP_SIZE: 224
+  INPUT_CHANNEL_NUM: [3]
+  TRAIN_JITTER_SCALES_RELATIVE: [0.08, 1.0]
+  TRAIN_JITTER_ASPECT_RELATIVE: [0.75, 1.3333]
+MVIT:
+  ZERO_DECAY_POS_CLS: False
+  USE_ABS_POS: False
+  REL_POS_SPATIAL: True
+  REL_POS_TEMPORAL: True
+  DEPTH: 16
+  NUM_HEADS: 1
+  EMBED_DIM: 96
+  PATCH_KERNEL: (3, 7, 7)
+  PATCH_STRIDE: (2, 4, 4)
+  PATCH_PADDING: (1, 3, 3)
+  MLP_RATIO: 4.0
+  QKV_BIAS: True
+  DROPPATH_RATE: 0.2
+  NORM: "layernorm"
+  MODE: "conv"
+  CLS_EMBED_ON: True
+  DIM_MUL: [[1, 2.0], [3, 2.0], [14, 2.0]]
+  HEAD_MUL: [[1, 2.0], [3, 2.0], [14, 2.0]]
+  POOL_KVQ_KERNEL: [3, 3, 3]
+  POOL_KV_STRIDE_ADAPTIVE: [1, 8, 8]
+  POOL_Q_STRIDE: [[0, 1, 1, 1], [1, 1, 2, 2], [2, 1, 1, 1], [3, 1, 2, 2], [14, 1, 2, 2], [15, 1, 1, 1]]
+  DROPOUT_RATE: 0.0
+  DIM_MUL_IN_ATT: True
+  RESIDUAL_POOLING: True
+AUG: {NUM_SAMPLE: 2, ENABLE: True, COLOR_JITTER: 0.4, AA_TYPE: rand-m7-n4-mstd0.5-inc1, INTERPOLATION: bicubic,
+      RE_PROB: 0.25, RE_MODE: pixel, RE_COUNT: 1, RE_SPLIT: False}
+MIXUP: {ENABLE: True, ALPHA: 0.8, CUTMIX_ALPHA: 1.0, PROB: 1.0, SWITCH_PROB: 0.5, LABEL_SMOOTH_VALUE: 0.1}
+SOLVER:
+  ZERO_WD_1D_PARAM: True
+  BASE_LR_SCALE_NUM_SHARDS: True
+  CLIP_GRAD_L2NORM: 1.0
+  BASE_LR: 0.0001
+  COSINE_AFTER_WARMUP: True
+  COSINE_END_LR: 1e-6
+  WARMUP_START_LR: 1e-6
+  WARMUP_EPOCHS: 30.0
+  LR_POLICY: cosine
+  MAX_EPOCH: 200
+  MOMENTUM: 0.9
+  WEIGHT_DECAY: 0.05
+  OPTIMIZING_METHOD: adamw
+  COSINE_AFTER_WARMUP: True
+MODEL: {NUM_CLASSES: 400, ARCH: mvit, MODEL_NAME: MViT, LOSS_FUNC: soft_cross_entropy, DROPOUT_RATE: 0.5}
+TEST: {ENABLE: True, DATASET: kinetics, BATCH_SIZE: 64, NUM_SPATIAL_CROPS: 1, NUM_ENSEMBLE_VIEWS: 5}
+DATA_LOADER: {NUM_WORKERS: 8, PIN_MEMORY: True}
+NUM_GPUS: 8
+NUM_SHARDS: 1
+RNG_SEED: 0
+OUTPUT_DIR: .
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load_text(text: str, overrides=()):
+        path = tmp_path / "published.yaml"
+        path.write_text(text)
+        return load_cfg_with_sources(path, overrides)
+
+    return load_text
+
+
+def test_a_published_file_pastes_in(load):
+    cfg, report = load(MVITV2_S)
+    assert cfg.MVIT.PATCH_PADDING == [1, 3, 3]
+    assert cfg.MVIT.DIM_MUL == [[1, 2.0], [3, 2.0], [14, 2.0]]
+    assert cfg.MVIT.POOL_Q_STRIDE[1] == [1, 1, 2, 2]
+    assert cfg.SOLVER.COSINE_END_LR == 1e-6
+    assert (cfg.MODEL.MODEL_NAME, cfg.MODEL.NUM_CLASSES, cfg.NUM_GPUS) == ("MViT", 400, 8)
+    groups = {
+        "DATA": "USE_OFFSET_SAMPLING DECODING_BACKEND TRAIN_JITTER_SCALES INPUT_CHANNEL_NUM "
+        "TRAIN_JITTER_SCALES_RELATIVE TRAIN_JITTER_ASPECT_RELATIVE",
+        "AUG": "NUM_SAMPLE ENABLE COLOR_JITTER AA_TYPE INTERPOLATION RE_PROB RE_MODE RE_COUNT RE_SPLIT",
+        "MIXUP": "ENABLE ALPHA CUTMIX_ALPHA PROB SWITCH_PROB LABEL_SMOOTH_VALUE",
+        "SOLVER": "BASE_LR_SCALE_NUM_SHARDS COSINE_AFTER_WARMUP",
+        "MVIT": "ZERO_DECAY_POS_CLS",
+        "MODEL": "LOSS_FUNC",
+        "TEST": "NUM_SPATIAL_CROPS NUM_ENSEMBLE_VIEWS",
+    }
+    expected = {f"{section}.{name}" for section, names in groups.items() for name in names.split()} | {"NUM_SHARDS"}
+    assert set(report.accepted) == expected
+    assert len(report.lines()) == 2
+    assert report.lines()[0].startswith("SOLVER.COSINE_AFTER_WARMUP is written twice, at ")
+    assert report.lines()[1].startswith("28 PySlowFast keys change nothing here: AUG.AA_TYPE, AUG.COLOR_JITTER, ")
+
+
+def test_accepted_keys_are_not_in_the_tree(load):
+    cfg, _ = load(MVITV2_S)
+    assert set(cfg) == set(get_cfg())
+    assert set(cfg.DATA) == set(get_cfg().DATA)
+
+
+def test_defaults_of_the_backbone_are_pyslowfasts():
+    upstream = {
+        "MODE": "conv", "POOL_FIRST": False, "CLS_EMBED_ON": True, "PATCH_KERNEL": [3, 7, 7],
+        "PATCH_STRIDE": [2, 4, 4], "PATCH_PADDING": [2, 4, 4], "PATCH_2D": False, "EMBED_DIM": 96, "NUM_HEADS": 1,
+        "MLP_RATIO": 4.0, "QKV_BIAS": True, "DROPPATH_RATE": 0.1, "DEPTH": 16, "NORM": "layernorm", "DIM_MUL": [],
+        "HEAD_MUL": [], "POOL_KV_STRIDE": [], "POOL_KV_STRIDE_ADAPTIVE": [], "POOL_Q_STRIDE": [],
+        "POOL_KVQ_KERNEL": [], "NORM_STEM": False, "SEP_POS_EMBED": False,
+        "DROPOUT_RATE": 0.0, "USE_ABS_POS": True, "REL_POS_SPATIAL": False, "REL_POS_TEMPORAL": False,
+        "REL_POS_ZERO_INIT": False, "RESIDUAL_POOLING": False, "DIM_MUL_IN_ATT": False, "SEPARATE_QKV": False,
+        "HEAD_INIT_SCALE": 1.0, "USE_MEAN_POOLING": False, "USE_FIXED_SINCOS_POS": False,
+    }  # fmt: skip
+    tied = {
+        name.removeprefix("MVIT."): TIED[name].neutral[0] for name in TIED if name.count(".") == 1 and "MVIT." in name
+    }
+    assert {**get_cfg().MVIT, **tied} == {**upstream, "LAYER_SCALE_INIT_VALUE": 0.0}
+
+
+def test_a_key_is_in_one_table_only():
+    tables = [set(SCHEMA), set(ACCEPTED), set(TIED), set(RENAMED)]
+    assert sum(map(len, tables)) == len(set.union(*tables))
+
+
+def test_new_names_exist():
+    for name in RENAMED.values():
+        assert name.split(" ")[0] in SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (
+            "MODEL.ARCH",
+            "slowfast",
+            "MODEL.ARCH ('slowfast') must be mvit or left out: only the MViT family is built here",
+        ),
+        ("MVIT.REV.ENABLE", "True", "MVIT.REV.ENABLE ('True') must be False or left out: reversible MViT is not built"),
+        ("MVIT.LAYER_SCALE_INIT_VALUE", "0.1", "must be 0.0 or left out: blocks have no layer scale"),
+        ("MASK.ENABLE", True, "MASK.ENABLE (True) must be False or left out: self-supervised pre-training is not done"),
+        ("DETECTION.ENABLE", True, "DETECTION.ENABLE (True) must be False or left out: there is no RoIAlign head"),
+        ("TRAIN.CHECKPOINT_TYPE", "caffe2", "must be pytorch or left out: checkpoints are PyTorch files"),
+        ("MVIT.MODE", "avg", "MVIT.MODE ('avg') must be conv or left out: pooling by convolution is the only one"),
+        ("MVIT.POOL_FIRST", "True", "must be False or left out: tokens are pooled after the projections"),
+        (
+            "SOLVER.CLIP_GRAD_VAL",
+            "1.0",
+            "must be None or left out: gradients are clipped by norm: SOLVER.CLIP_GRAD_L2NORM",
+        ),
+        ("AVA.BGR", "True", "AVA.BGR ('True') must be False or left out: clips are always RGB"),
+        ("DATA.TARGET_FPS", 30, "DATA.TARGET_FPS is called AVA.FPS here (command line)"),
+        ("AVA.TRAIN_USE_COLOR_AUGMENTATION", True, "is called DATA.COLOR_JITTER (a strength, 0 is off) here"),
+    ],
+)
+def test_what_we_cannot_honour_is_an_error(load, key, value, message):
+    with pytest.raises(ValueError) as caught:
+        load("", [key, value])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("key", TIED)
+def test_neutral_values_are_fine_in_a_file_and_on_a_command_line(load, key):
+    for neutral in TIED[key].neutral:
+        load("", [key, neutral])
+        load("", [key, str(neutral)])
+
+
+def test_every_accepted_key_has_a_reason_and_takes_any_value(load):
+    _, report = load("", [part for key in ACCEPTED for part in (key, "[1, {a: b}]")])
+    assert report.accepted == ACCEPTED
+    assert all(len(why) > 10 for why in ACCEPTED.values())
+
+
+def test_mask_pretraining_is_refused_by_value_not_by_key(load):
+    # the parts of masked_ssl/k400_MVITv2_S_16x4_MaskFeat_PT that differ from supervised training
+    text = """\
+TASK: ssl
+MASK: {ENABLE: True, PRETRAIN_DEPTH: [15], HEAD_TYPE: separate, PRED_HOG: True}
+AUG: {ENABLE: True, COLOR_JITTER: None, GEN_MASK_LOADER: True, MASK_RATIO: 0.4, MASK_WINDOW_SIZE: [8, 7, 7]}
+BN: {USE_PRECISE_STATS: False, NUM_BATCHES_PRECISE: 200}
+MODEL: {ARCH: maskmvit, MODEL_NAME: MaskMViT, LOSS_FUNC: multi_mse}
+TEST: {ENABLE: False, DATASET: kinetics, NUM_TEMPORAL_CLIPS: [5, 10]}
+LOG_MODEL_INFO: False
+"""
+    with pytest.raises(ValueError) as caught:
+        load(text)
+    problems = str(caught.value).split("\n  - ")[1:]
+    assert [problem.split(" ")[0] for problem in problems] == ["MASK.ENABLE", "AUG.MASK_RATIO", "MODEL.ARCH"]
+
+
+def test_a_test_only_file_of_another_data_set_loads(tmp_path):
+    path = tmp_path / "a.yaml"  # as Kinetics/MVITv2_L_40x3_test: no checkpoint named, 312 x 312
+    path.write_text("TRAIN: {ENABLE: False}\nTEST: {DATASET: kinetics}\nDATA: {NUM_FRAMES: 40, TEST_CROP_SIZE: 312}\n")
+    assert load_cfg(path).DATA.TEST_CROP_SIZE == 312
