@@ -1,0 +1,139 @@
+"""From config to data sets and loaders; the only file of this package that sees a config."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from fvcore.common.config import CfgNode
+from torch.utils.data import DataLoader
+
+from slowfast.datasets.ava import AnnotatedSet, read_ava, without_missing_videos
+from slowfast.datasets.collate import collate
+from slowfast.datasets.frames import FrameFolders
+from slowfast.datasets.jhmdb_annotations import read_jhmdb
+from slowfast.datasets.key_frame_clips import ClipShape, FrameClock, KeyFrameClips, SecondClock, every_nth, make_loader, rows_on_key_frames
+from slowfast.datasets.pixel_cache import CachedVideos
+from slowfast.datasets.pixels import PixelSource
+from slowfast.datasets.presets import Augmentation, DetectionPreset, InputSize
+from slowfast.datasets.samplers import ShardSampler, TrainBatches
+from slowfast.datasets.video import VideoFiles
+from slowfast.structures.clip import ClipBatch
+
+
+def read_annotations(cfg: CfgNode, split: str) -> AnnotatedSet:
+    """The annotated "train" or "test" split of TRAIN.DATASET or TEST.DATASET."""
+    name = cfg.TRAIN.DATASET if split == "train" else cfg.TEST.DATASET
+    annotated = _read_jhmdb(cfg, split) if name == "jhmdb" else _read_ava(cfg, split)
+    if annotated.label_map.num_classes != cfg.MODEL.NUM_CLASSES:
+        raise ValueError(
+            f"MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}, but the label map of {name} ({split}) has "
+            f"{annotated.label_map.num_classes} classes; set MODEL.NUM_CLASSES {annotated.label_map.num_classes}"
+        )
+    # Only key frames that the model is shown are evaluated; what was left out, and why, is in the notes.
+    return replace(annotated, groundtruth=rows_on_key_frames(annotated.groundtruth, annotated.key_frames))
+
+
+def _read_ava(cfg: CfgNode, split: str) -> AnnotatedSet:
+    a = cfg.AVA
+    folder = Path(a.ANNOTATION_DIR)
+    exclusion = a.TRAIN_EXCLUSION_FILE if split == "train" else a.EXCLUSION_FILE
+    annotated = read_ava(
+        [folder / name for name in (a.TRAIN_GT_BOX_LISTS if split == "train" else [a.GROUNDTRUTH_FILE])],
+        label_map_file=folder / a.TRAIN_LABEL_MAP_FILE,
+        eval_label_map_file=folder / a.LABEL_MAP_FILE,
+        exclusion_file=folder / exclusion if exclusion else None,
+        classes=tuple(a.CLASSES),
+        valid_seconds=tuple(a.VALID_SECONDS) or None,
+    )
+    if a.PIXELS == "frames":
+        return annotated
+    return without_missing_videos(annotated, VideoFiles(a.VIDEO_DIR), ignore=a.IGNORE_MISSING_VIDEOS)
+
+
+def _read_jhmdb(cfg: CfgNode, split: str) -> AnnotatedSet:
+    j = cfg.JHMDB
+    key_frames, label_map, table = read_jhmdb(j.ANNOTATION_DIR, split=j.SPLIT, subset=split)
+    key_frames = every_nth(key_frames, j.TRAIN_FRAME_STEP if split == "train" else j.TEST_FRAME_STEP)
+    note = f"JHMDB-21 split {j.SPLIT} {split}: {len(key_frames)} key frames of {len(key_frames.videos)} videos"
+    return AnnotatedSet(key_frames, table, label_map, label_map, notes=(note,))
+
+
+def _pixel_source(cfg: CfgNode, dataset: str, split: str) -> PixelSource:
+    a = cfg.AVA
+    if dataset == "ava" and a.PIXELS == "frames":
+        lists = a.TRAIN_LISTS if split == "train" else a.TEST_LISTS
+        return FrameFolders(a.FRAME_DIR, fps=a.FPS, frame_lists=[Path(a.FRAME_LIST_DIR) / name for name in lists] or None)
+    threads = 1 if cfg.DATA_LOADER.NUM_WORKERS else 0
+    videos = VideoFiles(cfg.JHMDB.VIDEO_DIR if dataset == "jhmdb" else a.VIDEO_DIR, threads=threads)
+    if not cfg.DATA.CACHE_DIR:
+        return videos
+    return CachedVideos(videos, cfg.DATA.CACHE_DIR, short_side=cfg.DATA.CACHE_SHORT_SIDE or None)
+
+
+def _size(size: int | list[int]) -> InputSize:
+    return (size, size) if isinstance(size, int) else tuple(size)
+
+
+def _preset(cfg: CfgNode, split: str, annotated: AnnotatedSet) -> DetectionPreset:
+    d = cfg.DATA
+    keep_aspect = d.RESIZE == "keep_aspect"
+    if split == "test":
+        return DetectionPreset(size=_size(d.TEST_CROP_SIZE), keep_aspect=keep_aspect)
+    swaps = [tuple(annotated.label_map.to_index(pair).tolist()) for pair in d.FLIP_SWAPS]
+    if any(-1 in pair for pair in swaps):
+        raise ValueError(f"DATA.FLIP_SWAPS {d.FLIP_SWAPS} names a class id that is not in the label map {annotated.label_map.ids}")
+    augmentation = Augmentation(
+        crop=d.CROP,
+        crop_scale=tuple(d.CROP_SCALE),
+        min_visible=d.MIN_VISIBLE,
+        flip=d.RANDOM_FLIP,
+        swap_actions=tuple(swaps),
+        colour=d.COLOR_JITTER,
+        sizes=tuple(_size(size) for size in d.MULTI_SCALE),
+    )
+    return DetectionPreset(size=_size(d.TRAIN_CROP_SIZE), keep_aspect=keep_aspect, augmentation=augmentation)
+
+
+def build_clips(cfg: CfgNode, split: str, annotated: AnnotatedSet) -> KeyFrameClips:
+    """The clips of the "train" (augmented) or "test" split."""
+    dataset = cfg.TRAIN.DATASET if split == "train" else cfg.TEST.DATASET
+    order = "forward" if split == "train" else cfg.TEST.FRAME_ORDER
+    return KeyFrameClips(
+        annotated.key_frames,
+        _pixel_source(cfg, dataset, split),
+        clock=FrameClock() if dataset == "jhmdb" else SecondClock(cfg.AVA.FPS, cfg.AVA.FIRST_SECOND),
+        shape=ClipShape(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, order),
+        preset=_preset(cfg, split, annotated),
+        strict=cfg.DATA.STRICT,
+        seed=cfg.RNG_SEED,
+    )
+
+
+def build_train_loader(cfg: CfgNode, annotated: AnnotatedSet, *, rank: int, world_size: int) -> DataLoader:
+    clips = build_clips(cfg, "train", annotated)
+    batches = TrainBatches(
+        len(clips),
+        batch_size=cfg.TRAIN.BATCH_SIZE,
+        accumulate=cfg.TRAIN.GRAD_ACCUM_STEPS,
+        rank=rank,
+        world_size=world_size,
+        seed=cfg.RNG_SEED,
+    )
+    return make_loader(clips, collate=_collate(cfg, annotated), batch_sampler=batches, **_worker_arguments(cfg))
+
+
+def build_test_loader(cfg: CfgNode, annotated: AnnotatedSet, *, rank: int, world_size: int) -> DataLoader:
+    clips = build_clips(cfg, "test", annotated)
+    sampler = ShardSampler(len(clips), rank=rank, world_size=world_size)
+    batch_size = max(1, cfg.TEST.BATCH_SIZE // world_size)
+    return make_loader(clips, collate=_collate(cfg, annotated), sampler=sampler, batch_size=batch_size, **_worker_arguments(cfg))
+
+
+def _collate(cfg: CfgNode, annotated: AnnotatedSet) -> Callable[[list], ClipBatch]:
+    blank_size = (cfg.DATA.NUM_FRAMES, *_size(cfg.DATA.TRAIN_CROP_SIZE))
+    return partial(collate, blank_size=blank_size, num_classes=annotated.label_map.num_classes)
+
+
+def _worker_arguments(cfg: CfgNode) -> dict:
+    return {"num_workers": cfg.DATA_LOADER.NUM_WORKERS, "pin_memory": cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0}

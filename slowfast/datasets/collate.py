@@ -1,0 +1,44 @@
+"""Samples -> ClipBatch. Clips of different sizes are padded at the right and the bottom, and their boxes follow."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from slowfast.structures.clip import ClipBatch, ClipMeta, ClipSample, Targets, UnreadableClip
+
+
+def collate(
+    samples: Sequence[ClipSample | UnreadableClip], *, blank_size: tuple[int, int, int], num_classes: int
+) -> ClipBatch:
+    """B samples of the same length T -> ClipBatch. Clips that could not be read travel by name in `unreadable`.
+
+    When none could be read, `len(batch)` is 0 and `clips` holds one black clip of `blank_size` (T, H, W) without
+    people: in training every process has to take part in the step, and the loop multiplies this clip's loss by 0.
+    """
+    unreadable = tuple(s for s in samples if isinstance(s, UnreadableClip))
+    samples = [s for s in samples if isinstance(s, ClipSample)]
+    if not samples:
+        nobody = Targets(torch.zeros(0, 4), torch.zeros(0, num_classes), (0,))
+        return ClipBatch(torch.zeros(1, 3, *blank_size, dtype=torch.uint8), nobody, (), unreadable)
+    height = max(s.clip.shape[2] for s in samples)
+    width = max(s.clip.shape[3] for s in samples)
+    samples = [_pad(s, height, width) for s in samples]
+    targets = Targets(
+        torch.cat([s.boxes for s in samples]), torch.cat([s.actions for s in samples]), tuple(len(s.boxes) for s in samples)
+    )
+    return ClipBatch(torch.stack([s.clip for s in samples]), targets, tuple(s.meta for s in samples), unreadable)
+
+
+def _pad(sample: ClipSample, height: int, width: int) -> ClipSample:
+    _, _, h, w = sample.clip.shape
+    if (h, w) == (height, width):
+        return sample
+    clip = torch.nn.functional.pad(sample.clip, (0, width - w, 0, height - h))
+    boxes = sample.boxes * sample.boxes.new_tensor([w / width, h / height] * 2)
+    return replace(sample, clip=clip, boxes=boxes, meta=_widen(sample.meta, width / w, height / h))
+
+
+def _widen(meta: ClipMeta, x_factor: float, y_factor: float) -> ClipMeta:
+    x1, y1, x2, y2 = meta.region
+    return replace(meta, region=(x1, y1, x1 + (x2 - x1) * x_factor, y1 + (y2 - y1) * y_factor))

@@ -1,0 +1,126 @@
+"""What every source of pixels shares: the protocol, what it returns, its one error, and the rule from time to frame."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+# Half a frame absorbs rounded times; in a video of 1 fps half a frame would be another picture.
+MAX_TOLERANCE_SECONDS = 0.05
+ROUNDING_SECONDS = 1e-6  # containers round their start time to microseconds
+
+
+@dataclass(frozen=True)
+class ClipPixels:
+    """frames: (T, H, W, 3) uint8 RGB, upright.
+
+    clamped: how many of the T lie beyond the video and repeat its first or last frame
+    """
+
+    frames: np.ndarray
+    clamped: int
+
+
+class ClipReadError(Exception):
+    """A clip cannot be read.
+
+    file: the video or frame folder; at: second in the video, or frame number, of the key frame (None: the file as a
+    whole); unit: "s" or "frame", what `at` counts.
+    """
+
+    def __init__(self, file: str, at: float | None, reason: str, unit: str = "s") -> None:
+        super().__init__(file, at, reason, unit)  # all of it in args: the error travels between processes
+        self.file, self.at, self.reason, self.unit = file, at, reason, unit
+
+    def __str__(self) -> str:
+        if self.at is None:
+            where = ""
+        elif self.unit == "frame":
+            where = f" at frame {int(self.at)}"
+        else:
+            where = f" at {self.at:.3f} s"
+        return f"cannot read {self.file}{where}: {self.reason}"
+
+
+class PixelSource(Protocol):
+    """Pixels of named videos. `center` is the position of the key frame in `times` or `numbers`.
+
+    Context frames beyond the video repeat its first or last frame and are counted; the key frame never does: it is a
+    ClipReadError where the video does not show it.
+    """
+
+    def read(self, video: str, times: np.ndarray, *, center: int) -> ClipPixels:
+        """times: (T,) seconds since the start of the video, in any order, repeats allowed."""
+
+    def read_frames(self, video: str, numbers: np.ndarray, *, center: int) -> ClipPixels:
+        """numbers: (T,) frame numbers in order of presentation; a video file counts its frames from 1."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When each frame of a video is shown.
+
+    file:          for errors
+    times:         (N,) float64 ascending, seconds since the start of the video
+    frame_seconds: nominal duration of a frame
+    end:           second at which the last frame stops being shown
+    damaged:       (a, b) pairs: after the frame shown at a and before the one at b the data could not be decoded
+    """
+
+    file: str
+    times: np.ndarray
+    frame_seconds: float
+    end: float
+    damaged: tuple[tuple[float, float], ...] = ()
+
+    def at_times(self, times: np.ndarray, *, center: int) -> tuple[np.ndarray, int]:
+        """(T,) seconds -> ((T,) indices of the frames shown then, how many were clamped).
+
+        The frame shown at t is the last that starts by then, or the one after it where that is nearer and starts within
+        half a frame (at most 50 ms): times and timestamps are both rounded somewhere. At a constant rate this is
+        rounding to the nearest frame, and a frame's own time always gives that frame.
+        Raises ClipReadError when the key frame lies beyond the video, or when any time falls in damaged data.
+        """
+        times = np.asarray(times, dtype=np.float64)
+        tolerance = min(self.frame_seconds / 2, MAX_TOLERANCE_SECONDS) + ROUNDING_SECONDS
+        bounded = np.concatenate([[-np.inf], self.times, [np.inf]])
+        indices = np.searchsorted(self.times, times + ROUNDING_SECONDS, side="right") - 1
+        to_next, since = bounded[indices + 2] - times, times - bounded[indices + 1]
+        indices = indices + ((to_next <= tolerance) & (to_next <= since + ROUNDING_SECONDS))
+
+        shown = times + tolerance
+        self._refuse_damage(shown, self.times[np.maximum(indices, 0)], float(times[center]))
+        before, after = indices < 0, shown >= self.end
+        if after[center]:
+            raise ClipReadError(self.file, float(times[center]), f"the last frame is shown until second {self.end:.3f}")
+        # A stream that starts a frame late (delayed B-frames in AVI) still shows its first frame at time 0.
+        if self.times[0] - shown[center] > self.frame_seconds:
+            raise ClipReadError(
+                self.file, float(times[center]), f"the first frame is shown at second {self.times[0]:.3f}"
+            )
+        return np.maximum(indices, 0), int((before | after).sum())
+
+    def at_numbers(self, numbers: np.ndarray, *, center: int) -> tuple[np.ndarray, int]:
+        """(T,) frame numbers from 1 -> ((T,) indices, how many were clamped); raises as `at_times`."""
+        numbers = np.asarray(numbers, dtype=np.int64)
+        indices = np.clip(numbers - 1, 0, len(self.times) - 1)
+        key = int(numbers[center])
+        if self.damaged and (self.times[indices].max() > self.damaged[0][0] or numbers.max() > len(self.times)):
+            since = max(self.damaged[0][0], 0.0)
+            reason = f"the data is damaged after second {since:.3f}, so frame numbers from there on cannot be trusted"
+            raise ClipReadError(self.file, key, reason, "frame")
+        if key < 1:
+            raise ClipReadError(self.file, key, "frame numbers count from 1", "frame")
+        if key > len(self.times):
+            raise ClipReadError(self.file, key, f"the video decodes to frames 1 to {len(self.times)} only", "frame")
+        return indices, int((numbers - 1 != indices).sum())
+
+    def _refuse_damage(self, shown: np.ndarray, chosen: np.ndarray, center_time: float) -> None:
+        for low, high in self.damaged:
+            lost = (shown >= low + self.frame_seconds) & (shown < high)
+            if (lost | ((chosen > low) & (chosen < high))).any():
+                until = "the end" if np.isinf(high) else f"second {high:.3f}"
+                reason = (
+                    f"the data is damaged between second {max(low, 0.0):.3f} and {until}, and the clip reaches into it"
+                )
+                raise ClipReadError(self.file, center_time, reason)

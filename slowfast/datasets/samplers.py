@@ -1,0 +1,56 @@
+"""Which clips a process sees: seeded shuffling for training, plain sharding without padding or repetition for testing."""
+
+from collections.abc import Iterator
+
+import torch
+
+
+class TrainBatches:
+    """Batch sampler for training: lists of (index, epoch), one list per micro-batch of this process.
+
+    A step takes `batch_size` clips over all processes in `accumulate` micro-batches. The clips of a step depend on
+    seed and epoch only, not on the number of processes; the epoch travels with each index, so that augmentation can be
+    seeded by (seed, epoch, index). The clips left over at the end of an epoch wait for the next shuffle.
+    """
+
+    def __init__(self, num_clips: int, *, batch_size: int, accumulate: int = 1, rank: int = 0, world_size: int = 1, seed: int = 0) -> None:
+        if batch_size % (world_size * accumulate):
+            raise ValueError(
+                f"TRAIN.BATCH_SIZE ({batch_size}) must be divisible by the number of processes ({world_size}) "
+                f"times TRAIN.GRAD_ACCUM_STEPS ({accumulate})"
+            )
+        if num_clips < batch_size:
+            raise ValueError(f"the training set has {num_clips} key frames, fewer than TRAIN.BATCH_SIZE ({batch_size})")
+        self.num_clips, self.batch_size, self.accumulate = num_clips, batch_size, accumulate
+        self.rank, self.world_size, self.seed, self.epoch = rank, world_size, seed, 0
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in an epoch."""
+        return self.num_clips // self.batch_size
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.steps * self.accumulate
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(self.num_clips, generator=generator).tolist()
+        micro = self.batch_size // self.accumulate
+        for start in range(0, self.steps * self.batch_size, micro):
+            yield [(index, self.epoch) for index in order[start : start + micro][self.rank :: self.world_size]]
+
+
+class ShardSampler:
+    """Every world_size-th clip, from `rank` on: together the processes see each clip exactly once."""
+
+    def __init__(self, num_clips: int, *, rank: int = 0, world_size: int = 1) -> None:
+        self.indices = range(rank, num_clips, world_size)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.indices)

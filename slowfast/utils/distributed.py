@@ -1,0 +1,60 @@
+"""The processes of a run: rank, size, and the few things they say to each other. Without a process group: one process."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+_object_group: dist.ProcessGroup | None = None
+
+
+def is_distributed() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def rank() -> int:
+    return dist.get_rank() if is_distributed() else 0
+
+
+def world_size() -> int:
+    return dist.get_world_size() if is_distributed() else 1
+
+
+def is_main() -> bool:
+    return rank() == 0
+
+
+def barrier() -> None:
+    if is_distributed():
+        dist.barrier()
+
+
+def mean_over_processes(values: Iterable[float], device: torch.device) -> list[float]:
+    """The mean of each number over all processes."""
+    if not is_distributed():
+        return [float(value) for value in values]
+    tensor = torch.tensor(list(values), dtype=torch.float64, device=device)
+    dist.all_reduce(tensor)
+    return (tensor / world_size()).tolist()
+
+
+def mean_over_processes_(tensor: Tensor) -> Tensor:
+    """The mean of a tensor over all processes, in place."""
+    if is_distributed():
+        dist.all_reduce(tensor)
+        tensor /= world_size()
+    return tensor
+
+
+def gather_objects(value: Any) -> list[Any]:
+    """What every process passed, in rank order, on every process. Picklable values only; travels on the CPU."""
+    global _object_group
+    if not is_distributed():
+        return [value]
+    if _object_group is None and dist.get_backend() != "gloo":
+        _object_group = dist.new_group(backend="gloo")
+    gathered: list[Any] = [None] * world_size()
+    dist.all_gather_object(gathered, value, group=_object_group)
+    return gathered

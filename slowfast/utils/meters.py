@@ -1,0 +1,50 @@
+"""Running values of a training epoch."""
+
+import time
+from collections import defaultdict
+
+import torch
+from torch import Tensor
+
+
+class LossMeter:
+    """Sums named scalar tensors on their device and reads them out together: one copy to the host per read-out."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+
+    def add(self, values: dict[str, Tensor]) -> None:
+        """Add one step's values."""
+        for name, value in values.items():
+            value = value.detach().float()
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+        self._count += 1
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._sums)
+
+    def mean_and_reset(self) -> Tensor:
+        """(len(names),) means since the last read-out, in the order of `names`; the sums start again."""
+        means = torch.stack(list(self._sums.values())) / max(self._count, 1)
+        self._sums, self._count = dict.fromkeys(self._sums, torch.zeros_like(means[0])), 0
+        return means
+
+
+class Stopwatch:
+    """Seconds spent under each name since the last read-out."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, float] = defaultdict(float)
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        """Count the time since the last lap under `name`."""
+        now = time.perf_counter()
+        self._spent[name] += now - self._last
+        self._last = now
+
+    def read_and_reset(self) -> dict[str, float]:
+        spent, self._spent = dict(self._spent), defaultdict(float)
+        return spent

@@ -1,0 +1,250 @@
+"""Drawing what a detector found: boxes, action names and scores on frames, as a video and as a sheet of pictures."""
+
+import colorsys
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from slowfast.utils.video_writer import write_video
+
+Colour = tuple[int, int, int]  # RGB
+Area = tuple[int, int, int, int]  # xyxy in pixels of the canvas
+Labels = Sequence[Sequence[tuple[str, float]]]
+
+READABLE_SHORT_SIDE = 384  # pixels; smaller frames are enlarged until text can be read
+FONT, FONT_SCALE, LINE_HEIGHT, MARGIN = cv2.FONT_HERSHEY_SIMPLEX, 0.46, 18, 4
+INK: Colour = (28, 28, 34)
+PAPER: Colour = (250, 250, 250)
+READABLE_LUMINANCE = 0.58  # of a strip under dark text; black is 0, white is 1
+COLOUR_SALT = 1221  # with it the seven actions of the toy data set lie far apart on the colour circle
+
+
+@dataclass(frozen=True)
+class DrawnClip:
+    """One clip and what belongs to its key frame; n detections, m annotated people.
+
+    frames:             (T, H, W, 3) uint8 RGB
+    key_index:          position of the key frame in `frames`
+    title:              such as "toy_0007, second 3"
+    boxes, labels:      (n, 4) xyxy in [0, 1] of the frame, and n lists of (action name, score)
+    true_boxes, true_labels: (m, 4) and m lists of action names, or None where there is no ground truth
+    """
+
+    frames: np.ndarray
+    key_index: int
+    title: str
+    boxes: np.ndarray
+    labels: Labels
+    true_boxes: np.ndarray | None = None
+    true_labels: Sequence[Sequence[str]] | None = None
+
+    @property
+    def groundtruth(self) -> tuple[np.ndarray, Sequence[Sequence[str]]] | None:
+        if self.true_boxes is None:
+            return None
+        return self.true_boxes, self.true_labels if self.true_labels is not None else [[] for _ in self.true_boxes]
+
+
+def action_colour(name: str) -> Colour:
+    """A colour that stays with an action's name: bright enough for dark text on it."""
+    number = zlib.crc32(name.encode("utf-8"), COLOUR_SALT)
+    hue, saturation = (number % 360) / 360, 0.45 + 0.25 * (number // 360 % 2)
+    colour = np.array(colorsys.hsv_to_rgb(hue, saturation, 0.97))
+    luminance = colour @ (0.299, 0.587, 0.114)
+    white = max(0.0, (READABLE_LUMINANCE - luminance) / (1 - luminance))  # blue and red need it
+    return tuple(int(v) for v in np.round(255 * (colour + white * (1 - colour))))
+
+
+def readable_scale(height: int, width: int) -> int:
+    """The whole number by which a frame is enlarged so that its short side is at least READABLE_SHORT_SIDE."""
+    return max(1, ceil(READABLE_SHORT_SIDE / min(height, width)))
+
+
+def draw_detections(
+    frames: np.ndarray,
+    boxes: np.ndarray,
+    labels: Labels,
+    *,
+    groundtruth: tuple[np.ndarray, Sequence[Sequence[str]]] | None = None,
+    scale: int | None = None,
+) -> np.ndarray:
+    """Draw the same detections on every frame -> (T, scale*H, scale*W, 3) uint8 RGB; the input is not changed.
+
+    frames:      (T, H, W, 3) uint8 RGB
+    boxes:       (n, 4) xyxy in [0, 1] of the frame; a solid rectangle in the colour of the best action
+    labels:      n lists of (action name, score), one line each on a filled strip in the action's colour, best first
+    groundtruth: boxes (m, 4) and m lists of action names: thin dashed rectangles, the names below them
+    scale:       whole enlargement; None enlarges until text can be read
+
+    Raises ValueError when boxes and labels differ in number or have another shape.
+    """
+    boxes = _checked_boxes(boxes, labels, "boxes")
+    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
+        raise ValueError(f"frames must be uint8 (T, H, W, 3), got {frames.dtype} {frames.shape}")
+    height, width = frames.shape[1:3]
+    scale = readable_scale(height, width) if scale is None else scale
+    if scale < 1:
+        raise ValueError(f"scale must be a whole number >= 1, got {scale}")
+    size = np.array([width, height, width, height]) * scale
+    corners = np.round(boxes * size).astype(int)
+    ranked = [sorted(entries, key=lambda entry: -entry[1]) for entries in labels]
+    true_corners, true_names = np.zeros((0, 4), int), []
+    if groundtruth is not None:
+        true_corners = np.round(_checked_boxes(*groundtruth, "ground truth boxes") * size).astype(int)
+        true_names = groundtruth[1]
+    canvases = [cv2.resize(f, (width * scale, height * scale), interpolation=cv2.INTER_CUBIC) for f in frames]
+    for canvas in canvases:
+        for box in true_corners:
+            _dashed_rectangle(canvas, box)
+        for box, entries in zip(corners, ranked, strict=True):
+            colour = action_colour(entries[0][0]) if entries else PAPER
+            cv2.rectangle(canvas, box[:2].tolist(), box[2:].tolist(), INK, thickness=4, lineType=cv2.LINE_AA)
+            cv2.rectangle(canvas, box[:2].tolist(), box[2:].tolist(), colour, thickness=2, lineType=cv2.LINE_AA)
+        taken: list[Area] = []  # texts come after all boxes, so that no line crosses them
+        for box, entries in zip(corners, ranked, strict=True):
+            lines = [(f"{name} {score:.2f}", action_colour(name)) for name, score in entries]
+            _draw_strip(canvas, box, lines, taken, corners.tolist(), below=False)
+        for box, names in zip(true_corners, true_names, strict=True):
+            lines = [(", ".join(names), PAPER)] if names else []
+            _draw_strip(canvas, box, lines, taken, true_corners.tolist(), below=True)
+    return np.stack(canvases) if canvases else np.zeros((0, height * scale, width * scale, 3), np.uint8)
+
+
+def _checked_boxes(boxes: np.ndarray, labels: Sequence, what: str) -> np.ndarray:
+    boxes = np.asarray(boxes, dtype=np.float64)
+    boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or len(boxes) != len(labels):
+        raise ValueError(
+            f"{what} must be (n, 4) with one list of labels each, got {boxes.shape} and {len(labels)} lists"
+        )
+    return boxes
+
+
+def _dashed_rectangle(canvas: np.ndarray, box: np.ndarray, *, dash: int = 6) -> None:
+    """A thin white dashed rectangle with dark gaps, so that it shows on any picture."""
+    x1, y1, x2, y2 = box.tolist()
+    cv2.rectangle(canvas, (x1, y1), (x2, y2), INK, thickness=1)
+    for x in range(x1, x2, 2 * dash):
+        for y in (y1, y2):
+            cv2.line(canvas, (x, y), (min(x + dash, x2), y), PAPER, thickness=1)
+    for y in range(y1, y2, 2 * dash):
+        for x in (x1, x2):
+            cv2.line(canvas, (x, y), (x, min(y + dash, y2)), PAPER, thickness=1)
+
+
+def _draw_strip(
+    canvas: np.ndarray,
+    box: np.ndarray,
+    lines: list[tuple[str, Colour]],
+    taken: list[Area],
+    people: Sequence[Sequence[int]],
+    *,
+    below: bool,
+) -> None:
+    """Write lines of (text, colour of the strip) beside a box, where they hide the least; adds the strip to `taken`.
+
+    taken: strips that are there already, avoided first; people: boxes (this one too), avoided second; below: try there
+    before above.
+    """
+    if not lines:
+        return
+    width = max(cv2.getTextSize(text, FONT, FONT_SCALE, 1)[0][0] for text, _ in lines) + 2 * MARGIN
+    height = LINE_HEIGHT * len(lines)
+    x1, y1, x2, y2 = box.tolist()
+    places = [(x1, y1 - height), (x1, y2), (x2, y1), (x1 - width, y1), (x1, y1)]
+    if below:
+        places[0], places[1] = places[1], places[0]
+    limit_x, limit_y = max(0, canvas.shape[1] - width), max(0, canvas.shape[0] - height)
+    # moved into the frame first: near an edge the strip slides along the box
+    fitted = [(min(max(x, 0), limit_x), min(max(y, 0), limit_y)) for x, y in places]
+    areas = [(x, y, x + width, y + height) for x, y in fitted]
+    x, y = min(areas, key=lambda area: (_covered(area, taken), _covered(area, people)))[:2]
+    taken.append((x, y, x + width, y + height))
+    for i, (text, colour) in enumerate(lines):
+        top = y + i * LINE_HEIGHT
+        cv2.rectangle(canvas, (x, top), (x + width - 1, top + LINE_HEIGHT - 1), colour, thickness=cv2.FILLED)
+        origin = (x + MARGIN, top + LINE_HEIGHT - MARGIN - 1)
+        cv2.putText(canvas, text, origin, FONT, FONT_SCALE, INK, 1, cv2.LINE_AA)
+
+
+def _covered(area: Area, taken: Sequence[Sequence[int]]) -> int:
+    """Pixels of `area` that the areas in `taken` use."""
+    x1, y1, x2, y2 = area
+    return sum(max(0, min(x2, c) - max(x1, a)) * max(0, min(y2, d) - max(y1, b)) for a, b, c, d in taken)
+
+
+def _bar(width: int, text: str) -> np.ndarray:
+    """A dark line of text, (24, width, 3)."""
+    bar = np.full((24, width, 3), INK, np.uint8)
+    cv2.putText(bar, text, (8, 17), FONT, FONT_SCALE, PAPER, 1, cv2.LINE_AA)
+    return bar
+
+
+def _with_title(frame: np.ndarray, title: str) -> np.ndarray:
+    """The frame below its title; (H, W, 3) -> (H + 24, W, 3)."""
+    return np.concatenate([_bar(frame.shape[1], title), frame])
+
+
+def _key_picture(clip: DrawnClip, *, scale: int | None) -> np.ndarray:
+    key = clip.frames[clip.key_index][None]
+    picture = draw_detections(key, clip.boxes, clip.labels, groundtruth=clip.groundtruth, scale=scale)[0]
+    return _with_title(picture, clip.title)
+
+
+def _played(clips: Iterable[DrawnClip], *, hold: int, scale: int | None) -> Iterator[np.ndarray]:
+    for clip in clips:
+        plain = draw_detections(clip.frames, np.zeros((0, 4)), [], scale=scale)
+        for i, frame in enumerate(plain):
+            if i == clip.key_index:
+                yield from [_key_picture(clip, scale=scale)] * hold
+            yield _with_title(frame, clip.title)
+
+
+def detection_video(
+    clips: Iterable[DrawnClip], path: str | Path, *, fps: float, hold_seconds: float = 1.5, scale: int | None = None
+) -> int:
+    """Play clips one after another in an mp4; each stops at its key frame, where what was found is drawn.
+
+    fps: of the clips; hold_seconds: how long the key frame stays; scale as in `draw_detections`. All clips have one
+    frame size. Returns the number of frames written. Raises ValueError without any clip.
+    """
+    return write_video(_played(clips, hold=max(1, round(hold_seconds * fps)), scale=scale), path, fps)
+
+
+def contact_sheet(
+    clips: Sequence[DrawnClip], path: str | Path, *, columns: int = 3, scale: int | None = None, gap: int = 8
+) -> np.ndarray:
+    """Put the key frames of clips of one frame size, with what was found, in a grid; write it as PNG and return it.
+
+    Returns (H, W, 3) uint8 RGB. Raises ValueError without any clip, and OSError when the file cannot be written.
+    """
+    if not clips:
+        raise ValueError("a contact sheet needs at least one clip, got none")
+    pictures = [_key_picture(clip, scale=scale) for clip in clips]
+    height, width = pictures[0].shape[:2]
+    columns = min(columns, len(pictures))
+    rows = ceil(len(pictures) / columns)
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
+    for i, picture in enumerate(pictures):
+        top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = picture
+    if any(clip.groundtruth is not None for clip in clips):
+        sheet = np.concatenate([sheet, _bar(sheet.shape[1], "solid: detected, with scores    dashed: annotated")])
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encoded, png = cv2.imencode(".png", sheet[..., ::-1])
+    if not encoded:
+        raise OSError(f"{path}: OpenCV could not encode a {sheet.shape[1]} x {sheet.shape[0]} picture as PNG")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(png.tobytes())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return sheet

@@ -1,0 +1,135 @@
+"""Plots of a run, read from its JSON-lines log."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette: told apart with any colour vision; the total is black
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+SMOOTHING_SHARE = 0.02  # of the steps, on each side of the running mean
+
+
+def read_log(path: str | Path) -> list[dict]:
+    """The records of a JSON-lines log in order; blank lines are skipped.
+
+    Raises FileNotFoundError, or ValueError naming file and line where a line is no JSON object.
+    """
+    path = Path(path)
+    records = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: not valid JSON ({error})") from None
+        if not isinstance(record, dict):
+            raise ValueError(f"{path}, line {number}: expected a JSON object, got {line.strip()[:60]!r}")
+        records.append(record)
+    return records
+
+
+def plot_training_curve(log_jsonl_path: str | Path, out_png: str | Path) -> None:
+    """Draw the loss with its parts over the steps, and mAP with person AP over the epochs, into a PNG.
+
+    The log holds {"kind": "train", "step", "loss", "loss/PART"...} and {"kind": "eval", "epoch", "mAP", "person_AP"}
+    records; others are ignored. Raises ValueError when no train record is in it, and ImportError without matplotlib.
+    """
+    records = read_log(log_jsonl_path)
+    if not any(record.get("kind") == "train" for record in records):
+        raise ValueError(
+            f'{log_jsonl_path}: no {{"kind": "train"}} record among {len(records)}; is it the log.jsonl of a run?'
+        )
+    figure = training_curve_figure(records)
+    out_png = Path(out_png)
+    out_png.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out_png, dpi=130, format="png")
+
+
+def training_curve_figure(records: list[dict]) -> "Figure":
+    """The figure of `plot_training_curve`; the second panel is there when something was evaluated."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("plots need matplotlib: pip install matplotlib") from error
+    train = [record for record in records if record.get("kind") == "train"]
+    evaluations = [record for record in records if record.get("kind") == "eval"]
+    panels = 2 if evaluations else 1
+    figure = Figure(figsize=(5.6 * panels, 4.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+    _plot_losses(axes[0], train)
+    if evaluations:
+        _plot_evaluations(axes[1], evaluations)
+    return figure
+
+
+def running_mean(values: np.ndarray, *, half_width: int) -> np.ndarray:
+    """Mean over up to `half_width` neighbours on each side, fewer at the ends; (N,) -> (N,)."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    index = np.arange(len(values))
+    low, high = np.maximum(index - half_width, 0), np.minimum(index + half_width + 1, len(values))
+    return (sums[high] - sums[low]) / (high - low)
+
+
+def _style(axes: "Axes", *, title: str, xlabel: str) -> None:
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    axes.set_xlabel(xlabel)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="0.9", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def _series(records: list[dict], x: str, y: str) -> tuple[np.ndarray, np.ndarray]:
+    """The values of the records that hold both keys, sorted by x; of records with one x the last counts (a resumed run
+    writes some steps again). A value that is not finite is left out: there is no place for it on the axis."""
+    pairs = {record[x]: float(record[y]) for record in records if x in record and record.get(y) is not None}
+    kept = sorted((key, value) for key, value in pairs.items() if np.isfinite(value))
+    return np.array([key for key, _ in kept], dtype=float), np.array([value for _, value in kept])
+
+
+def _plot_losses(axes: "Axes", train: list[dict]) -> None:
+    parts = sorted({key for record in train for key in record if key.startswith("loss/")})
+    for i, key in enumerate(["loss", *parts]):
+        steps, values = _series(train, "step", key)
+        if not len(steps):
+            continue
+        colour, width = ("black", 2.2) if key == "loss" else (COLOURS[(i - 1) % len(COLOURS)], 1.5)
+        axes.plot(steps, values, color=colour, alpha=0.18, linewidth=0.8)
+        smooth = running_mean(values, half_width=round(SMOOTHING_SHARE * len(values)))
+        label = "total" if key == "loss" else key.removeprefix("loss/")
+        axes.plot(steps, smooth, color=colour, linewidth=width, label=label)
+    _style(axes, title="Training loss", xlabel="step")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _plot_evaluations(axes: "Axes", evaluations: list[dict]) -> None:
+    for key, name, colour, marker in (
+        ("mAP", "frame-mAP@0.5", COLOURS[0], "o"),
+        ("person_AP", "person AP@0.5", COLOURS[1], "s"),
+    ):
+        epochs, values = _series(evaluations, "epoch", key)
+        if not len(epochs):
+            continue
+        axes.plot(epochs, values, color=colour, marker=marker, markersize=4, linewidth=1.8, label=name)
+        axes.annotate(
+            f"{values[-1]:.3f}",
+            (epochs[-1], values[-1]),
+            xytext=(6, 4),
+            textcoords="offset points",
+            color=colour,
+            fontsize=9,
+        )
+    _style(axes, title="Held-out average precision", xlabel="epoch")
+    axes.set_ylim(0, 1)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.margins(x=0.12)
+    axes.legend(frameon=False, fontsize=9, loc="upper left")
