@@ -114,12 +114,7 @@ def build_key_frames(
     if unknown.any() and not ignore_unknown:
         raise ValueError(_unknown_message(table, unknown, label_map, source))
 
-    order = np.argsort(np.asarray(table.videos, dtype=object), kind="stable")
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    names = [table.videos[i] for i in order]
-    key = (rank[table.video] << 32) + table.timestamp  # sorts by video name, then timestamp
-
+    names, key = _row_keys(table)
     frame_keys, frame_of_row = np.unique(key, return_inverse=True)
     excluded, out_of_range = _dropped_frames(frame_keys, names, exclusions, valid_seconds)
     keep_frame = ~(excluded | out_of_range)
@@ -155,6 +150,14 @@ def build_key_frames(
         repeated_rows=int(known.sum()) - int(actions.sum()),
     )
     return key_frames, report
+
+
+def _row_keys(table: BoxTable) -> tuple[list[str], np.ndarray]:
+    """Sorted video names, and (R,) int64 of rank of the name << 32 | timestamp: sorts by video, then timestamp."""
+    order = np.argsort(np.asarray(table.videos, dtype=object), kind="stable")
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return [table.videos[i] for i in order], (rank[table.video] << 32) + table.timestamp
 
 
 def _people(frame: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,8 +8,7 @@ Detections     video,timestamp,x1,y1,x2,y2,label,score
 Exclusions     video,timestamp
 
 No header line. Boxes are xyxy in [0, 1] of the frame. The person id is not read: it may be anything. Timestamps may be
-zero-padded. Quotes, CRLF, a byte-order mark, empty lines and `.csv.gz` are fine. Numbers without the fraction that a
-column needs (`0`, `1`) too; `902.0` as a timestamp is not.
+zero-padded. Quotes, CRLF, a byte-order mark, empty lines and `.csv.gz` are fine.
 """
 
 import csv
@@ -81,7 +80,7 @@ def _read_at_once(path: Path, parse_row: Callable) -> BoxTable | None:
     # One column more than the format has shows rows that are too long.
     width = 9 if with_boxes else 3
     floats = [*range(2, 8 if with_score else 7), width - 1] if with_boxes else [width - 1]
-    kinds = {0: "category", 1: np.int32, 7: "category"} | dict.fromkeys(floats, np.float64)
+    kinds = {0: str, 1: np.int32, 7: str} | dict.fromkeys(floats, np.float64)
     try:
         frame = pd.read_csv(
             path,
@@ -97,10 +96,10 @@ def _read_at_once(path: Path, parse_row: Callable) -> BoxTable | None:
     # Rows that are longer still become an index.
     if len(frame) == 0 or not isinstance(frame.index, pd.RangeIndex) or frame[width - 1].notna().any():
         return None
-    videos = frame[0].cat
+    video, names = pd.factorize(frame[0])
     table = BoxTable(
-        videos=tuple(videos.categories),
-        video=videos.codes.to_numpy().astype(np.int32),
+        videos=tuple(names),
+        video=video.astype(np.int32),
         timestamp=frame[1].to_numpy(),
         boxes=np.stack([frame[c].to_numpy() for c in range(2, 6)], axis=1) if with_boxes else np.empty((len(frame), 4)),
         label=np.empty(len(frame), dtype=np.int32),
@@ -205,9 +204,9 @@ def _key_frame(columns: list[str]) -> tuple[str, int]:
     video, timestamp = columns[:2]
     if video == "":
         raise ValueError("the video name is empty")
-    if re.fullmatch(r"\s*\+?[0-9]+\s*", timestamp) is None or int(timestamp) > MAX_INT32:
+    if re.fullmatch(r"\s*\+?[0-9]+(\.0*)?\s*", timestamp) is None or float(timestamp) > MAX_INT32:
         raise ValueError(f"timestamp {timestamp!r} is not a whole number from 0 to {MAX_INT32}")
-    return video, int(timestamp)
+    return video, int(float(timestamp))
 
 
 def _number(text: str, name: str) -> float:

@@ -58,7 +58,7 @@ def decode_plainly(path: Path) -> tuple[list[np.ndarray], np.ndarray, float, flo
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         decoded = list(container.decode(stream))
-        start = container.start_time / 1_000_000
+        start = max(container.start_time / 1_000_000, 0.0)  # older FFmpeg: -7 ms where the sound has priming samples
         nominal = float(1 / (stream.guessed_rate or stream.average_rate))
         times = np.sort([float(frame.pts * frame.time_base) - start for frame in decoded])
         last = float((decoded[-1].duration or 0) * stream.time_base) or nominal

@@ -117,7 +117,7 @@ BOX = "0.1,0.2,0.3,0.4"
         ("gt", f"v,1,{BOX},5,7,0.5,1,2", "found 11"),
         ("gt", "v", "expected 2, 7 or 8 columns .*, found 1"),
         ("gt", f"video,timestamp,{BOX},5", "timestamp 'timestamp' is not a whole number"),
-        ("gt", f"v,902.0,{BOX},5", "timestamp '902.0' is not a whole number"),
+        ("gt", f"v,902.5,{BOX},5", "timestamp '902.5' is not a whole number"),
         ("gt", f"v,-1,{BOX},5", "timestamp '-1' is not a whole number from 0 to 2147483647"),
         ("gt", f"v,3000000000,{BOX},5", "timestamp '3000000000' is not"),
         ("gt", f"v,,{BOX},5", "timestamp '' is not"),
@@ -146,7 +146,7 @@ BOX = "0.1,0.2,0.3,0.4"
 def test_a_malformed_line_is_named(tmp_path: Path, kind: str, line: str, message: str, alone: bool) -> None:
     good = {"gt": f"v,1,{BOX},5,1\n", "det": f"v,1,{BOX},5,0.5\n", "excluded": "v,1\n"}[kind]
     path = write(tmp_path / "some.csv", (line + "\n") if alone else good + good + line + "\n" + good)
-    with pytest.raises(ValueError, match=rf"some.csv: 1 malformed line:\n  line {1 if alone else 3}: {message}"):
+    with pytest.raises(ValueError, match=rf"some.csv: 1 malformed line:\n  line {1 if alone else 3}: .*{message}"):
         READERS[kind](path)
 
 
@@ -162,17 +162,17 @@ def test_at_most_five_lines_are_shown_and_the_rest_counted(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("kind", READERS)
 def test_missing_and_empty_files(tmp_path: Path, kind: str) -> None:
-    with pytest.raises(FileNotFoundError, match="nowhere.csv: no such file"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.csv: no such file"):
         READERS[kind](tmp_path / "nowhere.csv")
     for text in ("", "\n\n"):
-        with pytest.raises(ValueError, match="empty.csv: the file is empty"):
+        with pytest.raises(ValueError, match=r"empty\.csv: the file is empty"):
             READERS[kind](write(tmp_path / "empty.csv", text))
 
 
 def test_files_that_are_not_text(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="latin.csv: cannot be read as UTF-8 CSV"):
+    with pytest.raises(ValueError, match=r"latin\.csv: cannot be read as UTF-8 CSV"):
         read_groundtruth_csv(write(tmp_path / "latin.csv", f"caf\xe9,1,{BOX},5\n", encoding="latin-1"))
-    with pytest.raises(ValueError, match="fake.csv.gz: cannot be read as UTF-8 CSV"):
+    with pytest.raises(ValueError, match=r"fake\.csv\.gz: cannot be read as UTF-8 CSV"):
         read_groundtruth_csv(write(tmp_path / "fake.csv.gz", f"v,1,{BOX},5\n"))
 
 

@@ -1,0 +1,150 @@
+"""The demo: a toy data set, a small BMViT, and the question whether it looks at time. `make demo` runs it."""
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from fvcore.common.config import CfgNode
+
+from slowfast.config import load_cfg
+from slowfast.datasets.ava import AnnotatedSet
+from slowfast.datasets.build import build_clips, build_test_loader, read_annotations
+from slowfast.datasets.clip_sampling import key_index
+from slowfast.datasets.key_frame_clips import KeyFrameClips
+from slowfast.datasets.toy import APPEARANCE_ACTIONS, MOTION_ACTIONS, make_toy_ava
+from slowfast.engine.checkpoint import Checkpointer, load_weights
+from slowfast.engine.run import run
+from slowfast.engine.test import TestReport, evaluate, make_evaluator, make_pipe, write_text_atomically
+from slowfast.evaluation.ava_map import frame_map
+from slowfast.models.build import build_model, build_postprocess
+from slowfast.structures.box_table import BoxTable
+from slowfast.utils.logging import LOGGER_NAME
+from slowfast.visualization.draw import DrawnClip, contact_sheet, detection_video
+from slowfast.visualization.plots import plot_training_curve
+
+CPU = torch.device("cpu")
+DRAW_ABOVE = 0.3  # boxes and actions with at least this score are drawn
+CLIPS_DRAWN = 12
+
+
+class Demo:
+    """Each step reuses what an earlier call left in `out`, and picks up where it was interrupted."""
+
+    def __init__(self, config: str | Path, overrides: list[str], out: Path) -> None:
+        self.config, self.overrides, self.out = config, overrides, out
+        self.cfg = load_cfg(config, overrides)
+        self.table: dict[str, dict[str, float | None]] = {}
+
+    def variant(self, *overrides: str) -> CfgNode:
+        """The demo's configuration with other keys changed."""
+        return load_cfg(self.config, [*self.overrides, *overrides])
+
+    def make_data(self) -> None:
+        """Draw the videos and decode them once into the cache, in parallel processes."""
+        print(make_toy_ava(self.out / "data"), flush=True)
+        for split in ("train", "test"):
+            annotated = read_annotations(self.cfg, split)
+            clips = build_clips(self.cfg, split, annotated)
+            print(clips.pixels.prefill(annotated.key_frames.videos, num_workers=os.cpu_count() or 1), flush=True)
+
+    def train_and_test(self) -> None:
+        run(self.cfg, CPU)
+        plot_training_curve(self.out / "log.jsonl", self.out / "curve.png")
+
+    def ask_whether_it_uses_time(self) -> None:
+        """Test forwards, backwards and frozen; beside them the AP of knowing where people are but not what they do."""
+        logging.getLogger(LOGGER_NAME).setLevel(logging.WARNING)
+        self.model = build_model(self.cfg)
+        newest = Checkpointer(self.out / "checkpoints").saved()[-1]
+        load_weights(self.model, newest)
+        for order in ("forward", "reversed", "frozen"):
+            self.table[order] = self._test(self.variant("TEST.FRAME_ORDER", order)).frame_map.summary()
+        self.table["forward, NMS 0.5"] = self._test(self.variant("TEST.NMS_IOU", "0.5")).frame_map.summary()
+        self.table["chance"] = self._chance()
+        write_text_atomically(json.dumps(self.table, indent=2) + "\n", self.out / "time_controls.json")
+
+    def _test(self, cfg: CfgNode) -> TestReport:
+        annotated = read_annotations(cfg, "test")
+        return evaluate(
+            self.model,
+            build_test_loader(cfg, annotated, rank=0, world_size=1),
+            make_evaluator(cfg, annotated),
+            postprocess=build_postprocess(cfg),
+            pipe=make_pipe(cfg, CPU),
+            what=f"testing, frames {cfg.TEST.FRAME_ORDER}",
+        )
+
+    def _chance(self) -> dict[str, float | None]:
+        """AP of the same boxes when every action of a person has one score: the mean over that person's actions."""
+        annotated = read_annotations(self.cfg, "test")
+        self.report = self._test(self.cfg)
+        return frame_map(
+            annotated.groundtruth, action_blind(self.report.detections), annotated.eval_label_map, exclusions=annotated.exclusions
+        ).summary()
+
+    def draw(self) -> None:
+        """A video and a sheet of held-out clips with what was found on them."""
+        annotated = read_annotations(self.cfg, "test")
+        clips = build_clips(self.cfg, "test", annotated)
+        shown = np.linspace(0, len(clips) - 1, CLIPS_DRAWN).round().astype(int)
+        drawn = [drawn_clip(clips, annotated, self.report.detections, int(k)) for k in shown]
+        detection_video(drawn, self.out / "detections.mp4", fps=self.cfg.AVA.FPS / self.cfg.DATA.SAMPLING_RATE)
+        contact_sheet(drawn[:6], self.out / "detections.png")
+
+    def print_results(self, seconds: float) -> None:
+        """The mAP, the table of the time controls, and where everything is."""
+        columns = list(self.table)
+        print(f"\nheld-out frame-mAP@0.5: {self.table['forward']['mAP']:.3f} without NMS ({seconds / 60:.1f} minutes in all)\n")
+        print(f"{'AP@0.5':<14}" + "".join(f"{name:>18}" for name in columns))
+        for group in (("mAP", "person_AP"), tuple(f"AP/{a}" for a in MOTION_ACTIONS), tuple(f"AP/{a}" for a in APPEARANCE_ACTIONS)):
+            for name in group:
+                values = (self.table[column].get(name) for column in columns)
+                print(f"{name.removeprefix('AP/'):<14}" + "".join(f"{'n/a' if v is None else format(v, '.3f'):>18}" for v in values))
+            print()
+        print("chance: the same boxes, each with one score for all actions\n")
+        for name, what in _LEFT_BEHIND.items():
+            print(f"  {self.out / name}  {what}")
+
+
+_LEFT_BEHIND = {
+    "detections.mp4": "held-out clips with boxes, actions and scores",
+    "detections.png": "six of them as a picture",
+    "curve.png": "loss and mAP",
+    "metrics.json": "the result and its protocol",
+    "detections.csv": "every detection, official AVA format",
+    "time_controls.json": "the table above",
+    "log.jsonl": "one JSON object a line",
+    "config.yaml": "the configuration as it was run",
+    "checkpoints": "weights",
+}
+
+
+def action_blind(detections: BoxTable) -> BoxTable:
+    """Detections whose scores say where people are, but not what they do: a person's mean score stands for every action."""
+    same_box = (detections.video, detections.timestamp, *detections.boxes.T)
+    person = np.unique(np.stack([column.astype(np.float64) for column in same_box], axis=1), axis=0, return_inverse=True)[1].ravel()
+    mean = np.bincount(person, weights=detections.score) / np.bincount(person)
+    return BoxTable(detections.videos, detections.video, detections.timestamp, detections.boxes, detections.label, mean[person])
+
+
+def drawn_clip(clips: KeyFrameClips, annotated: AnnotatedSet, detections: BoxTable, k: int) -> DrawnClip:
+    """Key frame k with its pixels, its people, and the detections worth drawing."""
+    video, timestamp = annotated.key_frames.video_name(k), int(annotated.key_frames.timestamp[k])
+    names = np.array(annotated.label_map.names)
+    on_key_frame = (np.array(detections.videos)[detections.video] == video) & (detections.timestamp == timestamp)
+    rows = detections.rows(on_key_frame & (detections.score >= DRAW_ABOVE))
+    boxes, person = np.unique(rows.boxes, axis=0, return_inverse=True)
+    labels = [
+        sorted(
+            ((names[annotated.label_map.to_index(rows.label[i])], float(rows.score[i])) for i in np.flatnonzero(person.ravel() == p)),
+            key=lambda named: -named[1],
+        )
+        for p in range(len(boxes))
+    ]
+    true_boxes, true_actions = annotated.key_frames.people(k)
+    true_labels = [names[np.flatnonzero(row)].tolist() for row in true_actions]
+    frames = clips.clock.read(clips.pixels, video, timestamp, clips.shape).frames
+    return DrawnClip(frames, key_index(len(frames)), f"{video}, second {timestamp}", boxes, labels, true_boxes, true_labels)

@@ -1,0 +1,67 @@
+"""Start the processes of a run: one on the CPU or a GPU, NUM_GPUS spawned ones, or those that torchrun started."""
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from fvcore.common.config import CfgNode
+
+COLLECTIVE_TIMEOUT = timedelta(minutes=30)  # a process that waits this long for the others has lost them
+Main = Callable[[CfgNode, torch.device], None]
+
+
+def launch(main: Main, cfg: CfgNode) -> None:
+    """Call `main(cfg, device)` in every process of the run.
+
+    Under torchrun (RANK and WORLD_SIZE are set) this process joins the group it was started for; NUM_GPUS 0 then means
+    processes on the CPU. Otherwise NUM_GPUS > 1 spawns one process per GPU, and 0 or 1 runs right here.
+    """
+    _check_gpus(cfg)
+    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        local_rank = int(os.environ.get("LOCAL_RANK", 0))
+        _run(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), local_rank, "env://", main, cfg)
+    elif cfg.NUM_GPUS > 1:
+        address = f"tcp://127.0.0.1:{_free_port()}"
+        mp.spawn(_run_spawned, args=(cfg.NUM_GPUS, address, main, cfg), nprocs=cfg.NUM_GPUS)
+    else:
+        main(cfg, _device(cfg, 0))
+
+
+def _check_gpus(cfg: CfgNode) -> None:
+    found = torch.cuda.device_count()
+    if cfg.NUM_GPUS > found:
+        advice = "set NUM_GPUS 0 to run on the CPU" if found == 0 else f"set NUM_GPUS to at most {found}"
+        raise ValueError(f"NUM_GPUS is {cfg.NUM_GPUS}, but torch sees {found} CUDA devices; {advice}")
+
+
+def _device(cfg: CfgNode, local_rank: int) -> torch.device:
+    if cfg.NUM_GPUS == 0:
+        return torch.device("cpu")
+    torch.cuda.set_device(local_rank)
+    return torch.device("cuda", local_rank)
+
+
+def _run_spawned(rank: int, world_size: int, address: str, main: Main, cfg: CfgNode) -> None:
+    _run(rank, world_size, rank, address, main, cfg)
+
+
+def _run(rank: int, world_size: int, local_rank: int, address: str, main: Main, cfg: CfgNode) -> None:
+    device = _device(cfg, local_rank)
+    backend = cfg.DIST_BACKEND
+    if backend == "auto":
+        backend = "gloo" if device.type == "cpu" else "nccl"
+    dist.init_process_group(backend, init_method=address, rank=rank, world_size=world_size, timeout=COLLECTIVE_TIMEOUT)
+    try:
+        main(cfg, device)
+    finally:
+        dist.destroy_process_group()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,105 @@
+"""FrameMap: what an evaluation found, under which protocol, and how to print it. Numpy only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from slowfast.structures.label_map import LabelMap
+
+WARNINGS = {
+    "groundtruth_of_unknown_class": "ground-truth rows have a class id outside the label map and are ignored",
+    "groundtruth_repeated_rows": "ground-truth rows repeat another row (same key frame, class and box): each counts, "
+    "none but the first can be found",
+    "detections_dropped_unlisted_key_frame": "detections are on key frames that the ground truth does not list: "
+    "ignored",
+    "detections_dropped_unknown_class": "detections have a class id outside the label map: ignored",
+    "detections_dropped_no_area": "detections have a box without area: ignored",
+    "key_frames_unscored": "key frames of the ground truth were never given to the model: their people count as missed",
+}
+
+
+@dataclass(frozen=True)
+class FrameMap:
+    """Frame-mAP of C classes.
+
+    ap:             (C,) float64 in [0, 1], nan where the class has no ground truth
+    instances:      (C,) int64 ground-truth boxes
+    detections:     (C,) int64 detections that were scored
+    protocol, key_frames, iou_threshold: as given to `ava_map.frame_map`
+    num_key_frames: key frames scored
+    counters:       what was left out and why, all of it, zeros included
+    person_ap:      AP of finding people whatever they do, in [0, 1]; None where it was not asked for
+    """
+
+    label_map: LabelMap
+    ap: np.ndarray
+    instances: np.ndarray
+    detections: np.ndarray
+    protocol: str
+    key_frames: str
+    iou_threshold: float
+    num_key_frames: int
+    counters: dict[str, int]
+    person_ap: float | None = None
+
+    @property
+    def mAP(self) -> float:  # noqa: N802  (the name the whole field uses)
+        """Mean over the classes with ground truth, in [0, 1]."""
+        return float(np.nanmean(self.ap))
+
+    @property
+    def num_classes_scored(self) -> int:
+        return int(np.isfinite(self.ap).sum())
+
+    @property
+    def warnings(self) -> list[str]:
+        """One sentence per thing that a reader of the number should know."""
+        found = [f"{self.counters[name]} {text}" for name, text in WARNINGS.items() if self.counters.get(name)]
+        if self.detections.sum() == 0:
+            found.insert(0, "no detection was scored: the mAP is 0 because nothing was detected")
+        return found
+
+    def summary(self) -> dict[str, float | None]:
+        """{"mAP": ..., "AP/<class name>": ..., "person_AP": ...}, fractions; None for a class without ground truth."""
+        result: dict[str, float | None] = {"mAP": self.mAP}
+        if self.person_ap is not None:
+            result["person_AP"] = self.person_ap
+        for name, value in zip(self.label_map.names, self.ap, strict=True):
+            result[f"AP/{name}"] = float(value) if np.isfinite(value) else None
+        return result
+
+    def report(self) -> dict:
+        """All there is to know, ready for JSON: the summary and what it was measured on."""
+        names = self.label_map.names
+        return {
+            **self.summary(),
+            "protocol": self.protocol,
+            "key_frames": self.key_frames,
+            "iou_threshold": self.iou_threshold,
+            "num_key_frames": self.num_key_frames,
+            "num_classes": self.label_map.num_classes,
+            "num_classes_scored": self.num_classes_scored,
+            "instances": dict(zip(names, self.instances.tolist(), strict=True)),
+            "detections": dict(zip(names, self.detections.tolist(), strict=True)),
+            "counters": dict(self.counters),
+            "warnings": self.warnings,
+        }
+
+    def headline(self) -> str:
+        """The mAP with all that is needed to compare it with another."""
+        line = (
+            f"mAP@{self.iou_threshold:g} {self.mAP:.4f} | protocol {self.protocol} | "
+            f"{self.num_classes_scored} of {self.label_map.num_classes} classes have ground truth | "
+            f"key frames {self.key_frames} ({self.num_key_frames})"
+        )
+        return line if self.person_ap is None else f"{line} | person AP {self.person_ap:.4f}"
+
+    def table(self) -> str:
+        """A line per class (n/a: no ground truth), the headline, the warnings."""
+        width = max(len("class"), *(len(name) for name in self.label_map.names))
+        lines = [f"{'id':>4}  {'class':<{width}}  {'instances':>9}  {'detections':>10}  {'AP':>6}"]
+        rows = zip(self.label_map.ids, self.label_map.names, self.instances, self.detections, self.ap, strict=True)
+        for class_id, name, instances, detections, value in rows:
+            shown = f"{value:.4f}" if np.isfinite(value) else "n/a"
+            lines.append(f"{class_id:>4}  {name:<{width}}  {instances:>9}  {detections:>10}  {shown:>6}")
+        return "\n".join([*lines, "", self.headline(), *(f"warning: {text}" for text in self.warnings)])

@@ -1,0 +1,25 @@
+"""Curves for TensorBoard."""
+
+from numbers import Real
+from pathlib import Path
+
+
+class TensorBoardLog:
+    """Writes the numbers of log records as scalars named KIND/NAME under `folder`.
+
+    Raises ImportError naming the package when tensorboard is not installed.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ImportError("TENSORBOARD.ENABLE needs tensorboard: pip install tensorboard") from error
+        self._writer = SummaryWriter(str(folder))
+
+    def write(self, kind: str, at: int, values: dict[str, object]) -> None:
+        """at: the step or epoch on the horizontal axis. What is not a number is left to the JSON-lines log."""
+        for name, value in values.items():
+            if isinstance(value, Real):
+                self._writer.add_scalar(f"{kind}/{name}", float(value), at)
+        self._writer.flush()

@@ -1,0 +1,126 @@
+"""`tools/run_net.py` as a user runs it: train, resume, test a checkpoint, and fail clearly."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+
+def records(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_everything_and_goes_on_where_it_stopped(run_tool, toy_config, overrides, tmp_path, toy_data):
+    run = tmp_path / "run"
+    short = [*overrides, "SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0.5", "TRAIN.CHECKPOINT_PERIOD", "1"]
+    first = run_tool("tools/run_net.py", "--cfg", toy_config, *short)
+    assert "parameters" in first.stdout.lower() and "GMACs" in first.stdout and "4x8x10" not in first.stdout
+
+    assert sorted(p.name for p in run.iterdir()) == sorted(
+        ["config.yaml", "log.jsonl", "stdout.log", "checkpoints", "detections.csv", "metrics.json"]
+    )
+    kinds = [record["kind"] for record in records(run)]
+    assert kinds == ["train", "train", "eval", "test"]  # 14 key frames in batches of 6 make 2 steps
+    step = records(run)[0]
+    assert {"loss", "loss/actor", "loss/box_l1", "loss/box_giou", "loss/action", "lr", "step", "epoch"} <= set(step)
+    assert yaml.safe_load((run / "config.yaml").read_text())["TRAIN"]["BATCH_SIZE"] == 6
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["protocol"] == "official" and metrics["num_key_frames"] == 2 and metrics["clips"] == 2
+
+    # The CSV it left scores the same through the evaluation tool.
+    tables = toy_data / "annotations"
+    scored = run_tool(
+        "tools/evaluate_ava.py",
+        *("--groundtruth", str(tables / "toy_val.csv"), "--detections", str(run / "detections.csv")),
+        *("--labelmap", str(tables / "toy_action_list.pbtxt"), "--json", str(tmp_path / "again.json")),
+    )
+    assert "official" in scored.stdout
+    assert json.loads((tmp_path / "again.json").read_text())["mAP"] == pytest.approx(metrics["mAP"], abs=1e-12)
+
+    longer = [*overrides, "SOLVER.MAX_EPOCH", "2", "SOLVER.WARMUP_EPOCHS", "0.5"]
+    second = run_tool("tools/run_net.py", "--cfg", toy_config, "--opts", *longer)
+    assert "going on after epoch 1" in second.stdout
+    assert [r["epoch"] for r in records(run) if r["kind"] == "eval"] == [1, 2]
+
+
+def test_a_checkpoint_is_tested_without_training(run_tool, toy_config, overrides, tmp_path):
+    once = [*overrides, "SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0"]
+    run_tool("tools/run_net.py", "--cfg", toy_config, *once)
+    expected = json.loads((tmp_path / "run/metrics.json").read_text())
+    checkpoint = tmp_path / "run/checkpoints/checkpoint_epoch_00001.pyth"
+    test_only = ["TRAIN.ENABLE", "False", "TEST.CHECKPOINT_FILE_PATH", str(checkpoint), "OUTPUT_DIR", str(tmp_path / "test")]
+    run_tool("tools/run_net.py", "--cfg", toy_config, *overrides, *test_only)
+    found = json.loads((tmp_path / "test/metrics.json").read_text())
+    timing = {"clips_per_second"}
+    assert {k: v for k, v in found.items() if k not in timing} == {k: v for k, v in expected.items() if k not in timing}
+
+
+def test_a_resumed_run_repeats_a_straight_one_bit_for_bit(run_tool, toy_config, overrides, tmp_path):
+    def weights(name: str) -> dict:
+        return torch.load(tmp_path / name / "checkpoints/checkpoint_epoch_00002.pyth", weights_only=True)["model_state"]
+
+    # The schedule of both runs spans two epochs; drop path makes the training itself random.
+    common = [*overrides, "SOLVER.MAX_EPOCH", "2", "SOLVER.WARMUP_EPOCHS", "0", "MVIT.DROPPATH_RATE", "0.2"]
+    run_tool("tools/run_net.py", "--cfg", toy_config, *common, "OUTPUT_DIR", str(tmp_path / "straight"))
+    run_tool("tools/run_net.py", "--cfg", toy_config, *common, "OUTPUT_DIR", str(tmp_path / "resumed"))
+    (tmp_path / "resumed/checkpoints/checkpoint_epoch_00002.pyth").unlink(missing_ok=True)
+    saved = sorted((tmp_path / "resumed/checkpoints").glob("checkpoint_*.pyth"))
+    assert [p.name for p in saved] == ["checkpoint_epoch_00001.pyth"]
+    again = run_tool("tools/run_net.py", "--cfg", toy_config, *common, "OUTPUT_DIR", str(tmp_path / "resumed"))
+    assert "going on after epoch 1" in again.stdout
+    straight, resumed = weights("straight"), weights("resumed")
+    assert all(torch.equal(straight[name], resumed[name]) for name in straight)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["AVA.GROUNDTRUTH_FILE", "nowhere.csv"], "nowhere.csv"),
+        (["AVA.VIDEO_DIR", "nowhere"], "AVA.VIDEO_DIR"),
+        (["MODEL.NUM_CLASSES", "80"], "set MODEL.NUM_CLASSES 7"),
+        (["TRAIN.BATCH_SIZE", "100"], "fewer than TRAIN.BATCH_SIZE (100)"),
+        (["SOLVER.BASE_LRR", "1"], "SOLVER.BASE_LR"),
+        (["NUM_GPUS", "99", "TRAIN.BATCH_SIZE", "99"], "set NUM_GPUS"),
+        (["MODEL.MODEL_NAME", "BMVT"], "BMViT"),
+        (["TRAIN.ENABLE", "False", "TEST.CHECKPOINT_FILE_PATH", "nowhere.pyth"], "nowhere.pyth"),
+    ],
+)
+def test_what_cannot_run_says_why_and_fails(run_tool, toy_config, overrides, change, message):
+    done = run_tool("tools/run_net.py", "--cfg", toy_config, *overrides, *change, expect=1)
+    assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_ctrl_c_keeps_what_is_on_disk_and_the_run_goes_on(repo_root, run_tool, toy_config, overrides, tmp_path):
+    long = [*overrides, "SOLVER.MAX_EPOCH", "500", "TRAIN.EVAL_PERIOD", "500", "TRAIN.CHECKPOINT_PERIOD", "1"]
+    command = [sys.executable, str(repo_root / "tools/run_net.py"), "--cfg", toy_config, *long]
+    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    folder, deadline = tmp_path / "run/checkpoints", time.monotonic() + 120
+    while not list(folder.glob("checkpoint_*.pyth")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130 and "goes on from the newest" in errors and "Traceback" not in errors
+    assert not list(folder.glob(".*.tmp"))
+    newest = sorted(folder.glob("checkpoint_*.pyth"))[-1]
+    epoch = torch.load(newest, weights_only=True)["epoch"]
+    done = run_tool("tools/run_net.py", "--cfg", toy_config, *overrides, "SOLVER.MAX_EPOCH", str(epoch + 1))
+    assert f"going on after epoch {epoch}" in done.stdout
+
+
+def test_unreadable_clips_are_named_counted_and_fatal_when_strict(run_tool, toy_config, overrides, toy_data, tmp_path):
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for source in (toy_data / "videos").iterdir():
+        content = source.read_bytes()
+        (videos / source.name).write_bytes(b"not a video" if source.stem == "toy_0001" else content)
+    broken = [*overrides, "AVA.VIDEO_DIR", str(videos), "DATA.CACHE_DIR", "", "SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0"]
+    done = run_tool("tools/run_net.py", "--cfg", toy_config, *broken, "TRAIN.BATCH_SIZE", "14")
+    assert "2 clips could not be read" in done.stdout and "toy_0001.mp4" in done.stdout
+    strict = run_tool("tools/run_net.py", "--cfg", toy_config, *broken, "DATA.STRICT", "True", "OUTPUT_DIR", str(tmp_path / "s"), expect=1)
+    assert "toy_0001.mp4" in strict.stderr

@@ -1,0 +1,63 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture()
+def run(repo_root: Path, tmp_path: Path):
+    """Run the tool as a user does, from another folder, on files written from text."""
+
+    def call(groundtruth: str, detections: str, *more: str) -> subprocess.CompletedProcess:
+        (tmp_path / "gt.csv").write_text(groundtruth)
+        (tmp_path / "det.csv").write_text(detections)
+        (tmp_path / "map.pbtxt").write_text('item { name: "stand" id: 12 }\nitem { name: "fly" id: 13 }\n')
+        files = ["--groundtruth", "gt.csv", "--detections", "det.csv", "--labelmap", "map.pbtxt"]
+        command = [sys.executable, str(repo_root / "tools" / "evaluate_ava.py"), *files, *more]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return call
+
+
+GROUNDTRUTH = "v,0902,0.1,0.1,0.5,0.5,12,0\nv,0903\n"
+DETECTIONS = "v,0902,0.1,0.1,0.5,0.5,12,0.5\nv,0903,0.1,0.1,0.5,0.5,12,0.9\n"
+
+
+def test_prints_the_table_and_writes_json(run, tmp_path: Path) -> None:
+    done = run(GROUNDTRUTH, DETECTIONS, "--json", "out.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "fly" in done.stdout and "n/a" in done.stdout
+    expected = "mAP@0.5 0.5000 | protocol official | 1 of 2 classes have ground truth | key frames all_included (2)"
+    assert expected in done.stdout
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert (written["mAP"], written["AP/stand"], written["AP/fly"], written["num_key_frames"]) == (0.5, 0.5, None, 2)
+
+
+def test_options_reach_the_evaluation(run, tmp_path: Path) -> None:
+    (tmp_path / "excluded.csv").write_text("v,0903\n")
+    assert (
+        "mAP@0.5 1.0000 | protocol uncapped"
+        in run(GROUNDTRUTH, DETECTIONS, "--protocol", "uncapped", "--exclusions", "excluded.csv").stdout
+    )
+    assert "mAP@0.5 1.0000" in run(GROUNDTRUTH, DETECTIONS, "--key-frames", "gt_only").stdout
+
+
+@pytest.mark.parametrize(
+    ("groundtruth", "detections", "more", "message"),
+    [
+        (GROUNDTRUTH, "v,0902,10,20,300,400,12,0.5\n", (), "error: det.csv: 1 malformed line:\n  line 1: box [10.0"),
+        (GROUNDTRUTH, "", (), "error: det.csv: the file is empty"),
+        (GROUNDTRUTH, DETECTIONS, ("--exclusions", "none.csv"), "error: none.csv: no such file"),
+        (GROUNDTRUTH, "w,1,0,0,1,1,12,0.5\n", (), "error: none of the 1 detections can be scored"),
+        ("v,0902,0.1,0.1,0.5,0.5,40,0\n", DETECTIONS, (), "error: no class has ground truth"),
+        (GROUNDTRUTH, DETECTIONS, ("--json", "no/such/folder.json"), "error: [Errno 2]"),
+        (GROUNDTRUTH, DETECTIONS, ("--labelmap", "gt.csv"), "error: gt.csv: no `item"),
+    ],
+)
+def test_a_wrong_input_is_one_message_and_exit_code_2(run, groundtruth, detections, more, message: str) -> None:
+    done = run(groundtruth, detections, *more)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert "Traceback" not in done.stderr and done.stdout == ""

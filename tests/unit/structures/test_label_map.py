@@ -1,0 +1,79 @@
+"""slowfast.structures.label_map: official files, gaps in the ids, and what is wrong in a broken file."""
+
+import numpy as np
+import pytest
+
+from slowfast.structures.label_map import LabelMap, read_label_map, write_label_map
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'item {\n  name: "bend/bow (at the waist)"\n  id: 1\n}\nitem {\n  name: "swim"\n  id: 13\n}\n',
+        "label {\r\n  name: 'bend/bow (at the waist)'\r\n  label_id: 1\r\n  label_type: PERSON_MOVEMENT\r\n}\r\n"
+        'label { label_id: 13 name: "swim" }',
+        'item{id:1 name:"bend/bow (at the waist)"} item{name: "swim", id: 13}',
+    ],
+    ids=["evaluator format", "annotator format", "one line"],
+)
+def test_both_official_formats(tmp_path, text):
+    path = tmp_path / "map.pbtxt"
+    path.write_bytes(text.encode())
+    assert read_label_map(path) == LabelMap((1, 13), ("bend/bow (at the waist)", "swim"))
+
+
+def test_ids_become_indices_with_gaps_and_back():
+    label_map = LabelMap((1, 13, 4), ("a", "b", "c"))
+    assert label_map.num_classes == 3
+    indices = label_map.to_index(np.array([[13, 1], [4, 5], [-1, 99]]))
+    assert indices.tolist() == [[1, 0], [2, -1], [-1, -1]]
+    assert label_map.to_index(np.array([], dtype=np.int64)).shape == (0,)
+
+
+def test_a_subset_keeps_the_order_asked_for():
+    label_map = LabelMap((1, 13, 4), ("a", "b", "c"))
+    assert label_map.subset([4, 1]) == LabelMap((4, 1), ("c", "a"))
+    with pytest.raises(ValueError, match=r"class ids \[7\] are not in the label map; it has \[1, 13, 4\]"):
+        label_map.subset([1, 7])
+
+
+@pytest.mark.parametrize("name", ["walk", 'say "hi"', "back\\slash", "a {brace} b", "id: 7", "l'été"])
+def test_written_maps_are_read_back_unchanged(tmp_path, name):
+    label_map = LabelMap((3, 8), (name, "other"))
+    write_label_map(label_map, tmp_path / "map.pbtxt")
+    assert read_label_map(tmp_path / "map.pbtxt") == label_map
+
+
+@pytest.mark.parametrize(
+    ("ids", "names", "message"),
+    [
+        ((1, 2), ("a",), "one name per id, got 2 ids and 1 names"),
+        ((), (), "at least one class"),
+        ((1, 2, 1), ("a", "b", "c"), r"repeats class ids \[1\]"),
+        ((0, 1), ("a", "b"), "class ids start at 1, got 0"),
+    ],
+)
+def test_maps_that_cannot_be(ids, names, message):
+    with pytest.raises(ValueError, match=message):
+        LabelMap(ids, names)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "map.pbtxt: no `item { name id }` or `label { name label_id }` block found"),
+        ('item { name: "a" id: 1 } item { name: "b" }', "map.pbtxt: entry 2 needs both a name and an id"),
+        ("item { id: 1 }", "map.pbtxt: entry 1 needs both a name and an id, found 'id: 1'"),
+        ('item { name: "a" id: 1 } item { name: "b" id: 1 }', "map.pbtxt: label map repeats class ids [1]"),
+    ],
+)
+def test_broken_files_are_named(tmp_path, text, message):
+    (tmp_path / "map.pbtxt").write_text(text)
+    with pytest.raises(ValueError) as error:
+        read_label_map(tmp_path / "map.pbtxt")
+    assert message in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere.pbtxt"):
+        read_label_map(tmp_path / "nowhere.pbtxt")

@@ -1,0 +1,50 @@
+"""Install this package and what it needs into the running Python, or do nothing when it is all there already."""
+
+import argparse
+import importlib.metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NAME = "bmvit"
+
+
+def is_satisfied(extra: str | None) -> bool:
+    """True when this checkout is installed in place and every requirement that its metadata names has a distribution."""
+    try:
+        distribution = importlib.metadata.distribution(NAME)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    stamp = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    if f'version = "{distribution.version}"' not in stamp or ROOT.as_uri() not in (distribution.read_text("direct_url.json") or ""):
+        return False
+    for requirement in distribution.requires or []:
+        marker = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", requirement)
+        if marker and marker.group(1) != extra:
+            continue
+        name = re.match(r"[A-Za-z0-9._-]+", requirement).group(0)
+        try:
+            importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            return False
+    return True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--extra", help="group of optional dependencies to install too, such as test")
+    args = parser.parse_args()
+    if sys.version_info < (3, 10):
+        print(f"error: Python 3.10 or newer is needed, this is {sys.version.split()[0]} ({sys.executable})", file=sys.stderr)
+        return 1
+    if is_satisfied(args.extra):
+        return 0
+    print(f"installing into {sys.prefix} (torch is large: a few minutes the first time)", flush=True)
+    target = f"{ROOT}[{args.extra}]" if args.extra else str(ROOT)
+    return subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", "--editable", target])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""Train and test a model: `python tools/run_net.py --cfg configs/AVA/BMViT_S.yaml [KEY VALUE ...]` (also under torchrun)."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from slowfast.config import load_cfg  # noqa: E402
+from slowfast.config.cli import parse_command_line  # noqa: E402
+from slowfast.engine.launch import launch  # noqa: E402
+from slowfast.engine.run import run  # noqa: E402
+
+
+def main() -> int:
+    path, overrides = parse_command_line(sys.argv[1:], __doc__)
+    try:
+        launch(run, load_cfg(path, overrides))
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; checkpoints written so far are whole, and the same command goes on from the newest", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
