@@ -9,6 +9,7 @@ from slowfast.config.keys import (
     above,
     all_of,
     at_least,
+    between,
     distinct,
     every,
     list_of,
@@ -80,6 +81,16 @@ AVA = Section(
                 Rule("must be [first, last]", lambda pair: pair == sorted(pair)),
             ),
             kind=list_of(INT, 0, 2),
+        ),
+        "TRAIN_PREDICT_BOX_LISTS": Key(
+            [],
+            "CSV files of detected people that the two-stage model trains on beside the annotated ones (video, second, x1, y1, "
+            "x2, y2, action id, score); an empty or -1 action is a person who does none. PySlowFast's layouts.",
+            kind=list_of(STR),
+        ),
+        "TEST_PREDICT_BOX_LISTS": Key([], "CSV files of detected people that the two-stage model tests.", kind=list_of(STR)),
+        "DETECTION_SCORE_THRESH": Key(
+            0.9, "Detected people scoring less are left out of both lists. PySlowFast's default.", between(0, 1)
         ),
         "IGNORE_MISSING_VIDEOS": Key(
             False,

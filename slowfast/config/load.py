@@ -12,6 +12,7 @@ from fvcore.common.config import BASE_KEY, CfgNode
 from slowfast.config.ava import AVA
 from slowfast.config.bmvit import BMVIT
 from slowfast.config.data import DATA, DATA_LOADER
+from slowfast.config.detection import DETECTION
 from slowfast.config.jhmdb import JHMDB
 from slowfast.config.keys import Key, PlainText, decode, is_plain, plain_from_node, show
 from slowfast.config.matching import LOSS, MATCHER
@@ -24,7 +25,7 @@ from slowfast.config.test import TEST
 from slowfast.config.train import TRAIN
 from slowfast.config.validate import find_problems
 
-SECTIONS = (TOP, MODEL, MVIT, BMVIT, MATCHER, LOSS, SOLVER, TRAIN, TEST, DATA, DATA_LOADER, AVA, JHMDB, TENSORBOARD)
+SECTIONS = (TOP, MODEL, MVIT, BMVIT, DETECTION, MATCHER, LOSS, SOLVER, TRAIN, TEST, DATA, DATA_LOADER, AVA, JHMDB, TENSORBOARD)
 SCHEMA: dict[str, Key] = {name: key for section in SECTIONS for name, key in section.dotted().items()}
 COMMAND_LINE = "command line"
 DEFAULT = "default"

@@ -1,12 +1,18 @@
 """Keys common to all models: which one, how many classes, how it is trained in memory."""
 
-from slowfast.config.keys import Key, Section, at_least, from_to_below, not_empty
+from slowfast.config.keys import STR, Key, Section, at_least, from_to_below, list_of, not_empty
 
 MODEL = Section(
     "MODEL",
     "The model",
     {
         "MODEL_NAME": Key("BMViT", "Name in the model registry; the model builder lists what exists.", not_empty()),
+        "BACKBONE": Key("MViT", "Name in the backbone registry: MViT, ViT, or one of yours.", not_empty()),
+        "IMPORTS": Key(
+            [],
+            "Python modules to import before the model is built: files of yours that register a model or a backbone.",
+            kind=list_of(STR),
+        ),
         "NUM_CLASSES": Key(
             80, "Action classes the model predicts. AVA has 80, of which 60 are evaluated.", at_least(1)
         ),

@@ -30,7 +30,6 @@ _VIEWS = "detection sees the whole frame once"
 _PLOTS = "plots of PySlowFast that are not made here"
 _DEMO = "demo of PySlowFast that is not here"
 _SSL = "self-supervised pre-training is not done here"
-_PROPOSALS = "BMViT reads no pre-computed person boxes"
 _LOADED_BY_NAME = "weights are recognised by their names and renamed by a table"
 
 ACCEPTED: dict[str, str] = {
@@ -63,7 +62,8 @@ ACCEPTED: dict[str, str] = {
     **_group("MODEL", "HEAD_ACT", "models return raw logits"),
     **_group("MODEL", "FC_INIT_STD", "MViT's classifier is initialised with MVIT.HEAD_INIT_SCALE"),
     **_group("MODEL", "FP16_ALLREDUCE", "gradients are summed in float32"),
-    **_group("DETECTION", "ALIGNED SPATIAL_SCALE_FACTOR ROI_XFORM_RESOLUTION", "read only with DETECTION.ENABLE"),
+    **_group("DETECTION", "SPATIAL_SCALE_FACTOR", "RoIAlign's scale is always the backbone's own stride"),
+    **_group("TRAIN", "CHECKPOINT_INFLATE CHECKPOINT_IN_INIT", _LOADED_BY_NAME),
     **_group("TRAIN", "KILL_LOSS_EXPLOSION_FACTOR", "a loss that is not finite always stops training"),
     **_group("TRAIN", "CHECKPOINT_EPOCH_RESET", "TRAIN.CHECKPOINT_FILE_PATH always starts at epoch 0"),
     **_group("TRAIN", "CHECKPOINT_CLEAR_NAME_PATTERN", _LOADED_BY_NAME),
@@ -118,7 +118,6 @@ ACCEPTED: dict[str, str] = {
     ),
     **_group("SOLVER", "COSINE_AFTER_WARMUP", "the cosine spans all of training; warm-up joins it where it then is"),
     **_group("MVIT", "ZERO_DECAY_POS_CLS", "position embeddings and class tokens never decay"),
-    **_group("AVA", "TRAIN_PREDICT_BOX_LISTS TEST_PREDICT_BOX_LISTS DETECTION_SCORE_THRESH", _PROPOSALS),
     **_group("AVA", "TRAIN_PCA_JITTER_ONLY", "there is no PCA jitter; ours is DATA.COLOR_JITTER"),
     **_group("AVA", "FULL_TEST_ON_VAL", "evaluation always takes the whole test split"),
     **_group("AVA", "IMG_PROC_BACKEND", "there is one way to transform images"),
@@ -163,7 +162,6 @@ TIED: dict[str, Tied] = {
     "MVIT.LAYER_SCALE_INIT_VALUE": Tied((0.0,), "blocks have no layer scale"),
     "MASK.ENABLE": Tied((False,), _SSL),
     "AUG.MASK_RATIO": Tied((0.0,), "tokens are never masked out of the input"),
-    "DETECTION.ENABLE": Tied((False,), "there is no RoIAlign head; BMViT (MODEL.MODEL_NAME) detects without one"),
     "MULTIGRID.SHORT_CYCLE": Tied((False,), "there is no multigrid training"),
     "MULTIGRID.LONG_CYCLE": Tied((False,), "there is no multigrid training"),
     "DATA.REVERSE_INPUT_CHANNEL": Tied((False,), "clips are always RGB"),
@@ -171,8 +169,6 @@ TIED: dict[str, Tied] = {
     "AVA.TEST_FORCE_FLIP": Tied((False,), "test clips are never mirrored"),
     "TRAIN.CHECKPOINT_TYPE": Tied(("pytorch",), _NO_PICKLES),
     "TEST.CHECKPOINT_TYPE": Tied(("pytorch",), _NO_PICKLES),
-    "TRAIN.CHECKPOINT_INFLATE": Tied((False,), "image weights are not inflated by a key"),
-    "TRAIN.CHECKPOINT_IN_INIT": Tied((False,), "image weights are not inflated by a key"),
     "SOLVER.CLIP_GRAD_VAL": Tied((None,), "gradients are clipped by norm: SOLVER.CLIP_GRAD_L2NORM"),
     "SOLVER.LARS_ON": Tied((False,), "there is no LARS"),
     "SOLVER.NESTEROV": Tied((True,), "sgd always has Nesterov momentum"),

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from slowfast.datasets.ava_annotations import KeyFrames, build_key_frames
 from slowfast.datasets.pixels import ClipReadError
 from slowfast.datasets.video import VideoFiles
@@ -80,8 +82,8 @@ def without_missing_videos(annotated: AnnotatedSet, videos: VideoFiles, *, ignor
             f"{len(missing)} of {total} annotated videos have no file:\n{shown}\n"
             "Correct AVA.VIDEO_DIR, or set AVA.IGNORE_MISSING_VIDEOS True to go on without them"
         )
-    keep = [k for k in range(len(annotated.key_frames)) if annotated.key_frames.video[k] not in set(missing)]
-    if not keep:
+    keep = np.flatnonzero(~np.isin(annotated.key_frames.video, missing))
+    if not len(keep):
         raise FileNotFoundError(f"none of the {total} annotated videos has a file:\n{shown}\nCorrect AVA.VIDEO_DIR")
     note = f"{len(missing)} of {total} annotated videos have no file and are left out (AVA.IGNORE_MISSING_VIDEOS):\n{shown}"
     return replace(annotated, key_frames=annotated.key_frames.subset(keep), notes=(*annotated.notes, note))

@@ -36,7 +36,8 @@ class Checkpointer:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.path(epoch)
         write_atomically(state | {"epoch": epoch}, path)
-        for old in self.saved()[: -self.keep]:
+        others = [p for p in self.saved() if p != path]  # in the folder of a longer run, `path` itself may be the oldest
+        for old in others[: max(len(others) - self.keep + 1, 0)]:
             old.unlink()
         return path
 

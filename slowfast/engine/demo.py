@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +42,7 @@ class Demo:
         return load_cfg(self.config, [*self.overrides, *overrides])
 
     def make_data(self) -> None:
-        """Draw the videos and decode them once into the cache, in parallel processes."""
         print(make_toy_ava(self.out / "data"), flush=True)
-        for split in ("train", "test"):
-            annotated = read_annotations(self.cfg, split)
-            clips = build_clips(self.cfg, split, annotated)
-            print(clips.pixels.prefill(annotated.key_frames.videos, num_workers=os.cpu_count() or 1), flush=True)
 
     def train_and_test(self) -> None:
         run(self.cfg, CPU)

@@ -1,11 +1,14 @@
 """One run from start to end, in each of its processes: train, test, and what is left in OUTPUT_DIR."""
 
+import os
 from pathlib import Path
 
 import torch
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.build import read_annotations
+from slowfast.datasets.ava import AnnotatedSet
+from slowfast.datasets.build import build_clips, read_annotations
+from slowfast.datasets.pixel_cache import CachedVideos
 from slowfast.engine.checkpoint import load_weights
 from slowfast.engine.summary import model_summary
 from slowfast.engine.test import test, write_text_atomically
@@ -30,13 +33,23 @@ def run(cfg: CfgNode, device: torch.device) -> None:
     test_set = read_annotations(cfg, "test")
     for note in test_set.notes:
         log.info("test: %s", note)
+    fill_cache(cfg, "test", test_set)
     if cfg.TRAIN.ENABLE:
         train_set = read_annotations(cfg, "train")
         for note in train_set.notes:
             log.info("train: %s", note)
+        fill_cache(cfg, "train", train_set)
         model = train(cfg, device, train_set, test_set)
     else:
         model = build_model(cfg).to(device)
         log.info("%s", load_weights(model, cfg.TEST.CHECKPOINT_FILE_PATH))
     if cfg.TEST.ENABLE:
         test(cfg, device, model, test_set)
+
+
+def fill_cache(cfg: CfgNode, split: str, annotated: AnnotatedSet) -> None:
+    """With DATA.CACHE_DIR, decode what the cache lacks in parallel before the first clip is asked for."""
+    pixels = build_clips(cfg, split, annotated).pixels
+    if isinstance(pixels, CachedVideos) and distributed.is_main():
+        get_logger().info("%s: %s", split, pixels.prefill(annotated.key_frames.videos, num_workers=os.cpu_count() or 1))
+    distributed.barrier()

@@ -69,11 +69,14 @@ def train_one_epoch(
                 losses = criterion(
                     predictions, batch.targets, num_people=num_people, num_clips=num_clips, clip_names=[str(m) for m in batch.meta]
                 )
+                if not len(batch):  # a stand-in for unreadable clips teaches nothing
+                    losses = {name: 0 * value for name, value in losses.items()}
                 total = criterion.weighted_sum(losses)
-                (total if len(batch) else 0 * total).backward()  # a stand-in for unreadable clips teaches nothing
+                total.backward()
             meter.add(losses | {"total": total})
         norm = nn.utils.clip_grad_norm_(model.parameters(), clip_grad or float("inf"))
-        _step(optimizer, norm, report, micro_batches)
+        if num_clips:  # else no process could read any clip: not even weight decay or momentum moves the weights
+            _step(optimizer, norm, report, micro_batches)
         if average is not None:
             average.update(getattr(model, "module", model))
         report.steps += 1

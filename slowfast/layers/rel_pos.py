@@ -6,12 +6,11 @@ A table of an axis has 2 * max(q, k) - 1 rows, one for each distance; it is resi
 Legend: B clips, N heads, Q query positions, K key positions, D channels of a head.
 """
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from slowfast.layers.tensor_cache import cached_tensor
 from slowfast.layers.token_grid import Size3, volume
 
 
@@ -22,15 +21,15 @@ def resize_table(table: Tensor, rows: int) -> Tensor:
     return F.interpolate(table.T[None], size=rows, mode="linear")[0].T
 
 
-@lru_cache(maxsize=256)
+@cached_tensor
 def distance_index(q_size: int, k_size: int, device: torch.device) -> Tensor:
     """(q_size, k_size) int64: the table row of each (query, key) distance along one axis.
 
     The shorter of the two is spread over the longer one, so that pooled keys are compared at their own positions.
     """
     q_ratio, k_ratio = max(k_size / q_size, 1.0), max(q_size / k_size, 1.0)
-    distance = torch.arange(q_size)[:, None] * q_ratio - torch.arange(k_size)[None, :] * k_ratio
-    return (distance + (k_size - 1) * k_ratio).long().to(device)
+    q_at, k_at = (torch.arange(size, device=device) for size in (q_size, k_size))
+    return (q_at[:, None] * q_ratio - k_at[None, :] * k_ratio + (k_size - 1) * k_ratio).long()
 
 
 def axis_rows(table: Tensor, q_size: int, k_size: int) -> Tensor:
@@ -52,14 +51,11 @@ def axis_biases(q: Tensor, tables: tuple[Tensor | None, ...], q_grid: Size3, k_g
     ]
 
 
-@lru_cache(maxsize=256)
+@cached_tensor
 def key_code(k_grid: Size3, axes: tuple[bool, bool, bool], class_token: bool, device: torch.device, dtype: torch.dtype) -> Tensor:
     """One-hot code of every key's position along each axis in use: (K [+ 1], sum of k_axis); the class token gets zeros.
 
     With it the bias becomes part of the inner product: [q, a_t, a_h, a_w] . [k, code] = q . k + a_t + a_h + a_w.
     """
-    position = torch.cartesian_prod(*(torch.arange(size) for size in k_grid)).view(volume(k_grid), 3)
-    code = torch.cat([F.one_hot(position[:, i], k_grid[i]) for i in range(3) if axes[i]], dim=1)
-    if class_token:
-        code = F.pad(code, (0, 0, 1, 0))
-    return code.to(device=device, dtype=dtype)
+    place = torch.eye(volume(k_grid), device=device, dtype=dtype).view(-1, *k_grid)
+

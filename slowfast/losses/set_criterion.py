@@ -26,7 +26,8 @@ class SetCriterion(nn.Module):
               the unmatched tokens against no action at all, which then weigh `no_actor_weight`
 
     "Per person" divides by `num_people`: the people of the global batch divided by the number of processes, so that the
-    mean of the gradients over processes is the gradient of the global batch.
+    mean of the gradients over processes is the gradient of the global batch. It may be below 1 (one person, two
+    processes) and is not rounded up, or that would not hold; a step without people divides by its clips instead.
 
     no_actor_weight: None means 10 / N, at most 1 (0.04 for 256 candidates): candidates x weight stays near 10
     """
@@ -80,12 +81,12 @@ class SetCriterion(nn.Module):
         self, predictions: Predictions, targets: Targets, num_people: float, num_clips: float, clip_names: Sequence[str] | None
     ) -> dict[str, Tensor]:
         matches = self.matcher(predictions, targets, clip_names=clip_names)
-        per_person = max(num_people, 1.0)
+        per_person = num_people or num_clips or 1.0
         boxes = predictions.boxes.float()[matches.clip, matches.token]
         wanted = targets.boxes.float()[matches.person]
         giou = generalized_iou(cxcywh_to_xyxy(boxes), cxcywh_to_xyxy(wanted))
         return {
-            "actor": self._actor(predictions, matches, num_people, num_clips),
+            "actor": self._actor(predictions, matches, num_people, num_clips, per_person),
             "box_l1": (boxes - wanted).abs().sum() / per_person,
             "box_giou": (1 - giou).sum() / per_person,
             "action": self._action(predictions, targets, matches) / per_person,
@@ -94,17 +95,20 @@ class SetCriterion(nn.Module):
     def _unmatched_weight(self, candidates: int) -> float:
         return min(1.0, 10 / candidates) if self.no_actor_weight is None else self.no_actor_weight
 
-    def _actor(self, predictions: Predictions, matches: Matches, num_people: float, num_clips: float) -> Tensor:
+    def _actor(
+        self, predictions: Predictions, matches: Matches, num_people: float, num_clips: float, per_person: float
+    ) -> Tensor:
         margin = predictions.actor_margin
         is_actor = torch.zeros_like(margin)
         is_actor[matches.clip, matches.token] = 1.0
         if self.focal_actor is not None:
-            return self.focal_actor(margin, is_actor).sum() / max(num_people, 1.0)
+            return self.focal_actor(margin, is_actor).sum() / per_person
         candidates = margin.shape[1]
         unmatched = self._unmatched_weight(candidates)
         weight = is_actor + (1 - is_actor) * unmatched
         total = num_people + unmatched * max(num_clips * candidates - num_people, 0.0)
-        return (binary_cross_entropy(margin, is_actor) * weight).sum() / total
+        # Nothing weighs anything when no clip of the step could be read, or no one is there and unmatched tokens weigh 0.
+        return (binary_cross_entropy(margin, is_actor) * weight).sum() / (total or 1.0)
 
     def _action(self, predictions: Predictions, targets: Targets, matches: Matches) -> Tensor:
         logits = predictions.action_logits.float()

@@ -1,5 +1,6 @@
 """From config to model; the only file of this package that sees a config."""
 
+import importlib
 from collections.abc import Callable
 
 from fvcore.common.config import CfgNode
@@ -13,31 +14,64 @@ from slowfast.models.mvit import MViT
 from slowfast.models.mvit_plan import plan_blocks
 from slowfast.models.postprocess import PostProcess
 from slowfast.models.token_select import TokenSelect
+from slowfast.models.two_stage import RoIPostProcess, TwoStage
+from slowfast.models.vit import ViT
 
 Builder = Callable[[CfgNode], nn.Module]
 
 MODEL_REGISTRY = Registry("MODEL")
 MODEL_REGISTRY.__doc__ = "Functions from a config to an nn.Module, by the name that MODEL.MODEL_NAME gives."
+BACKBONE_REGISTRY = Registry("BACKBONE")
+BACKBONE_REGISTRY.__doc__ = "Functions from a config to a backbone, by the name that MODEL.BACKBONE gives."
 
 
 def register_model(name: str) -> Callable[[Builder], Builder]:
     """Decorate a builder so that MODEL.MODEL_NAME can name it."""
+    return _register(MODEL_REGISTRY, name)
 
+
+def register_backbone(name: str) -> Callable[[Builder], Builder]:
+    """Decorate a builder so that MODEL.BACKBONE can name it.
+
+    It returns a module that promises: `backbone(clips)`, (B, 3, T, H, W) normalised RGB -> (B, T', H', W', C) after its last
+    norm; `backbone.dim`, C; `backbone.stride`, the (T, H, W) pixels one output token covers.
+    For deep supervision (BMVIT.AUX_BLOCKS) and mean pooling (MVIT.USE_MEAN_POOLING) it also has `encode`, `block_dims` and
+    `norm` as MViT does.
+    """
+    return _register(BACKBONE_REGISTRY, name)
+
+
+def _register(registry: Registry, name: str) -> Callable[[Builder], Builder]:
     def register(builder: Builder) -> Builder:
         builder.__name__ = name  # the registry files objects under their __name__
-        MODEL_REGISTRY.register(builder)
+        registry.register(builder)
         return builder
 
     return register
 
 
+def _find(registry: Registry, key: str, name: str) -> Builder:
+    if name not in registry:
+        known = sorted(known for known, _ in registry)
+        raise ValueError(
+            f"{key} {name!r} is not registered; known: {known}. A file of yours that registers it goes into MODEL.IMPORTS"
+        )
+    return registry.get(name)
+
+
 def build_model(cfg: CfgNode) -> nn.Module:
     """The model that MODEL.MODEL_NAME names, with fresh weights. Raises ValueError naming the known models."""
-    name = cfg.MODEL.MODEL_NAME
-    if name not in MODEL_REGISTRY:
-        known = sorted(name for name, _ in MODEL_REGISTRY)
-        raise ValueError(f"MODEL.MODEL_NAME {name!r} is not registered; known models: {known}")
-    return MODEL_REGISTRY.get(name)(cfg)
+    for module in cfg.MODEL.IMPORTS:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise ValueError(f"MODEL.IMPORTS: cannot import {module!r} ({error}); is its folder on PYTHONPATH?") from error
+    return _find(MODEL_REGISTRY, "MODEL.MODEL_NAME", cfg.MODEL.MODEL_NAME)(cfg)
+
+
+def build_backbone(cfg: CfgNode) -> nn.Module:
+    """The backbone that MODEL.BACKBONE names. Raises ValueError naming the known ones."""
+    return _find(BACKBONE_REGISTRY, "MODEL.BACKBONE", cfg.MODEL.BACKBONE)(cfg)
 
 
 def input_size(cfg: CfgNode) -> tuple[int, int, int]:
@@ -47,7 +81,11 @@ def input_size(cfg: CfgNode) -> tuple[int, int, int]:
     return (cfg.DATA.NUM_FRAMES, height, width)
 
 
-def build_backbone(cfg: CfgNode) -> MViT:
+# ----------------------------------------------------------------------------------------------------- backbones
+
+
+@register_backbone("MViT")
+def build_mvit(cfg: CfgNode) -> MViT:
     m = cfg.MVIT
     patch_stride = (1, *m.PATCH_STRIDE) if m.PATCH_2D else m.PATCH_STRIDE
     grid = tuple(size // stride for size, stride in zip(input_size(cfg), patch_stride, strict=True))
@@ -86,6 +124,50 @@ def build_backbone(cfg: CfgNode) -> MViT:
     )
 
 
+@register_backbone("ViT")
+def build_vit(cfg: CfgNode) -> ViT:
+    """A plain ViT is described by the MVIT keys that it shares; those that shrink or widen the grid must be off."""
+    m = cfg.MVIT
+    of_mvit_only = ("POOL_Q_STRIDE", "POOL_KV_STRIDE", "POOL_KV_STRIDE_ADAPTIVE", "DIM_MUL", "HEAD_MUL", "PATCH_2D")
+    given = [f"MVIT.{key}" for key in of_mvit_only if m[key]]
+    if given:
+        raise ValueError(f"MODEL.BACKBONE ViT has one stage and no pooling; leave out {', '.join(given)} or choose MViT")
+    if tuple(m.PATCH_KERNEL) != tuple(m.PATCH_STRIDE) or any(m.PATCH_PADDING):
+        raise ValueError(
+            f"MODEL.BACKBONE ViT has tubelets that do not overlap: MVIT.PATCH_KERNEL ({m.PATCH_KERNEL}) must equal "
+            f"MVIT.PATCH_STRIDE ({m.PATCH_STRIDE}) and MVIT.PATCH_PADDING ({m.PATCH_PADDING}) be zeros"
+        )
+    return ViT(
+        depth=m.DEPTH,
+        dim=m.EMBED_DIM,
+        num_heads=m.NUM_HEADS,
+        tubelet=m.PATCH_KERNEL,
+        mlp_ratio=m.MLP_RATIO,
+        qkv_bias=m.QKV_BIAS,
+        dropout=m.DROPOUT_RATE,
+        drop_path=m.DROPPATH_RATE,
+        act_checkpoint=cfg.MODEL.ACT_CHECKPOINT,
+    )
+
+
+# -------------------------------------------------------------------------------------------------------- models
+
+
+@register_model("BMViT")
+def build_bmvit(cfg: CfgNode) -> BMViT:
+    b = cfg.BMVIT
+    backbone = build_backbone(cfg)
+    if b.AUX_BLOCKS and not hasattr(backbone, "encode"):
+        raise ValueError(f"BMVIT.AUX_BLOCKS ({b.AUX_BLOCKS}) needs a backbone with `encode`; {cfg.MODEL.BACKBONE} has none")
+    aux_widths = {block: backbone.block_dims[block] for block in b.AUX_BLOCKS}
+    return BMViT(
+        backbone,
+        select=TokenSelect(box_tokens=b.BOX_TOKENS, action_tokens=b.ACTION_TOKENS),
+        heads=_build_heads(cfg, backbone.dim),
+        aux_heads={block: (nn.LayerNorm(dim, eps=1e-6), _build_heads(cfg, dim)) for block, dim in aux_widths.items()},
+    )
+
+
 def _build_heads(cfg: CfgNode, dim: int) -> BMViTHeads:
     b = cfg.BMVIT
     return BMViTHeads(
@@ -99,21 +181,18 @@ def _build_heads(cfg: CfgNode, dim: int) -> BMViTHeads:
     )
 
 
-@register_model("BMViT")
-def build_bmvit(cfg: CfgNode) -> BMViT:
-    b = cfg.BMVIT
-    backbone = build_backbone(cfg)
-    aux_widths = {block: backbone.plan[block].dim_out for block in b.AUX_BLOCKS}
-    return BMViT(
-        backbone,
-        select=TokenSelect(box_tokens=b.BOX_TOKENS, action_tokens=b.ACTION_TOKENS),
-        heads=_build_heads(cfg, backbone.dim),
-        aux_heads={block: (nn.LayerNorm(dim, eps=1e-6), _build_heads(cfg, dim)) for block, dim in aux_widths.items()},
-    )
-
-
 @register_model("MViT")
-def build_mvit_classifier(cfg: CfgNode) -> VideoClassifier:
+def build_classifier(cfg: CfgNode) -> VideoClassifier | TwoStage:
+    """PySlowFast's MViT: a classifier of clips, or with DETECTION.ENABLE a classifier of given boxes."""
+    if cfg.DETECTION.ENABLE:
+        return TwoStage(
+            build_backbone(cfg),
+            num_classes=cfg.MODEL.NUM_CLASSES,
+            resolution=cfg.DETECTION.ROI_XFORM_RESOLUTION,
+            aligned=cfg.DETECTION.ALIGNED,
+            dropout=cfg.MODEL.DROPOUT_RATE,
+            init_scale=cfg.MVIT.HEAD_INIT_SCALE,
+        )
     return VideoClassifier(
         build_backbone(cfg),
         num_classes=cfg.MODEL.NUM_CLASSES,
@@ -123,6 +202,8 @@ def build_mvit_classifier(cfg: CfgNode) -> VideoClassifier:
     )
 
 
-def build_postprocess(cfg: CfgNode) -> PostProcess:
+def build_postprocess(cfg: CfgNode) -> PostProcess | RoIPostProcess:
     t = cfg.TEST
+    if cfg.DETECTION.ENABLE:
+        return RoIPostProcess()
     return PostProcess(actor_threshold=t.ACTOR_THRESHOLD, nms_iou=t.NMS_IOU or None, max_people=t.MAX_PEOPLE or None)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchvision.ops import nms
 
 from slowfast.structures.boxes import cxcywh_to_xyxy
@@ -35,16 +35,22 @@ class PostProcess(nn.Module):
         clip_index = torch.cat([torch.full((len(k),), i, dtype=torch.int64) for i, k in enumerate(kept)])
         token = torch.cat(kept)
         actor, actions, boxes = actor[clip_index, token], actions[clip_index, token], boxes[clip_index, token]
-        region = torch.tensor([m.region for m in meta], dtype=torch.float32).view(-1, 4)[clip_index]
-        origin, size = region[:, :2].repeat(1, 2), (region[:, 2:] - region[:, :2]).repeat(1, 2)
-        boxes = (origin + boxes * size).clamp(0, 1)
-        boxes = torch.cat([torch.minimum(boxes[:, :2], boxes[:, 2:]), torch.maximum(boxes[:, :2], boxes[:, 2:])], dim=1)
+        boxes = to_original_frame(boxes, clip_index, meta)
         return Detections(clip_index, boxes, actor, actions * actor[:, None])
 
-    def _keep(self, actor: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+    def _keep(self, actor: Tensor, boxes: Tensor) -> Tensor:
         """Indices of the tokens of one clip that stay: actor (N,), boxes (N, 4) xyxy -> (n,), likeliest first."""
         order = actor.argsort(descending=True, stable=True)
         order = order[actor[order] >= self.actor_threshold]
         if self.nms_iou is not None and len(order):
             order = order[nms(boxes[order], actor[order], self.nms_iou)]
         return order[: self.max_people]
+
+
+def to_original_frame(boxes: Tensor, clip_index: Tensor, meta: Sequence[ClipMeta]) -> Tensor:
+    """(D, 4) xyxy in [0, 1] of the input, and the (D,) clip each is in -> xyxy in [0, 1] of the original frame, clipped."""
+    region = torch.tensor([m.region for m in meta], dtype=torch.float32).view(-1, 4)[clip_index]
+    origin, size = region[:, :2].repeat(1, 2), (region[:, 2:] - region[:, :2]).repeat(1, 2)
+    boxes = (origin + boxes * size).clamp(0, 1)
+    # A mirrored clip has a region with x1 > x2, which swaps the corners.
+    return torch.cat([torch.minimum(boxes[:, :2], boxes[:, 2:]), torch.maximum(boxes[:, :2], boxes[:, 2:])], dim=1)

@@ -11,7 +11,8 @@ NO_LABEL = -1
 class BoxTable:
     """R rows; one row is one box with one action on one key frame (the rows of an AVA CSV).
 
-    A row whose label is NO_LABEL only lists its key frame: nobody is annotated there, and its box is NaN.
+    A row whose label is NO_LABEL and whose box is NaN only lists its key frame: nobody is annotated there. NO_LABEL with
+    a box is a person without an action, which is background.
 
     videos:    the distinct video names
     video:     (R,) int32, index into `videos`

@@ -7,6 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+# Text in quotes, with backslash escapes: braces and keys inside it are part of a name.
+_TEXT = r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\''
+_BLOCK = re.compile(rf"(?:item|label)\s*{{((?:{_TEXT}|[^}}])*?)}}")
+_NAME = re.compile(rf"\bname\s*:\s*({_TEXT})")
+_ID = re.compile(r"\b(?:label_)?id\s*:\s*(\d+)")
+_QUOTED = re.compile(_TEXT)
+_ESCAPE = re.compile(r"\\(.)")
+
 
 @dataclass(frozen=True)
 class LabelMap:
@@ -57,12 +65,12 @@ def read_label_map(path: str | Path) -> LabelMap:
     """
     text = Path(path).read_text(encoding="utf-8")
     ids, names = [], []
-    for number, block in enumerate(re.findall(r"(?:item|label)\s*{(.*?)}", text, flags=re.DOTALL), start=1):
-        name = re.search(r'name\s*:\s*(?:"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\')', block)
-        class_id = re.search(r"\b(?:label_)?id\s*:\s*(\d+)", block)
+    for number, block in enumerate(_BLOCK.findall(text), start=1):
+        name = _NAME.search(block)
+        class_id = _ID.search(_QUOTED.sub("", block))  # a name may hold anything, `id: 7` too
         if name is None or class_id is None:
             raise ValueError(f"{path}: entry {number} needs both a name and an id, found {block.strip()!r}")
-        names.append(name.group(1) if name.group(1) is not None else name.group(2))
+        names.append(_ESCAPE.sub(r"\1", name.group(1)[1:-1]))
         ids.append(int(class_id.group(1)))
     if not ids:
         raise ValueError(f"{path}: no `item {{ name id }}` or `label {{ name label_id }}` block found; is it a label map?")
@@ -74,5 +82,6 @@ def read_label_map(path: str | Path) -> LabelMap:
 
 def write_label_map(label_map: LabelMap, path: str | Path) -> None:
     """Write `item { name: "..." id: N }` blocks; `read_label_map` reads them back unchanged."""
-    blocks = (f'item {{\n  name: "{name}"\n  id: {i}\n}}\n' for i, name in zip(label_map.ids, label_map.names, strict=True))
+    names = (re.sub(r'(["\\])', r"\\\1", name) for name in label_map.names)
+    blocks = (f'item {{\n  name: "{name}"\n  id: {i}\n}}\n' for i, name in zip(label_map.ids, names, strict=True))
     Path(path).write_text("".join(blocks), encoding="utf-8")
