@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from slowfast.datasets.ava_annotations import KeyFrames
-from slowfast.datasets.clip_sampling import Order, clip_offsets, clip_times, key_index, reorder
+from slowfast.datasets.clip_sampling import Order, clip_offsets, clip_times
 from slowfast.datasets.pixels import ClipPixels, ClipReadError, PixelSource
 from slowfast.datasets.presets import DetectionPreset
 from slowfast.structures.box_table import BoxTable
@@ -37,9 +37,13 @@ class SecondClock:
 
     def read(self, pixels: PixelSource, video: str, timestamp: int, shape: ClipShape) -> ClipPixels:
         times = clip_times(
-            timestamp - self.first_second, num_frames=shape.num_frames, sampling_rate=shape.sampling_rate, fps=self.fps
+            timestamp - self.first_second,
+            num_frames=shape.num_frames,
+            sampling_rate=shape.sampling_rate,
+            fps=self.fps,
+            order=shape.order,
         )
-        return pixels.read(video, reorder(times, shape.order), center=key_index(shape.num_frames, shape.order))
+        return pixels.read(video, times, center=shape.num_frames // 2)
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,8 @@ class FrameClock:
     """Timestamps are frame numbers (sets with every frame annotated); the sampling rate counts frames of the video."""
 
     def read(self, pixels: PixelSource, video: str, timestamp: int, shape: ClipShape) -> ClipPixels:
-        numbers = timestamp + clip_offsets(shape.num_frames, shape.sampling_rate)
-        return pixels.read_frames(video, reorder(numbers, shape.order), center=key_index(shape.num_frames, shape.order))
+        numbers = timestamp + clip_offsets(shape.num_frames, shape.sampling_rate, shape.order)
+        return pixels.read_frames(video, numbers, center=shape.num_frames // 2)
 
 
 class KeyFrameClips(Dataset):

@@ -59,7 +59,8 @@ class Checkpointer:
             try:
                 return path, torch.load(path, map_location="cpu", weights_only=True)
             except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                # The first sentence: what torch adds is advice to load the file unsafely.
+                reason = str(error).split(". ")[0].splitlines()[0] if str(error) else type(error).__name__
                 get_logger().warning("cannot read %s (%s); trying the checkpoint before it", path, reason)
         if paths:
             raise ValueError(

@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +13,14 @@ from fvcore.common.config import CfgNode
 from slowfast.config import load_cfg
 from slowfast.datasets.ava import AnnotatedSet
 from slowfast.datasets.build import build_clips, build_test_loader, read_annotations
-from slowfast.datasets.clip_sampling import key_index
 from slowfast.datasets.key_frame_clips import KeyFrameClips
 from slowfast.datasets.toy import APPEARANCE_ACTIONS, MOTION_ACTIONS, make_toy_ava
 from slowfast.engine.checkpoint import Checkpointer, load_weights
 from slowfast.engine.run import run
 from slowfast.engine.test import TestReport, evaluate, make_evaluator, make_pipe, write_text_atomically
-from slowfast.evaluation.ava_map import frame_map
 from slowfast.models.build import build_model, build_postprocess
 from slowfast.structures.box_table import BoxTable
+from slowfast.structures.predictions import Detections
 from slowfast.utils.logging import LOGGER_NAME
 from slowfast.visualization.draw import DrawnClip, contact_sheet, detection_video
 from slowfast.visualization.plots import plot_training_curve
@@ -57,34 +58,27 @@ class Demo:
         for order in ("forward", "reversed", "frozen"):
             self.table[order] = self._test(self.variant("TEST.FRAME_ORDER", order)).frame_map.summary()
         self.table["forward, NMS 0.5"] = self._test(self.variant("TEST.NMS_IOU", "0.5")).frame_map.summary()
-        self.table["chance"] = self._chance()
+        self.table["chance"] = self._test(self.cfg, see=action_blind).frame_map.summary()
         write_text_atomically(json.dumps(self.table, indent=2) + "\n", self.out / "time_controls.json")
 
-    def _test(self, cfg: CfgNode) -> TestReport:
+    def _test(self, cfg: CfgNode, see: Callable[[Detections], Detections] = lambda found: found) -> TestReport:
         annotated = read_annotations(cfg, "test")
+        postprocess = build_postprocess(cfg)
         return evaluate(
             self.model,
             build_test_loader(cfg, annotated, rank=0, world_size=1),
             make_evaluator(cfg, annotated),
-            postprocess=build_postprocess(cfg),
+            postprocess=lambda predictions, meta: see(postprocess(predictions, meta)),
             pipe=make_pipe(cfg, CPU),
             what=f"testing, frames {cfg.TEST.FRAME_ORDER}",
         )
 
-    def _chance(self) -> dict[str, float | None]:
-        """AP of the same boxes when every action of a person has one score: the mean over that person's actions."""
-        annotated = read_annotations(self.cfg, "test")
-        self.report = self._test(self.cfg)
-        return frame_map(
-            annotated.groundtruth, action_blind(self.report.detections), annotated.eval_label_map, exclusions=annotated.exclusions
-        ).summary()
-
     def draw(self) -> None:
         """A video and a sheet of held-out clips with what was found on them."""
         annotated = read_annotations(self.cfg, "test")
-        clips = build_clips(self.cfg, "test", annotated)
+        clips, detections = build_clips(self.cfg, "test", annotated), self._test(self.cfg).detections
         shown = np.linspace(0, len(clips) - 1, CLIPS_DRAWN).round().astype(int)
-        drawn = [drawn_clip(clips, annotated, self.report.detections, int(k)) for k in shown]
+        drawn = [drawn_clip(clips, annotated, detections, int(k)) for k in shown]
         detection_video(drawn, self.out / "detections.mp4", fps=self.cfg.AVA.FPS / self.cfg.DATA.SAMPLING_RATE)
         contact_sheet(drawn[:6], self.out / "detections.png")
 
@@ -116,12 +110,9 @@ _LEFT_BEHIND = {
 }
 
 
-def action_blind(detections: BoxTable) -> BoxTable:
-    """Detections whose scores say where people are, but not what they do: a person's mean score stands for every action."""
-    same_box = (detections.video, detections.timestamp, *detections.boxes.T)
-    person = np.unique(np.stack([column.astype(np.float64) for column in same_box], axis=1), axis=0, return_inverse=True)[1].ravel()
-    mean = np.bincount(person, weights=detections.score) / np.bincount(person)
-    return BoxTable(detections.videos, detections.video, detections.timestamp, detections.boxes, detections.label, mean[person])
+def action_blind(found: Detections) -> Detections:
+    """The same people, each with one score for all actions: what is left when a model knows where people are only."""
+    return replace(found, scores=found.actor[:, None].expand_as(found.scores))
 
 
 def drawn_clip(clips: KeyFrameClips, annotated: AnnotatedSet, detections: BoxTable, k: int) -> DrawnClip:
@@ -141,4 +132,4 @@ def drawn_clip(clips: KeyFrameClips, annotated: AnnotatedSet, detections: BoxTab
     true_boxes, true_actions = annotated.key_frames.people(k)
     true_labels = [names[np.flatnonzero(row)].tolist() for row in true_actions]
     frames = clips.clock.read(clips.pixels, video, timestamp, clips.shape).frames
-    return DrawnClip(frames, key_index(len(frames)), f"{video}, second {timestamp}", boxes, labels, true_boxes, true_labels)
+    return DrawnClip(frames, len(frames) // 2, f"{video}, second {timestamp}", boxes, labels, true_boxes, true_labels)

@@ -42,7 +42,8 @@ def run(cfg: CfgNode, device: torch.device) -> None:
         model = train(cfg, device, train_set, test_set)
     else:
         model = build_model(cfg).to(device)
-        log.info("%s", load_weights(model, cfg.TEST.CHECKPOINT_FILE_PATH))
+        names = test_set.label_map.names
+        log.info("%s", load_weights(model, cfg.TEST.CHECKPOINT_FILE_PATH, class_names=names))
     if cfg.TEST.ENABLE:
         test(cfg, device, model, test_set)
 

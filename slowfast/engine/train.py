@@ -82,7 +82,12 @@ class TrainingRun:
             path, state = found
             start = self._restore(path, state)
         elif self.cfg.TRAIN.CHECKPOINT_FILE_PATH:
-            report = load_weights(self.model, self.cfg.TRAIN.CHECKPOINT_FILE_PATH)
+            report = load_weights(
+                self.model,
+                self.cfg.TRAIN.CHECKPOINT_FILE_PATH,
+                head_reinit=self.cfg.MODEL.HEAD_REINIT,
+                class_names=self.train_set.label_map.names,
+            )
             get_logger().info("%s", report)
             self.average = build_weight_average(self.cfg, self.model)
         self.parallel = self._wrap()

@@ -6,6 +6,7 @@ Both protocols match and integrate as the official ActivityNet evaluator does; t
 Key frames that are scored:
     all_included   every key frame the ground truth lists, rows without a person included
     gt_only        only key frames with at least one annotated person (flatters: false alarms on empty frames are free)
+Other data sets match and integrate otherwise: see `frame_conventions`, `ap_rules` and `remaining_matching`.
 
 Rules, each tested:
 - Detections on key frames that are not listed are ignored; excluded key frames are removed from both sides.
@@ -25,15 +26,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from slowfast.evaluation.average_precision import average_precision
+from slowfast.evaluation.ap_rules import AP_RULES, ApRule
 from slowfast.evaluation.frame_map_result import FrameMap
 from slowfast.evaluation.key_frames import EXCLUDED, KeyFrameIndex
 from slowfast.evaluation.matching import GroundTruthCells
+from slowfast.evaluation.remaining_matching import RemainingCells
 from slowfast.structures.box_table import NO_LABEL, BoxTable
 from slowfast.structures.label_map import LabelMap
 
 PROTOCOLS = ("official", "uncapped")
 KEY_FRAME_SETS = ("all_included", "gt_only")
+MATCHINGS = {"best": GroundTruthCells, "remaining": RemainingCells}
 OFFICIAL_CAP = 50
 
 # Rows worked on at a time: all temporary arrays have this length, and they stay in the processor's cache.
@@ -52,17 +55,24 @@ def frame_map(
     exclusions: KeyFrames = (),
     included: KeyFrames = (),
     iou_threshold: float = 0.5,
+    ap_rule: str = "voc_all_point",
+    matching: str = "best",
 ) -> FrameMap:
     """Score `detections` against `groundtruth` on the classes of `label_map`.
 
     exclusions: key frames (video, timestamp) that are not scored
     included:   further key frames to score that the ground truth does not list (nobody is there)
+    ap_rule:    one of `ap_rules.AP_RULES`; AVA's is voc_all_point
+    matching:   "best" (a detection has one chance, its best box; AVA, VOC) or "remaining" (`remaining_matching`; ACT)
     Row order is free in both tables. Besides the tables it needs 10 to 25 bytes a detection (most: capped, unsorted).
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol must be one of {PROTOCOLS}, got {protocol!r}")
     if key_frames not in KEY_FRAME_SETS:
         raise ValueError(f"key_frames must be one of {KEY_FRAME_SETS}, got {key_frames!r}")
+    for name, value, known in (("ap_rule", ap_rule, AP_RULES), ("matching", matching, MATCHINGS)):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {tuple(known)}, got {value!r}")
     included = list(included)
     if included and key_frames == "gt_only":
         raise ValueError(
@@ -71,14 +81,15 @@ def frame_map(
     if not 0 < iou_threshold <= 1:
         raise ValueError(f"iou_threshold must be in (0, 1], got {iou_threshold}")
     index, cells, counters = _prepare_groundtruth(
-        groundtruth, label_map, key_frames, exclusions, included, iou_threshold
+        groundtruth, label_map, key_frames, exclusions, included, iou_threshold, MATCHINGS[matching]
     )
     scores_by_class = _sweep(
         detections, label_map, index, cells, counters, OFFICIAL_CAP if protocol == "official" else 0
     )
+    cells.finish()
     return FrameMap(
         label_map=label_map,
-        ap=_ap_per_class(scores_by_class, cells, label_map.num_classes),
+        ap=_ap_per_class(scores_by_class, cells, label_map.num_classes, AP_RULES[ap_rule]),
         instances=np.bincount(cells.class_index, minlength=label_map.num_classes),
         detections=np.array([sum(map(len, pieces)) for pieces in scores_by_class]),
         protocol=protocol,
@@ -90,7 +101,13 @@ def frame_map(
 
 
 def _prepare_groundtruth(
-    table: BoxTable, label_map: LabelMap, key_frames: str, exclusions: KeyFrames, included: KeyFrames, threshold: float
+    table: BoxTable,
+    label_map: LabelMap,
+    key_frames: str,
+    exclusions: KeyFrames,
+    included: KeyFrames,
+    threshold: float,
+    cells_type: type[GroundTruthCells],
 ) -> tuple[KeyFrameIndex, GroundTruthCells, dict[str, int]]:
     """Check the ground truth, number its key frames, and sort its boxes by key frame and class."""
     if len(table) == 0:
@@ -113,7 +130,7 @@ def _prepare_groundtruth(
             f"{int((has_action & (class_index >= 0)).sum())} have one of the {label_map.num_classes} classes of "
             "the label map, and none of those is on a scored key frame"
         )
-    cells = GroundTruthCells(
+    cells = cells_type(
         frame[keep].astype(np.int64) * label_map.num_classes + class_index[keep],
         table.boxes[keep],
         num_cells=len(index) * label_map.num_classes,
@@ -287,7 +304,9 @@ def _append_by_class(pieces: list[list[np.ndarray]], class_index: np.ndarray, sc
             pieces[number].append(by_class[start:stop])
 
 
-def _ap_per_class(scores_by_class: list[list[np.ndarray]], cells: GroundTruthCells, num_classes: int) -> np.ndarray:
+def _ap_per_class(
+    scores_by_class: list[list[np.ndarray]], cells: GroundTruthCells, num_classes: int, rule: ApRule
+) -> np.ndarray:
     """(C,) float64 average precision, nan where the class has no ground truth."""
     order = np.argsort(cells.class_index, kind="stable")
     ends = np.cumsum(np.bincount(cells.class_index, minlength=num_classes))
@@ -295,5 +314,5 @@ def _ap_per_class(scores_by_class: list[list[np.ndarray]], cells: GroundTruthCel
     ap = np.empty(num_classes)
     for number, (pieces, hit_scores) in enumerate(zip(scores_by_class, hit_scores_by_class, strict=True)):
         scores = np.sort(np.concatenate(pieces)) if pieces else np.empty(0)
-        ap[number] = average_precision(scores, hit_scores[np.isfinite(hit_scores)], len(hit_scores))
+        ap[number] = rule(scores, hit_scores[np.isfinite(hit_scores)], len(hit_scores))
     return ap

@@ -4,6 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Focusing factors start here: at 0 a power below 1 has an infinite slope, and its product with a loss of 0 is NaN.
+_LEAST = 1e-6
+
 
 def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Element-wise cross entropy of sigmoid(logits) against targets in [0, 1]; same shape."""
@@ -18,7 +21,7 @@ def focal_loss(logits: Tensor, targets: Tensor, *, alpha: float, gamma: float) -
     entropy = binary_cross_entropy(logits, targets)
     p = logits.sigmoid()
     missed = 1 - (p * targets + (1 - p) * (1 - targets))
-    loss = entropy * missed**gamma
+    loss = entropy * missed.clamp(min=_LEAST) ** gamma
     return loss if alpha < 0 else loss * (alpha * targets + (1 - alpha) * (1 - targets))
 
 
@@ -29,8 +32,8 @@ def asymmetric_loss(logits: Tensor, targets: Tensor, *, gamma_pos: float, gamma_
     """
     p = logits.sigmoid()
     shifted = (p - clip).clamp(min=0)
-    positive = -F.logsigmoid(logits) * (1 - p) ** gamma_pos
-    negative = -torch.log1p(-shifted.clamp(max=1 - 1e-6)) * shifted**gamma_neg
+    positive = -F.logsigmoid(logits) * (1 - p).clamp(min=_LEAST) ** gamma_pos
+    negative = -torch.log1p(-shifted.clamp(max=1 - _LEAST)) * shifted.clamp(min=_LEAST) ** gamma_neg
     return targets * positive + (1 - targets) * negative
 
 

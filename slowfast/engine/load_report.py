@@ -1,0 +1,91 @@
+"""LoadReport: what became of every parameter of a checkpoint and of the model, in one table."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_BLOCK = re.compile(r"\bblocks\.(\d+)\.")
+_NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What was loaded. Names are the model's, except those of dropped and unexpected parameters: they are the file's.
+
+    path, naming:   the file, and whose parameter names it uses
+    container:      the entry of the file that was read ("ema_state": averaged weights)
+    loaded:         all parameters that now hold values of the file, the renamed and resized ones included
+    renamed:        name -> name in the file, where they differ by more than a prefix
+    resized:        name -> "111x96 -> 127x96 (linear)"
+    dropped:        name in the file -> why it is left out on purpose
+    started:        name -> why it starts afresh on purpose
+    missing:        names that the file should hold and does not
+    unexpected:     names of the file that the model has no place for
+    mismatched:     name -> sizes in the file and in the model that do not fit
+    class_names:    as the file gives them, in index order; empty when it does not
+    """
+
+    path: str
+    naming: str
+    container: str
+    loaded: tuple[str, ...]
+    renamed: dict[str, str]
+    resized: dict[str, str]
+    dropped: dict[str, str]
+    started: dict[str, str]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    mismatched: dict[str, str]
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Nothing is missing, unexpected or of a wrong size."""
+        return not (self.missing or self.unexpected or self.mismatched)
+
+    def __str__(self) -> str:
+        what = f" ({self.container})" if self.container else ""
+        lines = [f"weights {self.path}{what}, names of {self.naming}:"]
+        rows = (
+            ("loaded", len(self.loaded), []),
+            ("renamed", len(self.renamed), _examples(self.renamed)),
+            ("resized", len(self.resized), _groups(self.resized.items())),
+            ("dropped on purpose", len(self.dropped), _groups(self.dropped.items())),
+            ("started on purpose", len(self.started), _groups(self.started.items())),
+            ("missing", len(self.missing), _groups((name, "") for name in self.missing)),
+            ("unexpected", len(self.unexpected), _groups((name, "") for name in self.unexpected)),
+            ("of a wrong size", len(self.mismatched), _groups(self.mismatched.items())),
+        )
+        for title, count, details in rows:
+            lines.append(f"  {title:<18} {count:>4}")
+            lines += [f"      {detail}" for detail in details]
+        return "\n".join(lines)
+
+
+def _examples(renamed: dict[str, str]) -> list[str]:
+    """Old and new names with the block numbers left out, each pair once."""
+    pairs = {_BLOCK.sub("blocks.N.", old): _BLOCK.sub("blocks.N.", new) for new, old in renamed.items()}
+    return [f"{old} -> {new}" for old, new in pairs.items()]
+
+
+def _groups(named: Iterable[tuple[str, str]]) -> list[str]:
+    """One line per parameter and reason; parameters that differ in one number, or in weight and bias, share a line."""
+    groups: dict[tuple[str, str], tuple[list[int], list[str]]] = {}
+    for name, why in named:
+        number = _NUMBER.search(name)
+        stem, _, leaf = _NUMBER.sub("{}", name, count=1).rpartition(".")
+        numbers, leaves = groups.setdefault((stem, why), ([], []))
+        if number and int(number[0]) not in numbers:
+            numbers.append(int(number[0]))
+        if leaf not in leaves:
+            leaves.append(leaf)
+    lines = []
+    for (stem, why), (numbers, leaves) in groups.items():
+        text = stem.format(_braced(numbers)) if numbers else stem
+        text = f"{text}.{_braced(leaves)}" if text else _braced(leaves)
+        lines.append(f"{text}: {why}" if why else text)
+    return lines
+
+
+def _braced(items: list) -> str:
+    return str(items[0]) if len(items) == 1 else "{" + ",".join(map(str, items)) + "}"

@@ -1,0 +1,132 @@
+"""Reading a checkpoint file, of this project or another, without ever running code that it may hold."""
+
+import argparse
+import json
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+# Where a parameter dict sits in the files we know: ours and PySlowFast's, mmaction2's, VideoMAE's two.
+_CONTAINERS = ("model_state", "state_dict", "module", "model")
+# A bag of names and values that VideoMAE's files carry their options in. Its methods are ours, not the file's.
+_INERT_CLASSES = [argparse.Namespace]
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """The parameters of a file.
+
+    state:       name -> tensor, on the CPU, under the file's own names
+    container:   the entry of the file they were in: "ema_state", "model_state", ..., or "" when they are the whole file
+    class_names: in index order, where the file tells
+    class_ids:   ids of the label map, where the file tells
+    config:      the YAML text of the run that wrote the file, where it tells
+    """
+
+    state: dict[str, Tensor]
+    container: str
+    class_names: tuple[str, ...] = ()
+    class_ids: tuple[int, ...] = ()
+    config: str = ""
+
+
+def read_weight_file(path: str | Path, *, prefer_ema: bool = True) -> WeightFile:
+    """Read `.pyth`, `.pth`, `.pt` or `.safetensors`.
+
+    prefer_ema: take the averaged weights of a file of this project where it has them
+
+    Raises FileNotFoundError, or ValueError that says what the file is instead: a web page, a git-lfs pointer, cut off, a
+    pickle that needs code, or without parameters.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"weights {path} do not exist" if not path.exists() else f"weights {path} are not a file")
+    _refuse_what_is_no_checkpoint(path)
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    content = _unpickle_safely(path)
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds a {type(content).__name__}, not a dict of parameters")
+    return _find_parameters(path, content, prefer_ema)
+
+
+def _refuse_what_is_no_checkpoint(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(512).lstrip().lower()
+    if not head:
+        raise ValueError(f"{path} is empty; download it again")
+    if head.startswith(b"version https://git-lfs"):
+        raise ValueError(f"{path} is a git-lfs pointer, not the weights; run `git lfs pull` where it came from")
+    if head.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<!--")):
+        raise ValueError(
+            f"{path} is a web page, not weights: the download link led to a page (a log-in, a warning, an error). "
+            "Open it in a browser and save what it offers"
+        )
+
+
+def _unpickle_safely(path: Path) -> object:
+    try:
+        with torch.serialization.safe_globals(_INERT_CLASSES):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "Unsupported global" in str(error) or "Unsupported operand" in str(error) or "Unsupported class" in str(error):
+            raise ValueError(
+                f"{path} is a pickle that needs code to be read, and code in a file is never run here ({_needed(error)}). "
+                "In the project that wrote it, save the plain parameters: torch.save({'model_state': model.state_dict()}, path)"
+            ) from None
+        raise ValueError(f"{path} is cut off or no PyTorch file ({_first_line(error)}); download it again") from None
+    except (RuntimeError, EOFError, zipfile.BadZipFile, KeyError, IndexError, ValueError, UnicodeDecodeError, OSError) as error:
+        raise ValueError(f"{path} is cut off or no PyTorch file ({_first_line(error)}); download it again") from None
+
+
+def _needed(error: Exception) -> str:
+    """What the refused pickle asked for, from torch's long message."""
+    text = str(error)
+    at = text.find("Unsupported")
+    return text[at:].splitlines()[0].split(" was not an allowed global")[0].strip()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _read_safetensors(path: Path) -> WeightFile:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is cut off or no safetensors file ({_first_line(error)}); download it again") from None
+    return WeightFile(
+        state,
+        container="",
+        class_names=tuple(json.loads(metadata.get("class_names", "[]"))),
+        class_ids=tuple(json.loads(metadata.get("class_ids", "[]"))),
+        config=metadata.get("cfg", ""),
+    )
+
+
+def _find_parameters(path: Path, content: dict, prefer_ema: bool) -> WeightFile:
+    container = next((key for key in _CONTAINERS if isinstance(content.get(key), dict)), "")
+    if prefer_ema and container == "model_state" and isinstance(content.get("ema_state"), dict):
+        container = "ema_state"
+    state = content[container] if container else content
+    state = {name: tensor for name, tensor in state.items() if isinstance(name, str) and isinstance(tensor, Tensor)}
+    if not state:
+        found = ", ".join(map(str, list(content)[:10])) or "nothing"
+        raise ValueError(f"{path} holds no parameters: expected them under one of {_CONTAINERS} or at the top, found {found}")
+    if not container:
+        return WeightFile(state, "")
+    config = content.get("cfg", "")
+    return WeightFile(
+        state,
+        container,
+        class_names=tuple(content.get("class_names") or ()),
+        class_ids=tuple(content.get("class_ids") or ()),
+        config=config if isinstance(config, str) else "",
+    )

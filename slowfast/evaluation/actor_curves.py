@@ -1,0 +1,110 @@
+"""Finding people: precision against recall, and what a threshold on the actor score would do. Numpy only."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from slowfast.evaluation.ava_evaluator import PERSON, person_groundtruth
+from slowfast.evaluation.ava_map import frame_map
+from slowfast.evaluation.breakdown import precision_recall
+from slowfast.evaluation.matching import paired_iou
+from slowfast.evaluation.person_matches import PersonMatches, ap_per_class, distinct_boxes, match_people
+from slowfast.structures.box_table import BoxTable
+from slowfast.structures.diagnosis import ActorCurve, ThresholdSweep
+from slowfast.structures.label_map import LabelMap
+from slowfast.utils.ava_csv import concatenate_tables
+
+THRESHOLDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+ACTOR_SCORE, BEST_ACTION_SCORE = "p(actor)", "best action score"
+
+
+class FoundPeople:
+    """The people in a table of detections, each box of a key frame once, scored by p(actor).
+
+    people: rows of PERSON with p(actor), every box of `detections` among them; None where p(actor) was not kept: then
+            the best action score of a box stands for it, and `score_name` says so.
+    """
+
+    def __init__(self, detections: BoxTable, people: BoxTable | None) -> None:
+        self.detections = detections
+        self.score_name = BEST_ACTION_SCORE if people is None else ACTOR_SCORE
+        source = detections if people is None else people
+        both = source if people is None else concatenate_tables([people, detections])
+        key_frame = (both.video.astype(np.int64) << 32) + both.timestamp
+        number, first = distinct_boxes(key_frame, both.boxes)
+        if (first >= len(source)).any():
+            missing = int((first >= len(source)).sum())
+            raise ValueError(
+                f"{missing} of {len(first)} boxes with detections are not in the table of people: "
+                "the two were not written by the same test"
+            )
+        self.row_person = number[len(number) - len(detections) :]
+        score = np.full(len(first), -np.inf)
+        np.maximum.at(score, number[: len(source)], source.score.astype(np.float64))
+        label = np.full(len(first), PERSON.ids[0], dtype=np.int32)
+        self.table = BoxTable(both.videos, both.video[first], both.timestamp[first], both.boxes[first], label, score)
+
+    def suppressed(self, iou_threshold: float) -> np.ndarray:
+        """(n,) bool, people whom greedy suppression drops: a better-scored one overlaps by more than the threshold."""
+        table = self.table
+        key_frame = (table.video.astype(np.int64) << 32) + table.timestamp
+        order = np.lexsort((*table.boxes.T[::-1], -table.score, key_frame))
+        key_frame, boxes = key_frame[order], table.boxes[order].astype(np.float64)
+        rank = np.arange(len(order)) - np.searchsorted(key_frame, key_frame)
+        rest = np.searchsorted(key_frame, key_frame, side="right") - np.arange(len(order)) - 1
+        better = np.repeat(np.arange(len(order)), rest)
+        worse = better + 1 + np.arange(len(better)) - np.repeat(np.cumsum(rest) - rest, rest)
+        close = paired_iou(boxes[better], boxes[worse]) > iou_threshold
+        better, worse = better[close], worse[close]
+        dropped = np.zeros(len(order), dtype=bool)
+        for place in np.unique(rank[better]):  # all key frames at once, their best people first
+            drops = (rank[better] == place) & ~dropped[better]
+            dropped[worse[drops]] = True
+        result = np.empty(len(order), dtype=bool)
+        result[order] = dropped
+        return result
+
+
+def match_found_people(found: FoundPeople, groundtruth: BoxTable, **settings: object) -> PersonMatches:
+    """`match_people` of the boxes alone, whatever the people do; settings: key_frames, exclusions, iou_threshold."""
+    return match_people(person_groundtruth(groundtruth), found.table, PERSON, protocol="uncapped", **settings)
+
+
+def actor_curve(matches: PersonMatches, *, score: str) -> ActorCurve:
+    """Precision against recall of `match_found_people`; score: what people are ranked by."""
+    count = len(matches.truth_cell)
+    ap = ap_per_class(matches.row_class, matches.row_score, matches.row_hit, np.array([count]))
+    curve = precision_recall(matches.row_score, matches.row_hit, count)
+    return ActorCurve(score, float(ap[0]), count, len(matches.row_score), *curve)
+
+
+def threshold_sweep(
+    found: FoundPeople,
+    groundtruth: BoxTable,
+    label_map: LabelMap,
+    *,
+    nms_iou: float,
+    protocol: str,
+    key_frames: str = "all_included",
+    exclusions: Iterable[tuple[str, int]] = (),
+    iou_threshold: float = 0.5,
+) -> ThresholdSweep:
+    """Score again with only the people of at least each of THRESHOLDS; first suppress with `nms_iou` (0: not at all)."""
+    settings = {"key_frames": key_frames, "exclusions": list(exclusions), "iou_threshold": iou_threshold}
+    kept = np.ones(len(found.table), dtype=bool) if nms_iou == 0 else ~found.suppressed(nms_iou)
+    points: list[tuple[float, float, float, float]] = []
+    for threshold in THRESHOLDS:
+        left = kept & (found.table.score >= threshold)
+        if points and (left == kept).all():
+            points.append(points[-1])
+            continue
+        kept = left
+        rows = found.detections.rows(kept[found.row_person])
+        mean_ap = frame_map(groundtruth, rows, label_map, protocol=protocol, **settings).mAP if len(rows) else 0.0
+        matches = match_people(
+            person_groundtruth(groundtruth), found.table.rows(kept), PERSON, protocol="uncapped", **settings
+        )
+        hits, boxes = int(matches.row_hit.sum()), len(matches.row_hit)
+        precision = hits / boxes if boxes else float("nan")
+        points.append((precision, hits / len(matches.truth_cell), mean_ap, boxes / len(matches.index)))
+    return ThresholdSweep(nms_iou, np.array(THRESHOLDS), *np.array(points).T)

@@ -1,0 +1,83 @@
+"""How well each key frame went, so that the worst and the best can be looked at. Numpy only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from slowfast.evaluation.error_analysis import NAMES, Kind
+from slowfast.evaluation.person_matches import PersonMatches
+
+TOLD = 4  # things that a verdict tells, at most
+WORTH_TELLING = 0.3  # score from which a false detection is told
+
+
+@dataclass(frozen=True)
+class KeyFrameVerdict:
+    """One scored key frame with people.
+
+    error:  per annotated person, the sum of 1 - score over its actions (score 0 where nobody found it) and of the scores
+            of all false detections; 0 is perfect
+    people, found: annotated people, and how many of them a box found
+    missed: sentences about what was not found, or found with less than 0.5; false: about false detections, dearest first
+    """
+
+    video: str
+    timestamp: int
+    error: float
+    people: int
+    found: int
+    missed: tuple[str, ...]
+    false: tuple[str, ...]
+
+
+def key_frame_verdicts(matches: PersonMatches, kind: np.ndarray) -> list[KeyFrameVerdict]:
+    """Every scored key frame that has people with actions, in key-frame order; kind: (R,) of `error_analysis`."""
+    m = matches
+    cells, counts = np.unique(m.truth_cell, return_counts=True)
+    hit_score = np.zeros(len(cells))
+    hits = np.flatnonzero(m.row_hit)
+    hit_score[np.searchsorted(cells, m.row_cell[hits])] = m.row_score[hits]
+    truth_frame = m.people_frame[cells // m.num_classes]
+    row_frame = m.found_frame[m.row_box]
+    false = kind != Kind.HIT
+    frames = len(m.index)
+    loss = np.bincount(truth_frame, weights=counts - hit_score, minlength=frames)
+    loss += np.bincount(row_frame[false], weights=m.row_score[false], minlength=frames)
+    people = np.bincount(m.people_frame, minlength=frames)
+    is_found = np.isin(np.arange(len(m.people_frame)), m.pair_person[m.pair_iou >= m.iou_threshold])
+    found = np.bincount(m.people_frame[is_found], minlength=frames)
+    shown = np.flatnonzero(np.bincount(truth_frame, minlength=frames))
+    misses = _Ranked(truth_frame, 1 - hit_score, 0.5)
+    wrong = _Ranked(row_frame, np.where(false, m.row_score, -1.0), WORTH_TELLING)
+
+    def missed_text(k: int) -> str:
+        name, score = m.label_map.names[cells[k] % m.num_classes], hit_score[k]
+        return f"{name}: {score:.2f}" if score else f"{name}: not found" if is_found[cells[k] // m.num_classes] else f"{name}: nobody found"
+
+    def false_text(r: int) -> str:
+        return f"{m.label_map.names[m.row_class[r]]}: {m.row_score[r]:.2f} ({NAMES[Kind(kind[r])]})"
+
+    return [
+        KeyFrameVerdict(
+            *m.index.name_of(int(f)),
+            error=float(loss[f] / people[f]),
+            people=int(people[f]),
+            found=int(found[f]),
+            missed=tuple(map(missed_text, misses.of(f))),
+            false=tuple(map(false_text, wrong.of(f))),
+        )
+        for f in shown.tolist()
+    ]
+
+
+class _Ranked:
+    """Items of key frames, each key frame's largest first; those of at least `limit` are worth telling."""
+
+    def __init__(self, frame: np.ndarray, value: np.ndarray, limit: float) -> None:
+        items = np.flatnonzero(value >= limit)
+        self._items = items[np.lexsort((-value[items], frame[items]))]
+        self._frame = frame[self._items]
+
+    def of(self, frame: int) -> list[int]:
+        low, high = np.searchsorted(self._frame, [frame, frame + 1])
+        return self._items[low : min(high, low + TOLD)].tolist()

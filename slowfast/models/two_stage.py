@@ -1,0 +1,78 @@
+"""The two-stage baseline: RoIAlign on given person boxes, and a linear layer (MViT and MViTv2 papers, AVA experiments)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import roi_align
+
+from slowfast.models.classifier import ProjectionHead
+from slowfast.models.postprocess import to_original_frame
+from slowfast.models.published_names import publish_backbone_unprefixed
+from slowfast.structures.clip import ClipMeta
+from slowfast.structures.predictions import Detections
+from slowfast.structures.roi import RoIPredictions
+
+
+class TwoStage(nn.Module):
+    """clips (B, 3, T, H, W), normalised RGB, and boxes (K, 5) -> RoIPredictions, in train and eval.
+
+    boxes: one row per person: index of the clip in the batch, then xyxy in pixels of the input. K may be 0.
+    Head: mean over time, RoIAlign, maximum over the region, linear. Boxes are scaled to the token grid by the backbone's own
+    stride, never by a number of a config.
+
+    resolution: cells of a region along each side
+    aligned:    RoIAlign with pixel centres at half integers; False is the older rule of some published models
+
+    The state dict has the published names: those of the backbone without a prefix, and `head.projection`.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        *,
+        num_classes: int,
+        resolution: int = 7,
+        aligned: bool = True,
+        dropout: float = 0.0,
+        init_scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.resolution, self.aligned = resolution, aligned
+        self.head = ProjectionHead(backbone.dim, num_classes=num_classes, dropout=dropout, init_scale=init_scale)
+        publish_backbone_unprefixed(self)
+
+    def forward(self, clips: Tensor, boxes: Tensor) -> RoIPredictions:
+        if boxes.ndim != 2 or boxes.shape[1] != 5:
+            raise ValueError(f"boxes must be (K, 5): batch index, xyxy in pixels of the input; got shape {tuple(boxes.shape)}")
+        features = self.backbone(clips).mean(1).permute(0, 3, 1, 2)
+        stride_h, stride_w = self.backbone.stride[1:]
+        if stride_h != stride_w:
+            raise ValueError(f"RoIAlign needs one stride for height and width; the backbone has {stride_h} and {stride_w}")
+        # RoIAlign is not implemented in bfloat16 on every device, and box coordinates would lose pixels in it.
+        regions = roi_align(
+            features.float(),
+            boxes.float(),
+            output_size=self.resolution,
+            spatial_scale=1 / stride_h,
+            sampling_ratio=-1,
+            aligned=self.aligned,
+        )
+        return RoIPredictions(boxes, self.head(regions.amax(dim=(2, 3)).to(features.dtype)))
+
+
+class RoIPostProcess(nn.Module):
+    """Scores of given boxes: sigmoid(action), and the boxes back in the original frame. Every box is kept."""
+
+    @torch.no_grad()
+    def forward(
+        self, predictions: RoIPredictions, meta: Sequence[ClipMeta], *, input_size: tuple[int, int], person_scores: Tensor
+    ) -> Detections:
+        """RoIPredictions of B clips of (height, width) pixels, their metas, and the (K,) scores of the boxes -> Detections."""
+        height, width = input_size
+        rows = predictions.boxes.float().cpu()
+        clip_index = rows[:, 0].long()
+        boxes = rows[:, 1:] / rows.new_tensor([width, height, width, height])
+        scores = predictions.action_logits.float().sigmoid().cpu()
+        return Detections(clip_index, to_original_frame(boxes, clip_index, meta), person_scores.float().cpu(), scores)

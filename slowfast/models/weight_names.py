@@ -1,0 +1,118 @@
+"""Whose names a checkpoint uses, and the tables that turn them into ours (PySlowFast's for MViT, VideoMAE's for ViT).
+
+Every name of a file is renamed by a row, dropped by a row that says why, or left as it is.
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Naming:
+    """One published naming.
+
+    title:   as the report calls it
+    marker:  a pattern; the naming is recognised by a name that it matches
+    renames: (pattern, replacement) rows, applied one after the other
+    drops:   (pattern, why) rows for what this project has no use for
+    starts:  (pattern, why) rows for parameters of ours that such a file never holds and that start afresh
+    """
+
+    title: str
+    marker: str
+    renames: tuple[tuple[str, str], ...] = ()
+    drops: tuple[tuple[str, str], ...] = ()
+    starts: tuple[tuple[str, str], ...] = ()
+
+
+_PRETRAINING = "part of the masked pre-training only"
+_AFTER_PRETRAINING = "a masked pre-training has none"
+
+# Order matters: the first naming whose marker is found is taken, the most specific ones first.
+NAMINGS = (
+    Naming("BMViT of this project", r"^heads\.box\.\d+\.weight$", renames=((r"^backbone\.", ""),)),
+    Naming(
+        "torchvision",
+        r"^conv_proj\.weight$",
+        renames=(
+            (r"^conv_proj\.", "patch_embed.proj."),
+            (r"^pos_encoding\.class_token$", "cls_token"),
+            (r"^pos_encoding\.(spatial|temporal|class)_pos$", r"pos_embed_\1"),
+            (r"\.attn\.project\.0\.", ".attn.proj."),
+            (r"\.attn\.pool_([qkv])\.pool\.", r".attn.pool_\1."),
+            (r"\.attn\.pool_([qkv])\.norm_act\.0\.", r".attn.norm_\1."),
+            (r"^(blocks\.\d+)\.project\.", r"\1.proj."),
+            (r"\.mlp\.0\.", ".mlp.fc1."),
+            (r"\.mlp\.3\.", ".mlp.fc2."),
+            (r"^head\.1\.", "head.projection."),
+        ),
+    ),
+    Naming(
+        "mmaction2",
+        r"^(backbone\.)?patch_embed\.projection\.weight$",
+        renames=(
+            (r"^backbone\.", ""),
+            (r"^patch_embed\.projection\.", "patch_embed.proj."),
+            (r"^norm\d+\.", "norm."),
+            (r"^cls_head\.fc_cls\.", "head.projection."),
+        ),
+        drops=((r"^data_preprocessor\.", "normalisation is DATA.MEAN and DATA.STD here"),),
+    ),
+    Naming(
+        "VideoMAE pre-training",
+        r"^encoder\.blocks\.0\.",
+        renames=((r"^encoder\.", ""),),
+        drops=((r"^(decoder\.|encoder_to_decoder\.|mask_token$|pos_embed$)", _PRETRAINING),),
+        starts=((r"^head\.projection\.", _AFTER_PRETRAINING),),
+    ),
+    Naming(
+        "VideoMAE",
+        r"^(backbone\.)?blocks\.0\.attn\.q_bias$",
+        renames=((r"^backbone\.", ""), (r"^fc_norm\.", "norm."), (r"^head\.(weight|bias)$", r"head.projection.\1")),
+    ),
+    Naming(
+        "PySlowFast pre-training",
+        r"^(mask_token$|pred_head\.)",
+        drops=((r"^(mask_token$|pred_head\.|hogs\.|decoder_|dec_pos_embed)", _PRETRAINING),),
+        starts=((r"^(norm|head\.projection)\.", _AFTER_PRETRAINING),),
+    ),
+    Naming("PySlowFast", r"^patch_embed\.proj\.weight$"),
+    Naming("this project", r"^backbone\.", renames=((r"^backbone\.", ""),)),
+)
+UNKNOWN = Naming("unknown names", "")
+
+# What every wrapper around a model may put before all names: DataParallel, torch.compile.
+_WRAPPERS = ("module.", "_orig_mod.")
+
+
+def strip_wrappers(names: list[str]) -> dict[str, str]:
+    """File name -> name without the prefixes that wrappers put before every name."""
+    stripped = {name: name for name in names}
+    changed = True
+    while changed and stripped:
+        changed = False
+        for prefix in _WRAPPERS:
+            if all(name.startswith(prefix) for name in stripped.values()):
+                stripped = {original: name.removeprefix(prefix) for original, name in stripped.items()}
+                changed = True
+    return stripped
+
+
+def recognise(names: list[str]) -> Naming:
+    """The naming of a file from its parameter names; UNKNOWN when none is recognised."""
+    for naming in NAMINGS:
+        if any(re.search(naming.marker, name) for name in names):
+            return naming
+    return UNKNOWN
+
+
+def rename(name: str, naming: Naming) -> str:
+    """The name that a parameter of such a file has here, without a `backbone.` prefix."""
+    for pattern, replacement in naming.renames:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def reason(name: str, rows: tuple[tuple[str, str], ...]) -> str | None:
+    """The reason of the first row whose pattern matches `name`; None when none does."""
+    return next((why for pattern, why in rows if re.search(pattern, name)), None)

@@ -1,0 +1,61 @@
+"""slowfast.engine.launch: where a run starts, and what it says when the GPUs are not there."""
+
+import os
+import socket
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from slowfast.config import get_cfg
+from slowfast.engine.launch import launch
+
+
+def config(num_gpus: int):
+    cfg = get_cfg()
+    cfg.NUM_GPUS = num_gpus
+    return cfg
+
+
+@pytest.fixture(autouse=True)
+def _no_torchrun(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_no_gpu_runs_here_on_the_cpu():
+    calls = []
+    launch(lambda cfg, device: calls.append((cfg.NUM_GPUS, device, os.getpid(), dist.is_initialized())), config(0))
+    assert calls == [(0, torch.device("cpu"), os.getpid(), False)]
+
+
+def test_a_process_of_torchrun_joins_its_group(monkeypatch):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}.items():
+        monkeypatch.setenv(name, value)
+    calls = []
+    launch(lambda cfg, device: calls.append((device, dist.get_world_size(), dist.get_backend())), config(0))
+    assert calls == [(torch.device("cpu"), 1, "gloo")]
+    assert not dist.is_initialized()
+
+    def fails(cfg, device):
+        raise ValueError("the run failed")
+
+    with pytest.raises(ValueError, match="the run failed"):
+        launch(fails, config(0))
+    assert not dist.is_initialized()  # left behind it would hang the next run
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "message"),
+    [
+        (0, 1, "NUM_GPUS is 1, but torch sees 0 CUDA devices; set NUM_GPUS 0 to run on the CPU"),
+        (2, 8, "NUM_GPUS is 8, but torch sees 2 CUDA devices; set NUM_GPUS to at most 2"),
+    ],
+)
+def test_gpus_that_are_not_there(monkeypatch, found, wanted, message):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: found)
+    with pytest.raises(ValueError, match=message):
+        launch(lambda cfg, device: pytest.fail("must not start"), config(wanted))

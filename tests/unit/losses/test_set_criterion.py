@@ -1,0 +1,201 @@
+"""slowfast.losses.set_criterion: every term by hand, empty clips, normalisation over shards, deep supervision."""
+
+import math
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+
+from slowfast.losses.matcher import HungarianMatcher
+from slowfast.losses.set_criterion import LOSS_TERMS, SetCriterion
+from slowfast.losses.terms import asymmetric_loss, focal_loss
+from slowfast.structures.clip import Targets
+from slowfast.structures.predictions import Predictions
+from tests.unit.losses.people import random_predictions, random_targets
+from tests.unit.models.tiny import random_clips, tiny_bmvit
+
+WEIGHTS = {"actor": 1.0, "box_l1": 5.0, "box_giou": 2.0, "action": 4.0}
+focal = partial(focal_loss, alpha=0.25, gamma=2.0)
+asymmetric = partial(asymmetric_loss, gamma_pos=0.0, gamma_neg=2.0, clip=0.0)
+
+
+def criterion(**options) -> SetCriterion:
+    matcher = HungarianMatcher(actor_cost=1, l1_cost=5, giou_cost=2)
+    return SetCriterion(matcher, weights=options.pop("weights", WEIGHTS), **options)
+
+
+def by_hand() -> tuple[Predictions, Targets]:
+    """Two clips of two candidates; one person in clip 0, matched by candidate 1, whose box is 0.1 too far right."""
+    predictions = Predictions(
+        torch.tensor([[0.25, 0.75], [0.5, 0.5]]).logit()[..., None],
+        torch.tensor([[[0.8, 0.8, 0.2, 0.2], [0.4, 0.5, 0.2, 0.4]], [[0.5, 0.5, 0.2, 0.2]] * 2]),
+        torch.tensor([[[0.0, 0.0], [3.0, 3.0]], [[0.0, 0.0]] * 2]).sigmoid().logit(),
+    )
+    return predictions, Targets(torch.tensor([[0.3, 0.5, 0.2, 0.4]]), torch.tensor([[1.0, 0.0]]), (1, 0))
+
+
+def test_every_term_by_hand():
+    predictions, targets = by_hand()
+    losses = criterion(no_actor_weight=0.5)(predictions, targets, num_people=1.0, num_clips=2.0)
+    assert set(losses) == set(LOSS_TERMS)
+    # One actor of weight 1 and three others of weight 0.5.
+    actor = (-math.log(0.75) - 0.5 * (math.log(0.75) + 2 * math.log(0.5))) / 2.5
+    assert losses["actor"].item() == pytest.approx(actor, rel=1e-5)
+    assert losses["box_l1"].item() == pytest.approx(0.1, rel=1e-5)
+    assert losses["box_giou"].item() == pytest.approx(2 / 3, rel=1e-5)  # overlap 0.1 of union 0.3; the hull is full
+    softplus = math.log1p(math.exp(3))
+    assert losses["action"].item() == pytest.approx((softplus - 3 + softplus) / 2, rel=1e-5)
+    total = actor + 5 * 0.1 + 2 * 2 / 3 + 4 * losses["action"].item()
+    assert criterion().weighted_sum(losses).item() == pytest.approx(total, rel=1e-5)
+
+
+def test_focal_actor_by_hand():
+    predictions, targets = by_hand()
+    losses = criterion(focal_actor=focal)(predictions, targets, num_people=1.0, num_clips=2.0)
+    matched = -0.25 * 0.25**2 * math.log(0.75)
+    others = -0.75 * (0.25**2 * math.log(0.75) + 2 * 0.5**2 * math.log(0.5))
+    assert losses["actor"].item() == pytest.approx(matched + others, rel=1e-5)
+    halved = criterion(focal_actor=focal)(predictions, targets, num_people=2.0, num_clips=2.0)
+    assert halved["actor"].item() == pytest.approx((matched + others) / 2, rel=1e-5)
+
+
+def test_asymmetric_action_by_hand():
+    predictions, targets = by_hand()
+    losses = criterion(action_loss=asymmetric)(predictions, targets, num_people=1.0, num_clips=2.0)
+    p = 1 / (1 + math.exp(-3))
+    assert losses["action"].item() == pytest.approx((-math.log(p) - p**2 * math.log(1 - p)) / 2, rel=1e-4)
+
+
+def test_all_tokens_as_background_by_hand():
+    predictions, targets = by_hand()
+    losses = criterion(action_tokens="all", no_actor_weight=0.1)(predictions, targets, num_people=1.0, num_clips=2.0)
+    softplus = math.log1p(math.exp(3))
+    matched = (softplus - 3 + softplus) / 2
+    assert losses["action"].item() == pytest.approx(matched + 0.1 * 3 * math.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize(("candidates", "weight"), [(256, 10 / 256), (20, 0.5), (10, 1.0), (4, 1.0)])
+def test_the_automatic_weight_keeps_candidates_times_weight_at_ten(candidates, weight):
+    logits = torch.zeros(1, candidates, 1)
+    logits[0, 0] = 4.0
+    predictions = replace(random_predictions(1, candidates), actor_logits=logits)
+    targets = Targets(predictions.boxes[0, :1].clone(), torch.zeros(1, 3), (1,))
+    losses = criterion()(predictions, targets, num_people=1.0, num_clips=1.0)
+    spread = weight * (candidates - 1)
+    expected = (math.log1p(math.exp(-4)) + spread * math.log(2)) / (1 + spread)
+    assert losses["actor"].item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_perfect_predictions_cost_nothing():
+    targets = random_targets((2, 1))
+    index = torch.tensor([[0, 1], [2, 2]])
+    logits = torch.full((2, 2, 1), 30.0)
+    logits[1, 1] = -30
+    predictions = Predictions(logits, targets.boxes[index], (targets.actions[index] - 0.5) * 60)
+    losses = criterion()(predictions, targets, num_people=3.0, num_clips=2.0)
+    assert [losses[name].item() for name in LOSS_TERMS] == pytest.approx([0, 0, 0, 0], abs=1e-6)
+
+
+OPTIONS = [
+    {},
+    {"focal_actor": focal},
+    {"action_loss": focal, "action_tokens": "all"},
+    {"action_loss": asymmetric, "no_actor_weight": 0.1},
+    {"no_actor_weight": 0.0},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: " ".join(o) or "default")
+@pytest.mark.parametrize("counts", [(0, 0), (1, 0), (9, 1)], ids=["nobody", "one", "more people than candidates"])
+def test_losses_are_finite_and_every_parameter_gets_a_gradient(counts, options):
+    model = tiny_bmvit(aux=True, class_token=True, position="separable").train()
+    loss = criterion(**options)
+    losses = loss(model(random_clips(2)), random_targets(counts), num_people=float(sum(counts)), num_clips=2.0)
+    assert set(losses) == {*LOSS_TERMS, *(f"aux_{name}" for name in LOSS_TERMS)}
+    assert all(torch.isfinite(value) for value in losses.values())
+    if sum(counts) == 0:
+        assert losses["box_l1"].item() == losses["box_giou"].item() == 0
+    loss.weighted_sum(losses).backward()
+    without = [name for name, p in model.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()]
+    assert without == []
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: " ".join(o) or "default")
+@pytest.mark.parametrize("counts", [(2, 1, 0, 4), (1, 0, 0, 0), (0, 0, 0, 0)])
+@pytest.mark.parametrize("shards", [2, 4])
+def test_the_mean_gradient_of_shards_is_the_gradient_of_the_batch(counts, shards, options):
+    """Also with fewer people than processes: nothing may be rounded up per process."""
+    loss = criterion(**options)
+    predictions, targets = random_predictions(4, 5), random_targets(counts)
+    leaves = (predictions.actor_logits, predictions.boxes, predictions.action_logits)
+
+    def gradients(shard_count: int) -> list[torch.Tensor]:
+        inputs = [leaf.clone().requires_grad_() for leaf in leaves]
+        clips = 4 // shard_count
+        for shard in range(shard_count):
+            part = slice(shard * clips, (shard + 1) * clips)
+            first = sum(counts[: part.start])
+            rows = slice(first, first + sum(counts[part]))
+            losses = loss(
+                Predictions(*(x[part] for x in inputs)),
+                Targets(targets.boxes[rows], targets.actions[rows], counts[part]),
+                num_people=sum(counts) / shard_count,
+                num_clips=4 / shard_count,
+            )
+            (loss.weighted_sum(losses) / shard_count).backward()
+        return [x.grad for x in inputs]
+
+    for whole, mean in zip(gradients(1), gradients(shards), strict=True):
+        torch.testing.assert_close(mean, whole, rtol=1e-5, atol=1e-7)
+
+
+def test_a_step_without_any_readable_clip_is_finite():
+    losses = criterion()(random_predictions(1, 4), random_targets((0,)), num_people=0.0, num_clips=0.0)
+    assert all(torch.isfinite(value) for value in losses.values())
+
+
+def test_earlier_blocks_are_summed_under_their_own_name():
+    predictions, targets = random_predictions(2, 4), random_targets((1, 2))
+    earlier = (random_predictions(2, 4, seed=1), random_predictions(2, 8, seed=2))
+    counts = {"num_people": 3.0, "num_clips": 2.0}
+    loss = criterion()
+    losses = loss(replace(predictions, auxiliary=earlier), targets, **counts)
+    alone = [loss(one, targets, **counts) for one in (predictions, *earlier)]
+    for name in LOSS_TERMS:
+        torch.testing.assert_close(losses[name], alone[0][name])
+        torch.testing.assert_close(losses[f"aux_{name}"], alone[1][name] + alone[2][name])
+    torch.testing.assert_close(loss.weighted_sum(losses), sum(loss.weighted_sum(one) for one in alone))
+
+
+def test_losses_are_float32_under_autocast():
+    predictions, targets = random_predictions(2, 4), random_targets((1, 2))
+    counts = {"num_people": 3.0, "num_clips": 2.0}
+    expected = criterion()(predictions, targets, **counts)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = criterion()(predictions, targets, **counts)
+    for name, value in expected.items():
+        assert found[name].dtype == torch.float32
+        torch.testing.assert_close(found[name], value, rtol=0, atol=0)
+
+
+def test_two_logits_and_one_give_the_same_losses():
+    two = random_predictions(2, 4, logits=2)
+    one = replace(two, actor_logits=two.actor_logits[..., :1] - two.actor_logits[..., 1:])
+    targets = random_targets((1, 2))
+    found = [criterion()(p, targets, num_people=3.0, num_clips=2.0) for p in (one, two)]
+    for name in LOSS_TERMS:
+        torch.testing.assert_close(found[0][name], found[1][name])
+
+
+def test_a_term_left_out_weighs_nothing():
+    assert criterion(weights={"actor": 2.0}).weighted_sum({"actor": torch.tensor(3.0), "box_l1": torch.tensor(7.0)}).item() == 6
+
+
+def test_unknown_names_are_errors():
+    with pytest.raises(ValueError, match=r"unknown loss terms \['bbox_l1'\]; known: \['action', 'actor', 'box_giou', 'box_l1'\]"):
+        criterion(weights={"bbox_l1": 1.0})
+    with pytest.raises(ValueError, match=r"must be 'matched' or 'all', got 'none' \(LOSS.ACTION_TOKENS\)"):
+        criterion(action_tokens="none")
+    with pytest.raises(KeyError, match="loss_giou"):
+        criterion().weighted_sum({"loss_giou": torch.tensor(1.0)})

@@ -1,0 +1,60 @@
+"""A BMViT of a few thousand parameters: 4 x 16 x 16 clips, 2 x 2 x 2 tokens, 4 candidates."""
+
+import torch
+
+from slowfast.models.bmvit import BMViT
+from slowfast.models.heads import BMViTHeads
+from slowfast.models.mvit import MViT
+from slowfast.models.mvit_plan import plan_blocks
+from slowfast.models.token_select import TokenSelect
+
+CLIP_SHAPE = (3, 4, 16, 16)
+
+
+def tiny_bmvit(
+    *,
+    num_classes: int = 3,
+    actor_logits: int = 1,
+    aux: bool = False,
+    box_tokens: str = "central_pair",
+    action_tokens: str = "temporal_mean",
+    class_token: bool = False,
+    position: str = "none",
+    seed: int = 0,
+) -> BMViT:
+    torch.manual_seed(seed)
+    plan = plan_blocks(
+        depth=2,
+        embed_dim=8,
+        num_heads=1,
+        in_size=(2, 4, 4),
+        dim_mul={1: 2.0},
+        head_mul={1: 2.0},
+        q_strides={0: (1, 1, 1), 1: (1, 2, 2)},
+        kv_strides={},
+        adaptive_kv_stride=(1, 2, 2),
+    )
+    backbone = MViT(
+        plan,
+        patch_kernel=(3, 7, 7),
+        patch_stride=(2, 4, 4),
+        patch_padding=(1, 3, 3),
+        class_token=class_token,
+        position=position,
+    )
+
+    def heads(dim: int) -> BMViTHeads:
+        return BMViTHeads(
+            dim, num_classes=num_classes, hidden=12, depth=2, actor_logits=actor_logits, box_prior=True, prior_size=(0.3, 0.5)
+        )
+
+    return BMViT(
+        backbone,
+        select=TokenSelect(box_tokens=box_tokens, action_tokens=action_tokens),
+        heads=heads(backbone.dim),
+        aux_heads={0: (torch.nn.LayerNorm(8), heads(8))} if aux else None,
+    )
+
+
+def random_clips(count: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(count, *CLIP_SHAPE, generator=torch.Generator().manual_seed(seed))

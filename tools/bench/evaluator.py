@@ -1,0 +1,182 @@
+"""Speed and memory of the AVA frame-mAP: ours from arrays and from CSV, and a straightforward per-frame implementation.
+
+The straightforward one is written the way the field's evaluators are: read rows into a dictionary per key frame, loop
+over key frames and over classes, compare boxes with small numpy calls, keep Python lists.
+"""
+
+import csv
+import tempfile
+import time
+import tracemalloc
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from slowfast.evaluation.ava_map import OFFICIAL_CAP, PROTOCOLS, frame_map
+from slowfast.structures.box_table import BoxTable
+from slowfast.structures.label_map import LabelMap
+from slowfast.utils.ava_csv import read_detections_csv, write_detections_csv
+
+NUM_CLASSES = 60
+KEY_FRAMES_PER_VIDEO = 900
+FIRST_SECOND = 902
+REFERENCE_KEY_FRAMES = 1_000
+
+
+def make_tables(rows: int, *, boxes_per_frame: int, seed: int = 0) -> tuple[BoxTable, BoxTable, LabelMap]:
+    """Synthetic ground truth and about `rows` detections, boxes_per_frame x 60 classes a key frame, as in AVA val."""
+    rng = np.random.default_rng(seed)
+    frames = max(1, rows // (boxes_per_frame * NUM_CLASSES))
+    videos = tuple(f"video_{number:04d}" for number in range((frames - 1) // KEY_FRAMES_PER_VIDEO + 1))
+    video = (np.arange(frames) // KEY_FRAMES_PER_VIDEO).astype(np.int32)
+    timestamp = (np.arange(frames) % KEY_FRAMES_PER_VIDEO + FIRST_SECOND).astype(np.int32)
+    low = rng.random((frames, boxes_per_frame, 2), dtype=np.float32) * 0.5
+    boxes = np.concatenate([low, low + 0.2 + 0.3 * rng.random(low.shape, dtype=np.float32)], axis=2)
+    shape = (frames, boxes_per_frame, NUM_CLASSES)
+    score = rng.random(shape, dtype=np.float32) ** 4
+    labels = np.arange(1, NUM_CLASSES + 1, dtype=np.int32)
+    detections = BoxTable(
+        videos,
+        np.repeat(video, boxes_per_frame * NUM_CLASSES),
+        np.repeat(timestamp, boxes_per_frame * NUM_CLASSES),
+        np.repeat(boxes.reshape(-1, 4), NUM_CLASSES, axis=0),
+        np.tile(labels, frames * boxes_per_frame),
+        score.reshape(-1),
+    )
+    people = np.stack([boxes[:, 0], np.clip(boxes[:, -1] + 0.03, 0, 1)], axis=1).reshape(-1, 4)
+    three = rng.integers(1, NUM_CLASSES + 1, (len(people), 3), dtype=np.int32)
+    groundtruth = BoxTable(
+        videos, np.repeat(video, 6), np.repeat(timestamp, 6), np.repeat(people, 3, axis=0), three.reshape(-1)
+    )
+    return groundtruth, detections, LabelMap(tuple(labels.tolist()), tuple(f"class {i}" for i in labels))
+
+
+def _read_rows(path: Path) -> dict[tuple[str, str], list[tuple]]:
+    rows = defaultdict(list)
+    with open(path, newline="") as file:
+        for video, time_text, x1, y1, x2, y2, label, score in csv.reader(file):
+            rows[video, int(time_text)].append((float(score), int(label), float(x1), float(y1), float(x2), float(y2)))
+    return rows
+
+
+def _group_rows(table: BoxTable) -> dict[tuple[str, int], list[tuple]]:
+    rows = defaultdict(list)
+    scores = np.ones(len(table)) if table.score is None else table.score
+    for number in range(len(table)):
+        key = (table.videos[table.video[number]], int(table.timestamp[number]))
+        rows[key].append((float(scores[number]), int(table.label[number]), *map(float, table.boxes[number])))
+    return rows
+
+
+def _iou_matrix(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
+    low = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
+    high = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
+    inter = np.prod(np.maximum(high - low, 0), axis=2)
+    area_a, area_b = (np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (boxes_a, boxes_b))
+    return inter / (area_a[:, None] + area_b[None] - inter)
+
+
+def _match(rows: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One class on one key frame: scores, best first, and which of them are true positives."""
+    rows = rows[(rows[:, 4] > rows[:, 2]) & (rows[:, 5] > rows[:, 3])]
+    rows = rows[np.argsort(-rows[:, 0])]
+    hits, taken = np.zeros(len(rows), dtype=bool), np.zeros(len(boxes), dtype=bool)
+    if len(boxes):
+        iou = _iou_matrix(rows[:, 2:], boxes[:, 2:])
+        for number, person in enumerate(np.argmax(iou, axis=1)):
+            hits[number] = iou[number, person] >= 0.5 and not taken[person]
+            taken[person] |= hits[number]
+    return rows[:, 0], hits
+
+
+def reference_map(truth: dict, found: dict, class_ids: tuple[int, ...], *, protocol: str) -> float:
+    """The same number as `frame_map` for scores without ties, frame by frame and class by class."""
+    scores, hits, instances = defaultdict(list), defaultdict(list), defaultdict(int)
+    for key, people in truth.items():
+        best = sorted(found.get(key, []), key=lambda row: -row[0])
+        best = best[:OFFICIAL_CAP] if protocol == "official" else best
+        people_array, best_array = np.array(people), np.array(best).reshape(-1, 6)
+        for class_id in class_ids:
+            boxes = people_array[people_array[:, 1] == class_id]
+            instances[class_id] += len(boxes)
+            cell_scores, cell_hits = _match(best_array[best_array[:, 1] == class_id], boxes)
+            scores[class_id].extend(cell_scores)
+            hits[class_id].extend(cell_hits)
+    values = []
+    for class_id in class_ids:
+        if instances[class_id]:
+            ranked = np.array(hits[class_id], dtype=bool)[np.argsort(scores[class_id])[::-1]]
+            precision = np.cumsum(ranked) / np.arange(1, len(ranked) + 1)
+            envelope = np.maximum.accumulate(precision[::-1])[::-1]
+            values.append(envelope[ranked].sum() / instances[class_id])
+    return float(np.mean(values))
+
+
+def _timed(function, *args, **kwargs) -> tuple[float, object]:
+    start = time.perf_counter()
+    result = function(*args, **kwargs)
+    return time.perf_counter() - start, result
+
+
+def _peak_bytes(groundtruth: BoxTable, detections: BoxTable, label_map: LabelMap, protocol: str) -> int:
+    tracemalloc.start()
+    frame_map(groundtruth, detections, label_map, protocol=protocol)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def _first_key_frames(table: BoxTable, count: int) -> BoxTable:
+    return table.rows((table.video.astype(np.int64) * KEY_FRAMES_PER_VIDEO + table.timestamp - FIRST_SECOND) < count)
+
+
+def _measure_reference(
+    truth: BoxTable, found: BoxTable, label_map: LabelMap, folder: Path
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Microseconds a row of the straightforward implementation, from arrays and from CSV; it must agree with ours."""
+    path = folder / "subset.csv"
+    write_detections_csv(found, path)
+    truth_rows = _group_rows(truth)
+    grouping, found_rows = _timed(_group_rows, found)
+    reading, _ = _timed(_read_rows, path)
+    arrays, files = {}, {}
+    for protocol in PROTOCOLS:
+        seconds, value = _timed(reference_map, truth_rows, found_rows, label_map.ids, protocol=protocol)
+        ours = frame_map(truth, found, label_map, protocol=protocol).mAP
+        if abs(value - ours) > 1e-4:  # scores drawn at random tie now and then
+            raise RuntimeError(f"the two implementations disagree under {protocol}: {value} and {ours}")
+        arrays[protocol] = (grouping + seconds) / len(found) * 1e6
+        files[protocol] = (reading + seconds) / len(found) * 1e6
+    return arrays, files
+
+
+def main(rows: int, *, boxes_per_frame: int = 2, csv_rows: int | None = None) -> None:
+    """Print the table. rows: detections from arrays; csv_rows: detections from CSV (default: the same)."""
+    groundtruth, detections, label_map = make_tables(rows, boxes_per_frame=boxes_per_frame)
+    frames = len(groundtruth) // 6
+    subset = min(frames, REFERENCE_KEY_FRAMES)
+    truth, found = _first_key_frames(groundtruth, subset), _first_key_frames(detections, subset)
+    shuffled = detections.rows(np.random.default_rng(1).permutation(len(detections)))
+    print(
+        f"{len(detections)} detections, {boxes_per_frame} boxes x {NUM_CLASSES} classes on {frames} key frames;",
+        end=" ",
+    )
+    print(f"straightforward implementation on the first {len(found)}")
+    with tempfile.TemporaryDirectory() as folder:
+        from_arrays, from_csv = _measure_reference(truth, found, label_map, Path(folder))
+        path = Path(folder) / "detections.csv"
+        writing, _ = _timed(write_detections_csv, detections.rows(np.s_[:csv_rows]), path)
+        reading, read = _timed(read_detections_csv, path)
+        print(f"write CSV {writing / len(read) * 1e6:.3f} us/row, read CSV {reading / len(read) * 1e6:.3f} us/row")
+        header = ("protocol", "input", "seconds", "us/row", "per frame us/row", "ratio", "peak bytes/row")
+        print("{:<10}{:<18}{:>9}{:>9}{:>18}{:>9}{:>16}".format(*header))
+        for protocol in PROTOCOLS:
+            cases = {"arrays": (detections, 0.0), "arrays, shuffled": (shuffled, 0.0), "CSV": (read, reading)}
+            for name, (table, before) in cases.items():
+                seconds, _ = _timed(frame_map, groundtruth, table, label_map, protocol=protocol)
+                ours = (seconds + before) / len(table) * 1e6
+                theirs = (from_csv if name == "CSV" else from_arrays)[protocol]
+                peak = _peak_bytes(groundtruth, table, label_map, protocol) / len(table) if before == 0 else None
+                line = f"{protocol:<10}{name:<18}{seconds + before:>9.2f}{ours:>9.3f}{theirs:>18.1f}"
+                print(f"{line}{theirs / ours:>8.0f}x{'-' if peak is None else f'{peak:.1f}':>16}")
