@@ -48,7 +48,9 @@ def convert(config: str, overrides: Sequence[str], weights: Path, out: Path) -> 
         save_file(state, temporary, metadata=metadata)
         temporary.replace(out)
     else:
-        write_atomically({"model_state": state, "epoch": 0, "cfg": cfg.dump(), "class_names": names, "class_ids": ids}, out)
+        write_atomically(
+            {"model_state": state, "epoch": 0, "cfg": cfg.dump(), "class_names": names, "class_ids": ids}, out
+        )
     return str(report)
 
 

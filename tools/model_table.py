@@ -15,8 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a fresh clone works without being installed
 
-from slowfast.config import load_cfg
-from slowfast.engine.summary import model_summary
+from slowfast.config import load_cfg  # noqa: E402
+from slowfast.engine.summary import model_summary  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Published:
     parameters: float | None
 
 
-# MViTv2 zoo of PySlowFast, the MaskFeat zoo, facebookresearch/mvit, and the tables of the MViT and MViTv2 papers. The zoo
-# prints 217.6 M for MViTv2-L; its published file holds 213.4 M. BMViT's cost is derived, not printed.
+# MViTv2 zoo of PySlowFast, the MaskFeat zoo, facebookresearch/mvit, and the tables of the MViT and MViTv2 papers. The
+# zoo prints 217.6 M for MViTv2-L; its published file holds 213.4 M. BMViT's cost is derived, not printed.
 PUBLISHED = {
     "Kinetics/MVITv2_S_16x4": Published(64, 34.5),
     "Kinetics/MVITv2_B_32x3": Published(225, 51.2),
@@ -122,7 +122,9 @@ def text_table(rows: Sequence[Row], *, markdown: bool) -> str:
         lines.insert(1, ("---",) * len(HEADER))
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
     widths = [max(len(line[i]) for line in lines) for i in range(len(HEADER))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
 
 
 def main(argv: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from slowfast.config import load_cfg  # noqa: E402
 from slowfast.config.cli import parse_command_line  # noqa: E402
-from slowfast.engine.launch import launch  # noqa: E402
+from slowfast.engine.launch import USER_ERRORS, launch  # noqa: E402
 from slowfast.engine.run import run  # noqa: E402
 
 
@@ -15,7 +15,7 @@ def main() -> int:
     path, overrides = parse_command_line(sys.argv[1:], __doc__)
     try:
         launch(run, load_cfg(path, overrides))
-    except (ValueError, OSError, FloatingPointError) as error:
+    except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

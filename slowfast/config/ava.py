@@ -84,11 +84,13 @@ AVA = Section(
         ),
         "TRAIN_PREDICT_BOX_LISTS": Key(
             [],
-            "CSV files of detected people that the two-stage model trains on beside the annotated ones (video, second, x1, y1, "
-            "x2, y2, action id, score); an empty or -1 action is a person who does none. PySlowFast's layouts.",
+            "CSV files of detected people that the two-stage model trains on beside the annotated ones (video, second, "
+            "x1, y1, x2, y2, action id, score); an empty or -1 action is a person who does none. PySlowFast's layouts.",
             kind=list_of(STR),
         ),
-        "TEST_PREDICT_BOX_LISTS": Key([], "CSV files of detected people that the two-stage model tests.", kind=list_of(STR)),
+        "TEST_PREDICT_BOX_LISTS": Key(
+            [], "CSV files of detected people that the two-stage model tests.", kind=list_of(STR)
+        ),
         "DETECTION_SCORE_THRESH": Key(
             0.9, "Detected people scoring less are left out of both lists. PySlowFast's default.", between(0, 1)
         ),

@@ -8,16 +8,18 @@ DETECTION = Section(
     {
         "ENABLE": Key(
             False,
-            "MODEL.MODEL_NAME MViT classifies given person boxes instead of whole clips. BMViT finds its own people and does "
-            "not read it.",
+            "MODEL.MODEL_NAME MViT classifies given person boxes instead of whole clips. BMViT finds its own people "
+            "and does not read it.",
         ),
         "BOXES": Key(
             "proposals",
-            "Which boxes are tested. proposals: the files of AVA.TEST_PREDICT_BOX_LISTS; groundtruth: the annotated boxes, "
-            "an oracle that leaves only the actions to be found (and all that JHMDB has).",
+            "Which boxes are tested. proposals: the files of AVA.TEST_PREDICT_BOX_LISTS; groundtruth: the annotated "
+            "boxes, an oracle that leaves only the actions to be found (and all that JHMDB has).",
             one_of("proposals", "groundtruth"),
         ),
-        "ALIGNED": Key(True, "RoIAlign with pixel centres at half integers. False: the older rule. PySlowFast's default."),
+        "ALIGNED": Key(
+            True, "RoIAlign with pixel centres at half integers. False: the older rule. PySlowFast's default."
+        ),
         "ROI_XFORM_RESOLUTION": Key(7, "Cells of a region along each side. PySlowFast's default.", at_least(1)),
     },
 )

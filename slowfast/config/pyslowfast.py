@@ -100,6 +100,7 @@ ACCEPTED: dict[str, str] = {
     **_group("DATA", "DECODING_BACKEND", "video files are always read with PyAV"),
     **_group("DATA", "DECODING_SHORT_SIZE", "frames are decoded at full size; the cache's is DATA.CACHE_SHORT_SIDE"),
     **_group("DATA", "INPUT_CHANNEL_NUM", "clips are always RGB"),
+    **_group("DATA", "REVERSE_INPUT_CHANNEL", "clips are always RGB, as this key makes the BGR image files of SSv2"),
     **_group("DATA", "ENSEMBLE_METHOD", _VIEWS),
     **_group(
         "DATA",
@@ -110,6 +111,7 @@ ACCEPTED: dict[str, str] = {
         _CLIP_AUGMENTATION,
     ),
     **_group("DATA_LOADER", "ENABLE_MULTI_THREAD_DECODE", "decoding threads are left to PyAV"),
+    **_group("PREFETCH", "NUM_LOADERS", "loader processes are DATA_LOADER.NUM_WORKERS"),
     **_group("SOLVER", "GAMMA STEP_SIZE WARMUP_FACTOR", "belongs to a learning rate policy that is not here"),
     **_group(
         "SOLVER",
@@ -164,7 +166,6 @@ TIED: dict[str, Tied] = {
     "AUG.MASK_RATIO": Tied((0.0,), "tokens are never masked out of the input"),
     "MULTIGRID.SHORT_CYCLE": Tied((False,), "there is no multigrid training"),
     "MULTIGRID.LONG_CYCLE": Tied((False,), "there is no multigrid training"),
-    "DATA.REVERSE_INPUT_CHANNEL": Tied((False,), "clips are always RGB"),
     "AVA.BGR": Tied((False,), "clips are always RGB"),
     "AVA.TEST_FORCE_FLIP": Tied((False,), "test clips are never mirrored"),
     "TRAIN.CHECKPOINT_TYPE": Tied(("pytorch",), _NO_PICKLES),

@@ -25,7 +25,8 @@ TEST = Section(
         "MAX_PEOPLE": Key(0, "Most people kept per key frame, by p(actor). 0: no limit.", at_least(0)),
         "PROTOCOL": Key(
             "official",
-            "AVA scoring. official: at most 50 rows a key frame, as ActivityNet's script; uncapped: all rows.",
+            "AVA scoring. official: at most 50 rows a key frame, as ActivityNet's script; uncapped: all rows. jhmdb and "
+            "ucf24 are scored as TUBES says.",
             one_of("official", "uncapped"),
         ),
         "KEY_FRAMES": Key(
@@ -39,6 +40,11 @@ TEST = Section(
             "Order of a test clip's frames: forward; reversed; frozen (the key frame repeated). The last two are "
             "controls that show what the model learnt from time.",
             one_of("forward", "reversed", "frozen"),
+        ),
+        "REPORT": Key(
+            True,
+            "Write report.html, one page that shows where the detections are right and wrong, and its plots as PNG "
+            "in report/. tools/report.py writes it later.",
         ),
     },
 )

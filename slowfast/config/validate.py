@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from fvcore.common.config import CfgNode
 
 from slowfast.config.data import height_width
-from slowfast.config.train import RUNNABLE_DATASETS
+from slowfast.config.train import RUNNABLE_DATASETS, TUBE_DATASETS
 
 Check = Callable[[CfgNode], Iterable[str]]
 _CHECKS: list[tuple[tuple[str, ...], Check]] = []
@@ -84,6 +84,18 @@ def _first_second(cfg: CfgNode) -> Iterable[str]:
             f"AVA.VALID_SECONDS ({cfg.AVA.VALID_SECONDS}) must not start before AVA.FIRST_SECOND "
             f"({cfg.AVA.FIRST_SECOND}), where the video files start"
         )
+
+
+@_reads("TEST.DATASET", "TUBES.MAX_GAP", "JHMDB.TEST_FRAME_STEP", "UCF24.TEST_FRAME_STEP")
+def _frame_step_and_gap(cfg: CfgNode) -> Iterable[str]:
+    if cfg.TEST.DATASET in TUBE_DATASETS:
+        section = cfg.TEST.DATASET.upper()
+        step = cfg[section].TEST_FRAME_STEP
+        if step - 1 > cfg.TUBES.MAX_GAP:
+            yield (
+                f"TUBES.MAX_GAP ({cfg.TUBES.MAX_GAP}) must be at least {step - 1}, the frames that {section}.TEST_FRAME_STEP "
+                f"({step}) leaves out between two that are tested, or no tube is longer than one frame"
+            )
 
 
 # ----------------------------------------------------------------------------------------------------- network

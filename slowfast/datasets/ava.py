@@ -11,6 +11,7 @@ from slowfast.datasets.pixels import ClipReadError
 from slowfast.datasets.video import VideoFiles
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap, read_label_map
+from slowfast.structures.tube import Tube
 from slowfast.utils.ava_csv import concatenate_tables, read_exclusions_csv, read_groundtruth_csv
 
 
@@ -22,6 +23,7 @@ class AnnotatedSet:
     eval_label_map: classes that are evaluated
     exclusions:     (video, timestamp) of key frames that count for nothing
     notes:          lines for the log: what was read, dropped and counted
+    tubes:          the same people as tubes, in sets annotated frame by frame
     """
 
     key_frames: KeyFrames
@@ -30,6 +32,7 @@ class AnnotatedSet:
     eval_label_map: LabelMap
     exclusions: frozenset[tuple[str, int]] = frozenset()
     notes: tuple[str, ...] = ()
+    tubes: tuple[Tube, ...] = ()
 
 
 def read_ava(
@@ -63,9 +66,11 @@ def read_ava(
     return AnnotatedSet(key_frames, table, label_map, eval_label_map, exclusions, (f"{source}: {report}",))
 
 
-def without_missing_videos(annotated: AnnotatedSet, videos: VideoFiles, *, ignore: bool) -> AnnotatedSet:
+def without_missing_videos(
+    annotated: AnnotatedSet, videos: VideoFiles, *, ignore: bool, section: str = "AVA"
+) -> AnnotatedSet:
     """Check that every video has its file. Raises FileNotFoundError naming those that have none, unless `ignore`:
-    then their key frames are left out, and the note says how many."""
+    then their key frames and tubes are left out, and the note says how many. `section`: whose keys a message names."""
     missing, reasons = [], []
     for index, video in enumerate(annotated.key_frames.videos):
         try:
@@ -80,10 +85,18 @@ def without_missing_videos(annotated: AnnotatedSet, videos: VideoFiles, *, ignor
     if not ignore:
         raise FileNotFoundError(
             f"{len(missing)} of {total} annotated videos have no file:\n{shown}\n"
-            "Correct AVA.VIDEO_DIR, or set AVA.IGNORE_MISSING_VIDEOS True to go on without them"
+            f"Correct {section}.VIDEO_DIR, or set {section}.IGNORE_MISSING_VIDEOS True to go on without them"
         )
     keep = np.flatnonzero(~np.isin(annotated.key_frames.video, missing))
     if not len(keep):
-        raise FileNotFoundError(f"none of the {total} annotated videos has a file:\n{shown}\nCorrect AVA.VIDEO_DIR")
-    note = f"{len(missing)} of {total} annotated videos have no file and are left out (AVA.IGNORE_MISSING_VIDEOS):\n{shown}"
-    return replace(annotated, key_frames=annotated.key_frames.subset(keep), notes=(*annotated.notes, note))
+        raise FileNotFoundError(f"none of the {total} annotated videos has a file:\n{shown}\nCorrect {section}.VIDEO_DIR")
+    note = (
+        f"{len(missing)} of {total} annotated videos have no file and are left out ({section}.IGNORE_MISSING_VIDEOS):\n{shown}"
+    )
+    gone = {annotated.key_frames.videos[index] for index in missing}
+    return replace(
+        annotated,
+        key_frames=annotated.key_frames.subset(keep),
+        tubes=tuple(tube for tube in annotated.tubes if tube.video not in gone),
+        notes=(*annotated.notes, note),
+    )

@@ -17,6 +17,7 @@ from slowfast.datasets.pixel_cache import CachedVideos
 from slowfast.datasets.pixels import PixelSource
 from slowfast.datasets.presets import Augmentation, DetectionPreset, InputSize
 from slowfast.datasets.samplers import ShardSampler, TrainBatches
+from slowfast.datasets.tubes import read_tubes, tubes_of_table
 from slowfast.datasets.video import VideoFiles
 from slowfast.structures.clip import ClipBatch
 
@@ -24,7 +25,9 @@ from slowfast.structures.clip import ClipBatch
 def read_annotations(cfg: CfgNode, split: str) -> AnnotatedSet:
     """The annotated "train" or "test" split of TRAIN.DATASET or TEST.DATASET."""
     name = cfg.TRAIN.DATASET if split == "train" else cfg.TEST.DATASET
-    annotated = _read_jhmdb(cfg, split) if name == "jhmdb" else _read_ava(cfg, split)
+    if name not in _READERS:
+        raise ValueError(f"there is no detection data set {name!r} ({split.upper()}.DATASET); known: {', '.join(_READERS)}")
+    annotated = _READERS[name](cfg, split)
     if annotated.label_map.num_classes != cfg.MODEL.NUM_CLASSES:
         raise ValueError(
             f"MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}, but the label map of {name} ({split}) has "
@@ -56,7 +59,27 @@ def _read_jhmdb(cfg: CfgNode, split: str) -> AnnotatedSet:
     key_frames, label_map, table = read_jhmdb(j.ANNOTATION_DIR, split=j.SPLIT, subset=split)
     key_frames = every_nth(key_frames, j.TRAIN_FRAME_STEP if split == "train" else j.TEST_FRAME_STEP)
     note = f"JHMDB-21 split {j.SPLIT} {split}: {len(key_frames)} key frames of {len(key_frames.videos)} videos"
-    return AnnotatedSet(key_frames, table, label_map, label_map, notes=(note,))
+    return AnnotatedSet(key_frames, table, label_map, label_map, notes=(note,), tubes=tubes_of_table(table))
+
+
+def _read_ucf24(cfg: CfgNode, split: str) -> AnnotatedSet:
+    u = cfg.UCF24
+    tube_set = read_tubes(u.ANNOTATION_FILE, split=u.SPLIT, subset=split)
+    frames = "annotated" if split == "train" else cfg.TUBES.FRAMES
+    key_frames = every_nth(tube_set.key_frames(frames=frames), u.TRAIN_FRAME_STEP if split == "train" else u.TEST_FRAME_STEP)
+    note = f"UCF101-24 split {u.SPLIT} {split}: {len(key_frames)} key frames of {len(key_frames.videos)} videos ({frames} frames)"
+    annotated = AnnotatedSet(
+        key_frames,
+        tube_set.table(frames=frames),
+        tube_set.label_map,
+        tube_set.label_map,
+        notes=(note,),
+        tubes=tube_set.tubes,
+    )
+    return without_missing_videos(annotated, VideoFiles(u.VIDEO_DIR), ignore=u.IGNORE_MISSING_VIDEOS, section="UCF24")
+
+
+_READERS = {"ava": _read_ava, "jhmdb": _read_jhmdb, "ucf24": _read_ucf24}
 
 
 def _pixel_source(cfg: CfgNode, dataset: str, split: str) -> PixelSource:
@@ -65,7 +88,7 @@ def _pixel_source(cfg: CfgNode, dataset: str, split: str) -> PixelSource:
         lists = a.TRAIN_LISTS if split == "train" else a.TEST_LISTS
         return FrameFolders(a.FRAME_DIR, fps=a.FPS, frame_lists=[Path(a.FRAME_LIST_DIR) / name for name in lists] or None)
     threads = 1 if cfg.DATA_LOADER.NUM_WORKERS else 0
-    videos = VideoFiles(cfg.JHMDB.VIDEO_DIR if dataset == "jhmdb" else a.VIDEO_DIR, threads=threads)
+    videos = VideoFiles(cfg[dataset.upper()].VIDEO_DIR, threads=threads)
     if not cfg.DATA.CACHE_DIR:
         return videos
     return CachedVideos(videos, cfg.DATA.CACHE_DIR, short_side=cfg.DATA.CACHE_SHORT_SIDE or None)
@@ -102,7 +125,7 @@ def build_clips(cfg: CfgNode, split: str, annotated: AnnotatedSet) -> KeyFrameCl
     return KeyFrameClips(
         annotated.key_frames,
         _pixel_source(cfg, dataset, split),
-        clock=FrameClock() if dataset == "jhmdb" else SecondClock(cfg.AVA.FPS, cfg.AVA.FIRST_SECOND),
+        clock=SecondClock(cfg.AVA.FPS, cfg.AVA.FIRST_SECOND) if dataset == "ava" else FrameClock(),
         shape=ClipShape(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, order),
         preset=_preset(cfg, split, annotated),
         strict=cfg.DATA.STRICT,

@@ -18,6 +18,7 @@ from slowfast.datasets.pixels import ClipPixels, ClipReadError, Timeline
 from slowfast.datasets.video import OpenVideo, VideoFiles, named_errors
 
 _OPEN_ENTRIES = 256  # memory maps a process keeps open
+_WORTH_PROCESSES = 16  # fewer videos are decoded sooner than a process starts
 _FORMAT = 1  # count up when the files of the cache change
 
 
@@ -79,7 +80,11 @@ class CachedVideos:
         names = list(dict.fromkeys(videos))
         outcomes: list[str | ClipReadError] = []
         with progress(what="decoding videos", total=len(names), unit="video") as bar:
-            if num_workers == 0:
+            ready = [name for name in names if self._is_cached(name)]
+            outcomes += ["reused"] * len(ready)
+            bar.update(len(ready))
+            names = [name for name in names if name not in set(ready)]
+            if num_workers == 0 or len(names) < _WORTH_PROCESSES:
                 for name in names:
                     outcomes.append(self._prepare(name, self.source.threads))
                     bar.update()
@@ -98,6 +103,16 @@ class CachedVideos:
         rebuilt = outcomes.count("rebuilt")
         return PrefillReport(outcomes.count("built") + rebuilt, rebuilt, outcomes.count("reused"), tuple(failed))
 
+    def _is_cached(self, video: str) -> bool:
+        try:
+            path = self.source.path(video)
+            return self._load(self._name(path), self._identity(path)) is not None
+        except ClipReadError:
+            return False
+
+    def _name(self, path: Path) -> str:
+        return hashlib.sha256(f"{path.resolve()}|{self.short_side}".encode()).hexdigest()[:32]
+
     def _prepare(self, video: str, threads: int) -> str | ClipReadError:
         before = (self.built, self.rebuilt)
         try:
@@ -110,7 +125,7 @@ class CachedVideos:
 
     def _entry(self, path: Path, threads: int) -> _Entry:
         identity = self._identity(path)
-        name = hashlib.sha256(f"{path.resolve()}|{self.short_side}".encode()).hexdigest()[:32]
+        name = self._name(path)
         entry = self._open.get(path)
         if entry is None or entry.identity != identity:
             entry = self._load(name, identity)

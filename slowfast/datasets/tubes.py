@@ -104,7 +104,10 @@ def tubes_of_table(table: BoxTable) -> tuple[Tube, ...]:
         where = f"video {table.videos[video[twice[0]]]!r}, frame {frame[twice[0]]}"
         raise ValueError(f"{where} has two boxes of class {label[twice[0]]}: without person ids they are no tubes")
     pieces = np.split(rows, np.flatnonzero(~same) + 1) if len(rows) else []
-    tubes = [Tube(table.videos[table.video[p[0]]], int(table.label[p[0]]), table.timestamp[p], table.boxes[p]) for p in pieces]
+    tubes = [
+        Tube(table.videos[table.video[p[0]]], int(table.label[p[0]]), table.timestamp[p], table.boxes[p])
+        for p in pieces
+    ]
     return tuple(sorted(tubes, key=_tube_order))
 
 
@@ -131,7 +134,9 @@ def read_tubes(path: str | Path, *, split: int = 1, subset: str = "test") -> Tub
     try:
         tube_set = read(content, split, subset, str(path))
     except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ValueError(f"{path}: the annotations are not laid out as expected: {type(error).__name__} {error}") from None
+        raise ValueError(
+            f"{path}: the annotations are not laid out as expected: {type(error).__name__} {error}"
+        ) from None
     if not tube_set.tubes:
         raise ValueError(f"{path}: split {split} {subset} holds no annotated person")
     for tube in tube_set.tubes:
@@ -174,7 +179,9 @@ def _read_pyannot(content: dict[str, Any], split: int, subset: str, source: str)
     return _tube_set(videos, lengths, tubes, content["classes"], source)
 
 
-def _tube_set(videos: tuple[str, ...], lengths: tuple[int, ...], tubes: list[Tube], names: list, source: str) -> TubeSet:
+def _tube_set(
+    videos: tuple[str, ...], lengths: tuple[int, ...], tubes: list[Tube], names: list, source: str
+) -> TubeSet:
     label_map = LabelMap(tuple(range(1, len(names) + 1)), tuple(map(str, names)))
     return TubeSet(videos, lengths, tuple(sorted(tubes, key=_tube_order)), label_map, source)
 

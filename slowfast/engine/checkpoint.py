@@ -48,6 +48,11 @@ class Checkpointer:
         numbered = [(int(match[1]), p) for p in self.folder.iterdir() if (match := _NAME.fullmatch(p.name))]
         return [path for _, path in sorted(numbered)]
 
+    def remove_leftovers(self) -> None:
+        """Delete the temporary files of writes that were killed."""
+        for leftover in self.folder.glob(".*.pyth.*.tmp"):
+            leftover.unlink()
+
     def newest(self) -> tuple[Path, dict[str, Any]] | None:
         """The newest checkpoint that can be read, and its content; None when there is none at all.
 

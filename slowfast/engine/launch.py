@@ -10,8 +10,12 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from fvcore.common.config import CfgNode
 
+from slowfast.datasets.pixels import ClipReadError
+
 COLLECTIVE_TIMEOUT = timedelta(minutes=30)  # a process that waits this long for the others has lost them
 Main = Callable[[CfgNode, torch.device], None]
+# What a user can mend; anything else is a bug of ours and keeps its traceback.
+USER_ERRORS = (ValueError, OSError, FloatingPointError, ClipReadError, mp.ProcessRaisedException)
 
 
 def launch(main: Main, cfg: CfgNode) -> None:

@@ -89,7 +89,11 @@ class _Plan:
         source, split = split_joint_position(source, set(self.wanted))
         origin |= {name: origin.get(before, before) for name, before in (made | split).items()}
         for ours in source:
-            if ours in self.wanted and origin[ours].removeprefix(_BACKBONE) != ours and stripped.get(origin[ours]) != ours:
+            if (
+                ours in self.wanted
+                and origin[ours].removeprefix(_BACKBONE) != ours
+                and stripped.get(origin[ours]) != ours
+            ):
                 self.renamed[self.wanted[ours]] = origin[ours]
         self.origin = origin
         return source
@@ -127,7 +131,7 @@ class _Plan:
         self.state[name], self.started[name] = self.target[name], why
 
     def _start(self, name: str) -> bool:
-        """Start a parameter that the file does not hold, where there is a reason; False when it should have been there."""
+        """Start a parameter that the file does not hold, where there is a reason; False when there is none."""
         ours, naming = name.removeprefix(_BACKBONE), self.naming
         if _DETECTOR_HEADS.match(name) and not any(_DETECTOR_HEADS.match(origin) for origin in self.origin):
             self._keep(name, "a new head; the file is not of a detector")
@@ -168,7 +172,9 @@ class _Plan:
         if self.naming == UNKNOWN:
             lines.append("Its parameter names are not those of a project we know (slowfast/models/weight_names.py).")
         elif self.missing or self.unexpected or self.mismatched:
-            lines.append("Is it a file of another model? The config must describe the network that the file was trained with.")
+            lines.append(
+                "Is it a file of another model? The config must describe the network that the file was trained with."
+            )
         return "".join(f"\n{line}" for line in lines)
 
 

@@ -59,7 +59,7 @@ class ModelSummary:
 
 
 def model_summary(cfg: CfgNode) -> ModelSummary:
-    """Build the model of `cfg` on the meta device and count it for one training-size clip, and one box if it takes boxes."""
+    """Count the model of `cfg` on the meta device, for one training-size clip, and one box if it takes boxes."""
     size = input_size(cfg)
     with torch.device("meta"):
         model = build_model(cfg).eval()

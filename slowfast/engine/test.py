@@ -13,7 +13,9 @@ from torch import nn
 from slowfast.datasets.ava import AnnotatedSet
 from slowfast.datasets.build import build_test_loader
 from slowfast.engine.inputs import InputPipe
+from slowfast.engine.report import TestedRun, write_report
 from slowfast.engine.run_log import RunLog
+from slowfast.engine.tube_scores import score_tubes
 from slowfast.evaluation.ava_evaluator import AvaEvaluator
 from slowfast.evaluation.build import build_evaluator
 from slowfast.evaluation.frame_map_result import FrameMap
@@ -29,10 +31,11 @@ from slowfast.utils.progress import progress
 
 @dataclass(frozen=True)
 class TestReport:
-    """What a test found. frame_map and detections are the same on every process."""
+    """What a test found. frame_map, detections and people (boxes with p(actor)) are the same on every process."""
 
     frame_map: FrameMap
     detections: BoxTable
+    people: BoxTable
     clips: int
     seconds: float
     unreadable: list[str] = field(default_factory=list)
@@ -81,6 +84,7 @@ def evaluate(
     return TestReport(
         frame_map,
         detections,
+        evaluator.people,
         clips=sum(share[0] for share in shares),
         seconds=max(share[1] for share in shares),
         repeated_frames=sum(share[2] for share in shares),
@@ -103,7 +107,7 @@ def make_pipe(cfg: CfgNode, device: torch.device) -> InputPipe:
 
 
 def test(cfg: CfgNode, device: torch.device, model: nn.Module, annotated: AnnotatedSet) -> TestReport:
-    """Test `model` and leave `detections.csv` and `metrics.json` in OUTPUT_DIR."""
+    """Test `model` and leave `detections.csv`, `people.csv`, `metrics.json` and the report in OUTPUT_DIR."""
     loader = build_test_loader(cfg, annotated, rank=distributed.rank(), world_size=distributed.world_size())
     report = evaluate(
         model,
@@ -116,10 +120,17 @@ def test(cfg: CfgNode, device: torch.device, model: nn.Module, annotated: Annota
     if distributed.is_main():
         output = Path(cfg.OUTPUT_DIR)
         write_detections_csv(report.detections, output / "detections.csv")
-        text = simplejson.dumps(report.metrics() | {"frame_order": cfg.TEST.FRAME_ORDER}, indent=2, ignore_nan=True)
+        write_detections_csv(report.people, output / "people.csv")
+        metrics = report.metrics() | {"frame_order": cfg.TEST.FRAME_ORDER}
+        if annotated.tubes:
+            metrics |= score_tubes(cfg, annotated, report.detections)
+        text = simplejson.dumps(metrics, indent=2, ignore_nan=True)
         write_text_atomically(text + "\n", output / "metrics.json")
         RunLog(output).write("test", **report.frame_map.summary())
     describe(report)
+    if cfg.TEST.REPORT and distributed.is_main():
+        tested = TestedRun(output, cfg, annotated, metrics, report.detections, report.people)
+        get_logger().info("report: %s", write_report(tested))
     return report
 
 

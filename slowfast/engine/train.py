@@ -47,6 +47,7 @@ class TrainingRun:
     train_set: AnnotatedSet
     test_set: AnnotatedSet
     best_map: float = field(default=-1.0, init=False)
+    skipped_in_a_row: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         cfg = self.cfg
@@ -76,7 +77,7 @@ class TrainingRun:
 
     def resume(self) -> int:
         """Restore the newest checkpoint of this run, or load the weights to start from; returns the epoch to start at."""
-        found = self.checkpointer.newest() if self.cfg.TRAIN.AUTO_RESUME else None
+        found = self._find_checkpoint()
         start = 0
         if found is not None:
             path, state = found
@@ -93,6 +94,18 @@ class TrainingRun:
         self.parallel = self._wrap()
         return start
 
+    def _find_checkpoint(self) -> tuple[Path, dict] | None:
+        if self.cfg.TRAIN.AUTO_RESUME:
+            if distributed.is_main():
+                self.checkpointer.remove_leftovers()
+            return self.checkpointer.newest()
+        if self.checkpointer.saved():
+            raise ValueError(
+                f"TRAIN.AUTO_RESUME is False, but {self.checkpointer.folder} holds checkpoints of an earlier run; "
+                "choose another OUTPUT_DIR, or move them away"
+            )
+        return None
+
     def _wrap(self) -> nn.Module:
         if distributed.world_size() == 1:
             return self.model
@@ -102,17 +115,27 @@ class TrainingRun:
     def _restore(self, path: Path, state: dict) -> int:
         try:
             self.model.load_state_dict(state["model_state"])
-            self.optimizer.load_state_dict(state["optimizer_state"])
+            self._restore_optimizer(state["optimizer_state"])
             if self.average is not None:
                 self.average.average.load_state_dict(state["ema_state"])
+            self.best_map, epoch = state["best_map"], state["epoch"]
         except (KeyError, RuntimeError, ValueError) as error:
             raise ValueError(
                 f"{path} does not belong to this configuration, so the run cannot go on from it: {error}\n"
-                "Use another OUTPUT_DIR, or set TRAIN.AUTO_RESUME False to start anew beside it"
+                "Use another OUTPUT_DIR, or move the checkpoints away to start anew"
             ) from error
-        self.best_map = state["best_map"]
-        get_logger().info("going on after epoch %d from %s", state["epoch"], path)
-        return state["epoch"]
+        get_logger().info("going on after epoch %d from %s", epoch, path)
+        return epoch
+
+    def _restore_optimizer(self, state: dict) -> None:
+        """Restore the moments; rates and decay are those of the configuration, even where it has changed since."""
+        wanted = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
+        self.optimizer.load_state_dict(state)
+        for group, settings in zip(self.optimizer.param_groups, wanted, strict=True):
+            changed = [k for k in ("base_lr", "weight_decay") if group[k] != settings[k]]
+            for key in changed:
+                get_logger().warning("%s: %s is now %g, it was %g", group["name"], key, settings[key], group[key])
+            group.update(settings)
 
     def train_epoch(self, epoch: int) -> None:
         """One epoch. Its randomness depends on seed, epoch and rank only, so a resumed run repeats a straight one."""
@@ -134,11 +157,19 @@ class TrainingRun:
                 autocast=cfg.TRAIN.MIXED_PRECISION,
                 average=self.average,
                 on_step=StepLog(self, epoch, bar),
+                skipped_before=self.skipped_in_a_row,
             )
+        self.skipped_in_a_row = report.skipped_in_a_row
         unreadable = sorted(reason for share in distributed.gather_objects(report.unreadable) for reason in share)
         log_unreadable(unreadable, report.repeated_frames)
         if report.skipped:
             get_logger().warning("%d of %d steps were skipped: their gradient was not finite", report.skipped, report.steps)
+        if self.criterion.unmatched_people:
+            get_logger().warning(
+                "%d people were matched to nothing: their clips have more people than candidates (BMVIT.BOX_TOKENS)",
+                self.criterion.unmatched_people,
+            )
+            self.criterion.unmatched_people = 0
 
     def evaluate(self, done: int) -> TestReport:
         """Evaluate after `done` epochs, log the numbers, and keep the weights of the best mAP so far in best.pyth."""

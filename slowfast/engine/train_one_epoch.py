@@ -46,14 +46,16 @@ def train_one_epoch(
     autocast: bool = False,
     average: WeightAverage | None = None,
     on_step: StepHook | None = None,
+    skipped_before: int = 0,
 ) -> EpochReport:
     """Train for `steps` optimiser steps of `accumulate` micro-batches each.
 
     A step's losses are normalised by the people and clips of all its micro-batches on all processes, so neither
-    accumulation nor the number of processes changes the gradient. `on_step(step, lr_factor, meter, stopwatch)` logs.
+    accumulation nor the number of processes changes the gradient. `on_step(step, lr_factor, meter, stopwatch)` logs. `skipped_before`: steps skipped in a row
+    at the end of the epoch before.
     """
     model.train()
-    report, meter, watch = EpochReport(), LossMeter(), Stopwatch()
+    report, meter, watch = EpochReport(skipped_in_a_row=skipped_before), LossMeter(), Stopwatch()
     for step, micro_batches in enumerate(_steps(loader, accumulate)):
         watch.lap("data")
         factor = schedule.apply(optimizer, epoch + step / steps)

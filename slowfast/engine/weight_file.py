@@ -1,8 +1,11 @@
 """Reading a checkpoint file, of this project or another, without ever running code that it may hold."""
 
 import argparse
+import contextlib
+import io
 import json
 import pickle
+import pickletools
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,12 +43,14 @@ def read_weight_file(path: str | Path, *, prefer_ema: bool = True) -> WeightFile
 
     prefer_ema: take the averaged weights of a file of this project where it has them
 
-    Raises FileNotFoundError, or ValueError that says what the file is instead: a web page, a git-lfs pointer, cut off, a
-    pickle that needs code, or without parameters.
+    Raises FileNotFoundError, or ValueError that says what the file is instead: a web page, a git-lfs pointer, cut off,
+    a pickle that needs code, or without parameters.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"weights {path} do not exist" if not path.exists() else f"weights {path} are not a file")
+        raise FileNotFoundError(
+            f"weights {path} do not exist" if not path.exists() else f"weights {path} are not a file"
+        )
     _refuse_what_is_no_checkpoint(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
@@ -74,21 +79,45 @@ def _unpickle_safely(path: Path) -> object:
         with torch.serialization.safe_globals(_INERT_CLASSES):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported global" in str(error) or "Unsupported operand" in str(error) or "Unsupported class" in str(error):
+        wanted = _imports_of_pickle(path)
+        if not wanted:
             raise ValueError(
-                f"{path} is a pickle that needs code to be read, and code in a file is never run here ({_needed(error)}). "
-                "In the project that wrote it, save the plain parameters: torch.save({'model_state': model.state_dict()}, path)"
+                f"{path} is cut off or no PyTorch file ({_first_line(error)}); download it again"
             ) from None
-        raise ValueError(f"{path} is cut off or no PyTorch file ({_first_line(error)}); download it again") from None
-    except (RuntimeError, EOFError, zipfile.BadZipFile, KeyError, IndexError, ValueError, UnicodeDecodeError, OSError) as error:
+        raise ValueError(
+            f"{path} is a pickle that needs code to be read, and code in a file is never run here (it asks for "
+            f"{', '.join(wanted[:5])}). In the project that wrote it, save the plain parameters: "
+            "torch.save({'model_state': model.state_dict()}, path)"
+        ) from None
+    except (RuntimeError, EOFError, zipfile.BadZipFile, KeyError, IndexError, ValueError, OSError) as error:
         raise ValueError(f"{path} is cut off or no PyTorch file ({_first_line(error)}); download it again") from None
 
 
-def _needed(error: Exception) -> str:
-    """What the refused pickle asked for, from torch's long message."""
-    text = str(error)
-    at = text.find("Unsupported")
-    return text[at:].splitlines()[0].split(" was not an allowed global")[0].strip()
+def _imports_of_pickle(path: Path) -> list[str]:
+    """What a pickle wants to import beyond torch's own tensors, by reading its instructions without following them."""
+    wanted: list[str] = []
+    # Where reading ends early (cut off, or the raw numbers after the pickles), what was found until there is what
+    # counts.
+    with contextlib.suppress(ValueError, StopIteration, zipfile.BadZipFile, OSError):
+        data, texts = _pickle_in(path), []
+        stream = io.BytesIO(data)
+        while stream.tell() < len(data):  # the old format is several pickles in a row, and then raw numbers
+            for opcode, argument, _ in pickletools.genops(stream):
+                if isinstance(argument, str):
+                    texts.append(argument)
+                if opcode.name == "GLOBAL":
+                    wanted.append(argument.replace(" ", "."))
+                elif opcode.name == "STACK_GLOBAL":
+                    wanted.append(".".join(texts[-2:]))
+    harmless = ("torch.", "collections.OrderedDict", "argparse.Namespace")
+    return [name for name in dict.fromkeys(wanted) if not name.startswith(harmless)]
+
+
+def _pickle_in(path: Path) -> bytes:
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
 
 
 def _first_line(error: Exception) -> str:
@@ -101,7 +130,9 @@ def _read_safetensors(path: Path) -> WeightFile:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is cut off or no safetensors file ({_first_line(error)}); download it again") from None
+        raise ValueError(
+            f"{path} is cut off or no safetensors file ({_first_line(error)}); download it again"
+        ) from None
     return WeightFile(
         state,
         container="",
@@ -119,7 +150,9 @@ def _find_parameters(path: Path, content: dict, prefer_ema: bool) -> WeightFile:
     state = {name: tensor for name, tensor in state.items() if isinstance(name, str) and isinstance(tensor, Tensor)}
     if not state:
         found = ", ".join(map(str, list(content)[:10])) or "nothing"
-        raise ValueError(f"{path} holds no parameters: expected them under one of {_CONTAINERS} or at the top, found {found}")
+        raise ValueError(
+            f"{path} holds no parameters: expected them under one of {_CONTAINERS} or at the top, found {found}"
+        )
     if not container:
         return WeightFile(state, "")
     config = content.get("cfg", "")

@@ -7,7 +7,7 @@ import numpy as np
 from slowfast.evaluation.ava_evaluator import PERSON, person_groundtruth
 from slowfast.evaluation.ava_map import frame_map
 from slowfast.evaluation.breakdown import precision_recall
-from slowfast.evaluation.matching import paired_iou
+from slowfast.evaluation.matching import box_iou
 from slowfast.evaluation.person_matches import PersonMatches, ap_per_class, distinct_boxes, match_people
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.diagnosis import ActorCurve, ThresholdSweep
@@ -54,7 +54,7 @@ class FoundPeople:
         rest = np.searchsorted(key_frame, key_frame, side="right") - np.arange(len(order)) - 1
         better = np.repeat(np.arange(len(order)), rest)
         worse = better + 1 + np.arange(len(better)) - np.repeat(np.cumsum(rest) - rest, rest)
-        close = paired_iou(boxes[better], boxes[worse]) > iou_threshold
+        close = box_iou(boxes[better], boxes[worse]) > iou_threshold
         better, worse = better[close], worse[close]
         dropped = np.zeros(len(order), dtype=bool)
         for place in np.unique(rank[better]):  # all key frames at once, their best people first
@@ -89,7 +89,7 @@ def threshold_sweep(
     exclusions: Iterable[tuple[str, int]] = (),
     iou_threshold: float = 0.5,
 ) -> ThresholdSweep:
-    """Score again with only the people of at least each of THRESHOLDS; first suppress with `nms_iou` (0: not at all)."""
+    """Score again with the people of at least each of THRESHOLDS; before it suppress with `nms_iou` (0: do not)."""
     settings = {"key_frames": key_frames, "exclusions": list(exclusions), "iou_threshold": iou_threshold}
     kept = np.ones(len(found.table), dtype=bool) if nms_iou == 0 else ~found.suppressed(nms_iou)
     points: list[tuple[float, float, float, float]] = []

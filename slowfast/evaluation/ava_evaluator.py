@@ -28,6 +28,7 @@ class AvaEvaluator:
     protocol, key_frames, included: see `ava_map.frame_map`
 
     The result depends on what was processed, not on the order, nor on which rank processed it.
+    After `evaluate`, `people` holds the boxes found as rows of PERSON, scored by the probability of an actor.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class AvaEvaluator:
 
     def reset(self) -> None:
         """Forget everything processed."""
+        self.people: BoxTable | None = None
         self._key_frames: list[tuple[str, int]] = []
         self._pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
 
@@ -97,16 +99,21 @@ class AvaEvaluator:
         self._refuse_repeats(key_frames)
         people = _People(states, key_frames)
         rows = people.rows(people.scores, self.model_label_map.ids)
-        result = frame_map(self.groundtruth, rows, self.label_map, protocol=self._protocol, **self._settings)
+        result = self.score(rows)
+        self.people = people.rows(people.actor[:, None], PERSON.ids)
         people_found = frame_map(
             person_groundtruth(self.groundtruth),
-            people.rows(people.actor[:, None], PERSON.ids),
+            self.people,
             PERSON,
             protocol="uncapped",
             **self._settings,
         )
         counters = {**result.counters, "key_frames_unscored": self._count_unscored(key_frames)}
         return replace(result, counters=counters, person_ap=people_found.mAP), rows
+
+    def score(self, rows: BoxTable) -> FrameMap:
+        """Frame-mAP of detections by the rules of this data set."""
+        return frame_map(self.groundtruth, rows, self.label_map, protocol=self._protocol, **self._settings)
 
     def _refuse_repeats(self, key_frames: list[tuple[str, int]]) -> None:
         if len(set(key_frames)) == len(key_frames):

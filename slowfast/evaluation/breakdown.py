@@ -1,4 +1,4 @@
-"""One mAP taken apart: curves of each class, AP by the size of people and by crowd, confusion of actions. Numpy only."""
+"""One mAP taken apart: curves of each class, AP by size of people and by crowd, confusion. Numpy only."""
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def parts_by_size(matches: PersonMatches) -> tuple[Part, ...]:
 
 
 def parts_by_crowd(matches: PersonMatches) -> tuple[Part, ...]:
-    """Key frames by the number of annotated people; those with nobody are in none. Parts without key frames are left out."""
+    """Key frames by the number of annotated people, those with nobody in none; empty parts are left out."""
     count = np.bincount(matches.people_frame, minlength=len(matches.index))
     part = np.full(len(count), -1)
     for number, (_, low, high) in enumerate(CROWDS):

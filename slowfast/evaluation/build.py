@@ -3,6 +3,9 @@
 from fvcore.common.config import CfgNode
 
 from slowfast.evaluation.ava_evaluator import AvaEvaluator
+from slowfast.evaluation.frame_conventions import FrameConvention
+from slowfast.evaluation.frame_evaluator import FrameEvaluator
+from slowfast.evaluation.tube_linking import LinkRules
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
 
@@ -16,6 +19,11 @@ def build_evaluator(
     exclusions: frozenset[tuple[str, int]],
 ) -> AvaEvaluator:
     """label_map: the classes evaluated; model_label_map: the classes of the model, in index order."""
+    if cfg.TEST.DATASET != "ava":
+        convention = FrameConvention(cfg.TUBES.FRAMES, cfg.TUBES.AP, cfg.TUBES.MATCHING)
+        return FrameEvaluator(
+            groundtruth=groundtruth, label_map=label_map, model_label_map=model_label_map, convention=convention
+        )
     return AvaEvaluator(
         groundtruth=groundtruth,
         label_map=label_map,
@@ -23,4 +31,21 @@ def build_evaluator(
         exclusions=exclusions,
         protocol=cfg.TEST.PROTOCOL,
         key_frames=cfg.TEST.KEY_FRAMES,
+    )
+
+
+def build_link_rules(cfg: CfgNode) -> LinkRules:
+    t = cfg.TUBES
+    return LinkRules(
+        method=t.LINKING,
+        link_iou=t.LINK_IOU,
+        overlap_weight=t.OVERLAP_WEIGHT,
+        max_gap=t.MAX_GAP,
+        nms_iou=t.NMS_IOU,
+        top_k=t.TOP_K,
+        min_box_score=t.MIN_BOX_SCORE,
+        min_score=t.MIN_SCORE,
+        min_length=t.MIN_LENGTH,
+        tube_nms_iou=t.TUBE_NMS_IOU,
+        trim_smoothness=t.TRIM_SMOOTHNESS if t.TRIM else None,
     )

@@ -29,6 +29,7 @@ class FrameMap:
     num_key_frames: key frames scored
     counters:       what was left out and why, all of it, zeros included
     person_ap:      AP of finding people whatever they do, in [0, 1]; None where it was not asked for
+    convention:     the name of the rules beyond AVA's, see `frame_conventions`; "" for AVA's
     """
 
     label_map: LabelMap
@@ -41,6 +42,7 @@ class FrameMap:
     num_key_frames: int
     counters: dict[str, int]
     person_ap: float | None = None
+    convention: str = ""
 
     @property
     def mAP(self) -> float:  # noqa: N802  (the name the whole field uses)
@@ -73,6 +75,7 @@ class FrameMap:
         names = self.label_map.names
         return {
             **self.summary(),
+            **({"convention": self.convention} if self.convention else {}),
             "protocol": self.protocol,
             "key_frames": self.key_frames,
             "iou_threshold": self.iou_threshold,
@@ -87,10 +90,11 @@ class FrameMap:
 
     def headline(self) -> str:
         """The mAP with all that is needed to compare it with another."""
+        rules = self.convention or f"protocol {self.protocol}"
+        frames = f"{self.num_key_frames} frames" if self.convention else f"key frames {self.key_frames} ({self.num_key_frames})"
         line = (
-            f"mAP@{self.iou_threshold:g} {self.mAP:.4f} | protocol {self.protocol} | "
-            f"{self.num_classes_scored} of {self.label_map.num_classes} classes have ground truth | "
-            f"key frames {self.key_frames} ({self.num_key_frames})"
+            f"mAP@{self.iou_threshold:g} {self.mAP:.4f} | {rules} | "
+            f"{self.num_classes_scored} of {self.label_map.num_classes} classes have ground truth | {frames}"
         )
         return line if self.person_ap is None else f"{line} | person AP {self.person_ap:.4f}"
 

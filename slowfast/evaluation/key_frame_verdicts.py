@@ -15,10 +15,11 @@ WORTH_TELLING = 0.3  # score from which a false detection is told
 class KeyFrameVerdict:
     """One scored key frame with people.
 
-    error:  per annotated person, the sum of 1 - score over its actions (score 0 where nobody found it) and of the scores
-            of all false detections; 0 is perfect
+    error:  per annotated person, the sum of 1 - score over its actions (score 0 where nobody found it) and of the
+            scores of all false detections; 0 is perfect
     people, found: annotated people, and how many of them a box found
-    missed: sentences about what was not found, or found with less than 0.5; false: about false detections, dearest first
+    missed: sentences about what was not found, or found with less than 0.5
+    false:  sentences about false detections, dearest first
     """
 
     video: str
@@ -52,7 +53,13 @@ def key_frame_verdicts(matches: PersonMatches, kind: np.ndarray) -> list[KeyFram
 
     def missed_text(k: int) -> str:
         name, score = m.label_map.names[cells[k] % m.num_classes], hit_score[k]
-        return f"{name}: {score:.2f}" if score else f"{name}: not found" if is_found[cells[k] // m.num_classes] else f"{name}: nobody found"
+        return (
+            f"{name}: {score:.2f}"
+            if score
+            else f"{name}: not found"
+            if is_found[cells[k] // m.num_classes]
+            else f"{name}: nobody found"
+        )
 
     def false_text(r: int) -> str:
         return f"{m.label_map.names[m.row_class[r]]}: {m.row_score[r]:.2f} ({NAMES[Kind(kind[r])]})"

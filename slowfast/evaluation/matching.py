@@ -6,7 +6,7 @@ A cell is one class on one key frame: cell = key frame number * classes + class 
 import numpy as np
 
 
-def paired_iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
+def box_iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
     """IoU of (n, 4) and (n, 4) float64 xyxy boxes, row by row; 0 where both areas are 0."""
     width = np.minimum(boxes_a[:, 2], boxes_b[:, 2]) - np.maximum(boxes_a[:, 0], boxes_b[:, 0])
     height = np.minimum(boxes_a[:, 3], boxes_b[:, 3]) - np.maximum(boxes_a[:, 1], boxes_b[:, 1])
@@ -65,7 +65,7 @@ class GroundTruthCells:
         for k in range(count.max()):
             rows = rows[count[rows] > k]
             candidate = first[rows] + k
-            iou = paired_iou(boxes[rows], self.boxes[candidate])
+            iou = box_iou(boxes[rows], self.boxes[candidate])
             better = iou > best_iou[rows]
             best_iou[rows[better]] = iou[better]
             best_box[rows[better]] = candidate[better]

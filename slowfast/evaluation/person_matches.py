@@ -1,4 +1,4 @@
-"""PersonMatches: every detection beside the annotated people of its key frame, under the rules of `ava_map`. Numpy only.
+"""PersonMatches: detections beside the annotated people of their key frames, by the rules of `ava_map`. Numpy only.
 
 `ava_map` needs one maximum per ground-truth box; to say why a detection is wrong takes its overlap with everybody.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from slowfast.evaluation.ava_map import OFFICIAL_CAP
 from slowfast.evaluation.average_precision import average_precision
 from slowfast.evaluation.key_frames import KeyFrameIndex
-from slowfast.evaluation.matching import paired_iou
+from slowfast.evaluation.matching import box_iou
 from slowfast.structures.box_table import NO_LABEL, BoxTable
 from slowfast.structures.label_map import LabelMap
 
@@ -199,7 +199,7 @@ def _near_pairs(
     box = np.repeat(np.arange(len(found_frame)), count)
     within = np.arange(len(box)) - np.repeat(np.cumsum(count) - count, count)
     person = np.repeat(low, count) + within
-    iou = paired_iou(found_boxes[box], people_boxes[person])
+    iou = box_iou(found_boxes[box], people_boxes[person])
     near = np.flatnonzero(iou >= NEAR_IOU)
     near = near[np.lexsort((person[near], -iou[near], box[near]))]
     counts = np.bincount(box[near], minlength=len(found_frame))

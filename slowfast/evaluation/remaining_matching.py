@@ -14,10 +14,12 @@ class RemainingCells(GroundTruthCells):
     Of detections of equal score the one with the higher (x1, y1, x2, y2) chooses first.
     """
 
+    def __init__(self, cell: np.ndarray, boxes: np.ndarray, **settings: float) -> None:
+        super().__init__(cell, boxes, **settings)
+        self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
     def offer(self, cell: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> None:
         """As GroundTruthCells.offer; what concerns cells of several boxes waits for `finish`."""
-        if not hasattr(self, "_waiting"):
-            self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         crowded = self._count[np.searchsorted(self._cells, cell)] > 1
         super().offer(cell[~crowded], boxes[~crowded], scores[~crowded])
         if crowded.any():
@@ -25,10 +27,10 @@ class RemainingCells(GroundTruthCells):
 
     def finish(self) -> None:
         """Match what waits: the best detections of all cells first, then all second best, and so on."""
-        waiting, self._waiting = getattr(self, "_waiting", []), []
-        if not waiting:
+        if not self._waiting:
             return
-        cell, boxes, scores = (np.concatenate(column) for column in zip(*waiting, strict=True))
+        cell, boxes, scores = (np.concatenate(column) for column in zip(*self._waiting, strict=True))
+        self._waiting = []
         order = np.lexsort((*-boxes.T[::-1], -scores, cell))
         cell, boxes, scores = cell[order], boxes[order], scores[order]
         starts = np.flatnonzero(np.diff(cell, prepend=cell[0] - 1))

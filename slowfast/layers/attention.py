@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from slowfast.layers.recompute import recomputed
 from slowfast.layers.rel_pos import axis_biases, key_code
 from slowfast.layers.token_grid import Size3, split_class_token
 
@@ -67,13 +68,16 @@ def attend_fused(q: Tensor, k: Tensor, v: Tensor, tables: Tables, *, q_grid: Siz
     scale = q.shape[-1] ** -0.5
     if all(table is None for table in tables):
         return F.scaled_dot_product_attention(q, k, v, scale=scale)
-    width = v.shape[-1]
-    _, q_on_grid = split_class_token(q, class_token)
-    bias = torch.cat(axis_biases(q_on_grid, tables, q_grid, k_grid), dim=-1)
-    if class_token:
-        bias = F.pad(bias, (0, 0, 1, 0))
-    code = key_code(k_grid, tuple(table is not None for table in tables), class_token, k.device, k.dtype)
-    q = torch.cat([q * scale, bias], dim=-1)
+    axes = tuple(table is not None for table in tables)
+    code = key_code(k_grid, axes, class_token, k.device, k.dtype)
+
+    def append_biases(q: Tensor) -> Tensor:
+        _, q_on_grid = split_class_token(q, class_token)
+        # The kernel scales the whole inner product; the bias must come out of that unscaled.
+        bias = torch.cat(axis_biases(q_on_grid, tables, q_grid, k_grid, factor=1 / scale), dim=-1)
+        return torch.cat([q, F.pad(bias, (0, 0, 1, 0)) if class_token else bias], dim=-1)
+
+    q = recomputed(append_biases, q)
     k = torch.cat([k, code.expand(*k.shape[:2], *code.shape)], dim=-1)
-    v = F.pad(v, (0, code.shape[-1]))
-    return F.scaled_dot_product_attention(q, k, v, scale=1.0)[..., :width]
+    padded_v = F.pad(v, (0, code.shape[-1]))
+    return F.scaled_dot_product_attention(q, k, padded_v, scale=scale)[..., : v.shape[-1]]

@@ -2,16 +2,26 @@
 
 from torch import Tensor, nn
 
+from slowfast.layers.linear import Linear
+from slowfast.layers.recompute import recomputed
+
 
 class Mlp(nn.Module):
-    """Linear -> GELU -> dropout -> Linear -> dropout. (..., dim_in) -> (..., dim_out)."""
+    """Linear -> GELU -> dropout -> Linear -> dropout. (..., dim_in) -> (..., dim_out).
+
+    norm: applied to x first. In training neither its output nor GELU's is kept for the backward pass (`recomputed`).
+    """
 
     def __init__(self, dim_in: int, *, hidden: int, dim_out: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(dim_in, hidden)
+        self.fc1 = Linear(dim_in, hidden)
         self.act = nn.GELU()
-        self.fc2 = nn.Linear(hidden, dim_out)
+        self.fc2 = Linear(hidden, dim_out)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.dropout(self.fc2(self.dropout(self.act(self.fc1(x)))))
+    def forward(self, x: Tensor, norm: nn.Module | None = None) -> Tensor:
+        hidden = self.fc1(x) if norm is None else recomputed(lambda tokens: self.fc1(norm(tokens)), x)
+        return self.dropout(recomputed(self._activate_and_project, hidden, random=self.dropout.p > 0))
+
+    def _activate_and_project(self, hidden: Tensor) -> Tensor:
+        return self.fc2(self.dropout(self.act(hidden)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from slowfast.layers.drop_path import DropPath
+from slowfast.layers.linear import Linear
 from slowfast.layers.mlp import Mlp
 from slowfast.layers.pooling_attention import PoolingAttention, pool_tokens
 from slowfast.layers.token_grid import Size3
@@ -85,15 +86,17 @@ class MultiScaleBlock(nn.Module):
         self.norm2 = nn.LayerNorm(spec.attention_dim, eps=1e-6)
         hidden = int(spec.attention_dim * mlp_ratio)
         self.mlp = Mlp(spec.attention_dim, hidden=hidden, dim_out=spec.dim_out, dropout=dropout)
-        self.proj = nn.Linear(spec.dim_in, spec.dim_out) if spec.dim_in != spec.dim_out else None
+        self.proj = Linear(spec.dim_in, spec.dim_out) if spec.dim_in != spec.dim_out else None
         self.pool_skip = None
         if max(spec.q_stride) > 1:
             kernel = tuple(s + 1 if s > 1 else s for s in spec.q_stride)
             self.pool_skip = nn.MaxPool3d(kernel, spec.q_stride, tuple(k // 2 for k in kernel))
 
     def _pool_skip(self, x: Tensor, grid: Size3) -> Tensor:
-        pooled, _ = pool_tokens(x.unsqueeze(1), grid, self.pool_skip, None, self.class_token)
-        return pooled.squeeze(1)
+        if self.pool_skip is None:
+            return x
+        pooled, _ = pool_tokens(x, grid, lambda y: self.pool_skip(y.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1), self.class_token)
+        return pooled
 
     def forward(self, x: Tensor, grid: Size3) -> tuple[Tensor, Size3]:
         normed = self.norm1(x)
@@ -101,6 +104,5 @@ class MultiScaleBlock(nn.Module):
         skip = self.proj(normed) if self.widens_in_attention else x
         x = self._pool_skip(skip, grid) + self.drop_path(attended)
 
-        normed = self.norm2(x)
-        skip = self.proj(normed) if self.proj is not None and not self.widens_in_attention else x
-        return skip + self.drop_path(self.mlp(normed)), new_grid
+        skip = self.proj(self.norm2(x)) if self.proj is not None and not self.widens_in_attention else x
+        return skip + self.drop_path(self.mlp(x, norm=self.norm2)), new_grid

@@ -1,27 +1,28 @@
 """Pooling attention: q, k and v are pooled on their (T, H, W) grid before attention (MViT, section 3.1; MViTv2, section 3.2)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from slowfast.layers.attention import attend
+from slowfast.layers.depthwise import depthwise_conv
+from slowfast.layers.linear import Linear, linear
 from slowfast.layers.token_grid import Size3, split_class_token
 
 
-def pool_tokens(x: Tensor, grid: Size3, pool: nn.Module | None, norm: nn.Module | None, class_token: bool) -> tuple[Tensor, Size3]:
-    """Pool a sequence on its grid; the class token passes by the pooling but not by the norm.
+def pool_tokens(x: Tensor, grid: Size3, pool: Callable[[Tensor], Tensor] | None, class_token: bool) -> tuple[Tensor, Size3]:
+    """Pool a sequence on its grid; the class token passes by. Tokens stay channels last, so nothing is transposed.
 
-    x (B, N, L, D) with L = [1 +] T H W -> (B, N, L', D) and the pooled (T', H', W').
+    x (B, [1 +] THW, C), pool (B, T, H, W, C) -> (B, T', H', W', C), or None -> (B, [1 +] T'H'W', C) and (T', H', W').
     """
     if pool is None:
         return x, grid
     first, rest = split_class_token(x, class_token)
-    batch, heads, _, channels = rest.shape
-    rest = rest.reshape(batch * heads, *grid, channels).permute(0, 4, 1, 2, 3)
-    rest = pool(rest)
-    grid = tuple(rest.shape[2:])
-    rest = rest.flatten(2).transpose(1, 2).reshape(batch, heads, -1, channels)
-    x = rest if first is None else torch.cat([first, rest], dim=2)
-    return (x if norm is None else norm(x)), grid
+    pooled = pool(rest.unflatten(1, grid))
+    grid = tuple(pooled.shape[1:4])
+    pooled = pooled.flatten(1, 3)
+    return (pooled if first is None else torch.cat([first, pooled], dim=1)), grid
 
 
 class PoolingAttention(nn.Module):
@@ -57,11 +58,11 @@ class PoolingAttention(nn.Module):
         for axis, rows in zip("thw", rel_pos_sizes, strict=True):
             self.register_parameter(f"rel_pos_{axis}", nn.Parameter(torch.zeros(rows, head_dim)) if rows else None)
         if separate_qkv:
-            self.q, self.k, self.v = (nn.Linear(dim_in, dim_out, bias=qkv_bias) for _ in range(3))
+            self.q, self.k, self.v = (Linear(dim_in, dim_out, bias=qkv_bias) for _ in range(3))
             self.qkv = None
         else:
-            self.qkv = nn.Linear(dim_in, 3 * dim_out, bias=qkv_bias)
-        self.proj = nn.Linear(dim_out, dim_out)
+            self.qkv = Linear(dim_in, 3 * dim_out, bias=qkv_bias)
+        self.proj = Linear(dim_out, dim_out)
         self.dropout = nn.Dropout(dropout)
         self._make_pool("q", head_dim, q_kernel, q_stride)
         self._make_pool("k", head_dim, kv_kernel, kv_stride)
@@ -76,17 +77,33 @@ class PoolingAttention(nn.Module):
         self.add_module(f"pool_{name}", pool)
         self.add_module(f"norm_{name}", norm)
 
-    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, L, dim_in) -> q, k, v, each (B, N, L, D)."""
+    def _project(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, L, dim_in) -> q (B, L, C) and k beside v (B, L, 2C), which are always pooled alike."""
         if self.qkv is None:
-            return tuple(layer(x).unflatten(2, (self.num_heads, -1)).transpose(1, 2) for layer in (self.q, self.k, self.v))
-        return self.qkv(x).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+            return self.q(x), torch.cat([self.k(x), self.v(x)], dim=-1)
+        width = self.proj.in_features
+        q_bias, kv_bias = (None, None) if self.qkv.bias is None else self.qkv.bias.split([width, 2 * width])
+        q_weight, kv_weight = self.qkv.weight.split([width, 2 * width])
+        return linear(x, q_weight, q_bias), linear(x, kv_weight, kv_bias)
+
+    def _pool(self, x: Tensor, grid: Size3, *pools: nn.Conv3d | None) -> tuple[Tensor, Size3]:
+        """Pool (B, [1 +] THW, len(pools) * C), all heads of all inputs at once: heads share the kernel of their input."""
+        if pools[0] is None:
+            return x, grid
+        weight = torch.cat([pool.weight.repeat(self.num_heads, 1, 1, 1, 1) for pool in pools])
+        return pool_tokens(x, grid, lambda tokens: depthwise_conv(tokens, weight, pools[0].stride), self.class_token)
+
+    def _heads(self, x: Tensor, norm: nn.Module | None) -> Tensor:
+        """(B, L, C) -> normalised heads (B, N, L, D)."""
+        x = x.unflatten(2, (self.num_heads, -1))
+        return (x if norm is None else norm(x)).transpose(1, 2)
 
     def forward(self, x: Tensor, grid: Size3) -> tuple[Tensor, Size3]:
-        q, k, v = self._project(x)
-        q, q_grid = pool_tokens(q, grid, self.pool_q, self.norm_q, self.class_token)
-        k, k_grid = pool_tokens(k, grid, self.pool_k, self.norm_k, self.class_token)
-        v, _ = pool_tokens(v, grid, self.pool_v, self.norm_v, self.class_token)
+        q, kv = self._project(x)
+        q, q_grid = self._pool(q, grid, self.pool_q)
+        kv, k_grid = self._pool(kv, grid, self.pool_k, self.pool_v)
+        k, v = kv.chunk(2, dim=-1)
+        q, k, v = self._heads(q, self.norm_q), self._heads(k, self.norm_k), self._heads(v, self.norm_v)
 
         tables = (self.rel_pos_t, self.rel_pos_h, self.rel_pos_w)
         x = attend(q, k, v, tables, q_grid=q_grid, k_grid=k_grid, class_token=self.class_token)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from slowfast.layers.tensor_cache import cached_tensor
-from slowfast.layers.token_grid import Size3, volume
+from slowfast.layers.token_grid import Size3
 
 
 def resize_table(table: Tensor, rows: int) -> Tensor:
@@ -37,15 +37,17 @@ def axis_rows(table: Tensor, q_size: int, k_size: int) -> Tensor:
     return resize_table(table, 2 * max(q_size, k_size) - 1)[distance_index(q_size, k_size, table.device)]
 
 
-def axis_biases(q: Tensor, tables: tuple[Tensor | None, ...], q_grid: Size3, k_grid: Size3) -> list[Tensor]:
-    """The bias of each query along each axis that has a table.
+def axis_biases(
+    q: Tensor, tables: tuple[Tensor | None, ...], q_grid: Size3, k_grid: Size3, *, factor: float = 1.0
+) -> list[Tensor]:
+    """The bias of each query along each axis that has a table, times `factor`.
 
     q (B, N, Q, D) without class token, tables for (t, h, w) or None -> one (B, N, Q, k_axis) tensor per table.
     """
     grid = q.unflatten(2, q_grid)
     equations = ("bnthwd,tkd->bnthwk", "bnthwd,hkd->bnthwk", "bnthwd,wkd->bnthwk")
     return [
-        torch.einsum(equation, grid, axis_rows(table, q_size, k_size).to(q.dtype)).flatten(2, 4)
+        torch.einsum(equation, grid, (axis_rows(table, q_size, k_size) * factor).to(q.dtype)).flatten(2, 4)
         for equation, table, q_size, k_size in zip(equations, tables, q_grid, k_grid, strict=True)
         if table is not None
     ]
@@ -57,5 +59,11 @@ def key_code(k_grid: Size3, axes: tuple[bool, bool, bool], class_token: bool, de
 
     With it the bias becomes part of the inner product: [q, a_t, a_h, a_w] . [k, code] = q . k + a_t + a_h + a_w.
     """
-    place = torch.eye(volume(k_grid), device=device, dtype=dtype).view(-1, *k_grid)
-
+    codes = []
+    for axis, size in enumerate(k_grid):
+        if axes[axis]:
+            shape = [1, 1, 1, size]
+            shape[axis] = size
+            codes.append(torch.eye(size, device=device, dtype=dtype).view(shape).expand(*k_grid, size).flatten(0, 2))
+    code = torch.cat(codes, dim=1)
+    return F.pad(code, (0, 0, 1, 0)) if class_token else code

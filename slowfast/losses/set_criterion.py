@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from slowfast.layers.precision import full_precision
 from slowfast.losses.matcher import HungarianMatcher, Matches
 from slowfast.losses.terms import binary_cross_entropy
 from slowfast.structures.boxes import cxcywh_to_xyxy, generalized_iou
@@ -52,6 +53,7 @@ class SetCriterion(nn.Module):
         self.weights = {name: float(weights.get(name, 0.0)) for name in LOSS_TERMS}
         self.no_actor_weight = no_actor_weight
         self.focal_actor, self.action_loss, self.action_tokens = focal_actor, action_loss, action_tokens
+        self.unmatched_people = 0  # people of clips with more people than candidates, counted until the trainer reads it
 
     def forward(
         self,
@@ -66,7 +68,7 @@ class SetCriterion(nn.Module):
 
         num_people, num_clips: of the global batch, divided by the number of processes.
         """
-        with torch.autocast(predictions.boxes.device.type, enabled=False):
+        with full_precision(predictions.boxes.device):
             losses = self._losses(predictions, targets, num_people, num_clips, clip_names)
             for earlier in predictions.auxiliary:
                 for name, value in self._losses(earlier, targets, num_people, num_clips, clip_names).items():
@@ -81,6 +83,7 @@ class SetCriterion(nn.Module):
         self, predictions: Predictions, targets: Targets, num_people: float, num_clips: float, clip_names: Sequence[str] | None
     ) -> dict[str, Tensor]:
         matches = self.matcher(predictions, targets, clip_names=clip_names)
+        self.unmatched_people += matches.unmatched
         per_person = num_people or num_clips or 1.0
         boxes = predictions.boxes.float()[matches.clip, matches.token]
         wanted = targets.boxes.float()[matches.person]

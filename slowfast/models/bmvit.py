@@ -1,4 +1,4 @@
-"""BMViT: the output tokens of a video transformer are matched directly to people (Ntinou et al., CVPR 2024, figure 1)."""
+"""BMViT: output tokens of a video transformer, matched directly to people (Ntinou et al., CVPR 2024, figure 1)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +11,8 @@ from slowfast.structures.predictions import Predictions
 
 
 class BMViT(nn.Module):
-    """clips (B, 3, T, H, W), normalised RGB -> Predictions, in train and eval. No decoder, no queries, no second detector.
+    """clips (B, 3, T, H, W), normalised RGB -> Predictions, in train and eval. No decoder, no queries, no second
+    detector.
 
     aux_heads: block index -> (norm, heads) for deep supervision of earlier blocks; used in training only.
     """
@@ -39,7 +40,8 @@ class BMViT(nn.Module):
             return self._predict(self.backbone(clips), self.heads)
         encoded = self.backbone.encode(clips, keep_blocks=self.aux_blocks)
         auxiliary = tuple(
-            self._predict(self.aux_norms[str(block)](tokens), self.aux_heads[str(block)]) for block, tokens in encoded.blocks.items()
+            self._predict(self.aux_norms[str(block)](tokens), self.aux_heads[str(block)])
+            for block, tokens in encoded.blocks.items()
         )
         return replace(self._predict(encoded.tokens, self.heads), auxiliary=auxiliary)
 

@@ -33,10 +33,10 @@ def register_model(name: str) -> Callable[[Builder], Builder]:
 def register_backbone(name: str) -> Callable[[Builder], Builder]:
     """Decorate a builder so that MODEL.BACKBONE can name it.
 
-    It returns a module that promises: `backbone(clips)`, (B, 3, T, H, W) normalised RGB -> (B, T', H', W', C) after its last
-    norm; `backbone.dim`, C; `backbone.stride`, the (T, H, W) pixels one output token covers.
-    For deep supervision (BMVIT.AUX_BLOCKS) and mean pooling (MVIT.USE_MEAN_POOLING) it also has `encode`, `block_dims` and
-    `norm` as MViT does.
+    It returns a module that promises: `backbone(clips)`, (B, 3, T, H, W) normalised RGB -> (B, T', H', W', C) after
+    its last norm; `backbone.dim`, C; `backbone.stride`, the (T, H, W) pixels one output token covers.
+    For deep supervision (BMVIT.AUX_BLOCKS) and mean pooling (MVIT.USE_MEAN_POOLING) it also has `encode`, `block_dims`
+    and `norm` as MViT does.
     """
     return _register(BACKBONE_REGISTRY, name)
 
@@ -54,7 +54,8 @@ def _find(registry: Registry, key: str, name: str) -> Builder:
     if name not in registry:
         known = sorted(known for known, _ in registry)
         raise ValueError(
-            f"{key} {name!r} is not registered; known: {known}. A file of yours that registers it goes into MODEL.IMPORTS"
+            f"{key} {name!r} is not registered; known: {known}. "
+            "A file of yours that registers it goes into MODEL.IMPORTS"
         )
     return registry.get(name)
 
@@ -65,7 +66,9 @@ def build_model(cfg: CfgNode) -> nn.Module:
         try:
             importlib.import_module(module)
         except ModuleNotFoundError as error:
-            raise ValueError(f"MODEL.IMPORTS: cannot import {module!r} ({error}); is its folder on PYTHONPATH?") from error
+            raise ValueError(
+                f"MODEL.IMPORTS: cannot import {module!r} ({error}); is its folder on PYTHONPATH?"
+            ) from error
     return _find(MODEL_REGISTRY, "MODEL.MODEL_NAME", cfg.MODEL.MODEL_NAME)(cfg)
 
 
@@ -131,7 +134,9 @@ def build_vit(cfg: CfgNode) -> ViT:
     of_mvit_only = ("POOL_Q_STRIDE", "POOL_KV_STRIDE", "POOL_KV_STRIDE_ADAPTIVE", "DIM_MUL", "HEAD_MUL", "PATCH_2D")
     given = [f"MVIT.{key}" for key in of_mvit_only if m[key]]
     if given:
-        raise ValueError(f"MODEL.BACKBONE ViT has one stage and no pooling; leave out {', '.join(given)} or choose MViT")
+        raise ValueError(
+            f"MODEL.BACKBONE ViT has one stage and no pooling; leave out {', '.join(given)} or choose MViT"
+        )
     if tuple(m.PATCH_KERNEL) != tuple(m.PATCH_STRIDE) or any(m.PATCH_PADDING):
         raise ValueError(
             f"MODEL.BACKBONE ViT has tubelets that do not overlap: MVIT.PATCH_KERNEL ({m.PATCH_KERNEL}) must equal "
@@ -158,7 +163,9 @@ def build_bmvit(cfg: CfgNode) -> BMViT:
     b = cfg.BMVIT
     backbone = build_backbone(cfg)
     if b.AUX_BLOCKS and not hasattr(backbone, "encode"):
-        raise ValueError(f"BMVIT.AUX_BLOCKS ({b.AUX_BLOCKS}) needs a backbone with `encode`; {cfg.MODEL.BACKBONE} has none")
+        raise ValueError(
+            f"BMVIT.AUX_BLOCKS ({b.AUX_BLOCKS}) needs a backbone with `encode`; {cfg.MODEL.BACKBONE} has none"
+        )
     aux_widths = {block: backbone.block_dims[block] for block in b.AUX_BLOCKS}
     return BMViT(
         backbone,

@@ -25,8 +25,8 @@ class VideoClassifier(nn.Module):
     """clips (B, 3, T, H, W), normalised RGB -> raw logits (B, num_classes), in train and eval.
 
     The head reads the class token after the last norm; from a backbone without one, the mean of the normed grid tokens.
-    With `mean_pooling` it reads norm(mean of the grid tokens): the mean is taken BEFORE the norm, as networks fine-tuned
-    from a masked pre-training (MaskFeat, VideoMAE) do.
+    With `mean_pooling` it reads norm(mean of the grid tokens): the mean is taken BEFORE the norm, as networks
+    fine-tuned from a masked pre-training (MaskFeat, VideoMAE) do.
     The state dict has the published names: those of the backbone without a prefix, and `head.projection`.
     """
 
@@ -42,8 +42,8 @@ class VideoClassifier(nn.Module):
         super().__init__()
         if mean_pooling and not hasattr(backbone, "norm"):
             raise ValueError(
-                f"mean pooling takes the mean before the last norm, and {type(backbone).__name__} has no `norm` to apply "
-                "after it (MVIT.USE_MEAN_POOLING)"
+                f"mean pooling takes the mean before the last norm, and {type(backbone).__name__} has no `norm` to "
+                "apply after it (MVIT.USE_MEAN_POOLING)"
             )
         self.backbone = backbone
         self.mean_pooling = mean_pooling

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from slowfast.layers.precision import full_precision
 from slowfast.models.token_select import candidate_centres
 from slowfast.structures.predictions import Predictions
 
@@ -64,7 +65,8 @@ class BMViTHeads(nn.Module):
 
     def forward(self, box_tokens: Tensor, action_tokens: Tensor, grid: tuple[int, int, int]) -> Predictions:
         """box_tokens and action_tokens (B, N, C) from a (T, H, W) grid -> Predictions of N candidates."""
-        box_logits = self.box(box_tokens).float()
+        with full_precision(box_tokens.device):  # a bf16 logit is too coarse for a box
+            box_logits = self.box(box_tokens.to(self.box[0].weight.dtype))
         if self.box_prior:
             box_logits = box_logits + self.prior_logits(grid, box_tokens.shape[1], box_tokens.device)
-        return Predictions(self.actor(box_tokens), box_logits.sigmoid(), self.action(action_tokens))
+        return Predictions(self.actor(box_tokens), box_logits.float().sigmoid(), self.action(action_tokens))

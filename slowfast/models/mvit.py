@@ -1,6 +1,7 @@
 """The MViT backbone: clip -> token grid (Fan et al. 2021, MViT; Li et al. 2022, MViTv2).
 
-Parameter names are PySlowFast's, so that published weights load: patch_embed.proj, cls_token, pos_embed*, blocks.N.*, norm.
+Parameter names are PySlowFast's, so that published weights load: patch_embed.proj, cls_token, pos_embed*, blocks.N.*,
+norm.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ _POSITION_NAMES = {
 
 
 class MViT(nn.Module):
-    """Multiscale vision transformer. clips (B, 3, T, H, W), normalised RGB -> tokens (B, T', H', W', C) after the last norm.
+    """Multiscale vision transformer. clips (B, 3, T, H, W), normalised RGB -> (B, T', H', W', C) after the last norm.
 
     Any T x H x W that the patch stride divides works: relative and absolute positions are resized to the grid at hand.
 

@@ -15,7 +15,8 @@ class PostProcess(nn.Module):
     """Keep the tokens that are actors and score their actions: score = sigmoid(action) * p_actor.
 
     actor_threshold: keep tokens with p_actor >= this
-    nms_iou:         drop a box that overlaps a likelier one by more than this; None for no NMS, as set prediction needs none
+    nms_iou:         drop a box that overlaps a likelier one by more than this; None for no NMS, as set prediction
+                     needs none
     max_people:      keep at most this many likeliest people of a clip; None for all
     """
 
@@ -48,7 +49,7 @@ class PostProcess(nn.Module):
 
 
 def to_original_frame(boxes: Tensor, clip_index: Tensor, meta: Sequence[ClipMeta]) -> Tensor:
-    """(D, 4) xyxy in [0, 1] of the input, and the (D,) clip each is in -> xyxy in [0, 1] of the original frame, clipped."""
+    """(D, 4) xyxy in [0, 1] of the input, (D,) clip of each -> xyxy in [0, 1] of the original frame, clipped."""
     region = torch.tensor([m.region for m in meta], dtype=torch.float32).view(-1, 4)[clip_index]
     origin, size = region[:, :2].repeat(1, 2), (region[:, 2:] - region[:, :2]).repeat(1, 2)
     boxes = (origin + boxes * size).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""The two-stage baseline: RoIAlign on given person boxes, and a linear layer (MViT and MViTv2 papers, AVA experiments)."""
+"""The two-stage baseline: RoIAlign on given person boxes, and a linear layer (MViT papers, AVA experiments)."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,8 @@ class TwoStage(nn.Module):
     """clips (B, 3, T, H, W), normalised RGB, and boxes (K, 5) -> RoIPredictions, in train and eval.
 
     boxes: one row per person: index of the clip in the batch, then xyxy in pixels of the input. K may be 0.
-    Head: mean over time, RoIAlign, maximum over the region, linear. Boxes are scaled to the token grid by the backbone's own
-    stride, never by a number of a config.
+    Head: mean over time, RoIAlign, maximum over the region, linear. Boxes are scaled to the token grid by the
+    backbone's own stride, never by a number of a config.
 
     resolution: cells of a region along each side
     aligned:    RoIAlign with pixel centres at half integers; False is the older rule of some published models
@@ -45,11 +45,15 @@ class TwoStage(nn.Module):
 
     def forward(self, clips: Tensor, boxes: Tensor) -> RoIPredictions:
         if boxes.ndim != 2 or boxes.shape[1] != 5:
-            raise ValueError(f"boxes must be (K, 5): batch index, xyxy in pixels of the input; got shape {tuple(boxes.shape)}")
+            raise ValueError(
+                f"boxes must be (K, 5): batch index, xyxy in pixels of the input; got shape {tuple(boxes.shape)}"
+            )
         features = self.backbone(clips).mean(1).permute(0, 3, 1, 2)
         stride_h, stride_w = self.backbone.stride[1:]
         if stride_h != stride_w:
-            raise ValueError(f"RoIAlign needs one stride for height and width; the backbone has {stride_h} and {stride_w}")
+            raise ValueError(
+                f"RoIAlign needs one stride for height and width; the backbone has {stride_h} and {stride_w}"
+            )
         # RoIAlign is not implemented in bfloat16 on every device, and box coordinates would lose pixels in it.
         regions = roi_align(
             features.float(),
@@ -59,20 +63,22 @@ class TwoStage(nn.Module):
             sampling_ratio=-1,
             aligned=self.aligned,
         )
-        return RoIPredictions(boxes, self.head(regions.amax(dim=(2, 3)).to(features.dtype)))
+        logits = self.head(regions.amax(dim=(2, 3)).to(features.dtype))
+        return RoIPredictions(boxes, logits, input_size=tuple(clips.shape[-2:]))
 
 
 class RoIPostProcess(nn.Module):
-    """Scores of given boxes: sigmoid(action), and the boxes back in the original frame. Every box is kept."""
+    """Scores of given boxes: sigmoid(action), and the boxes back in the original frame. Every box is kept.
+
+    The person detector's own scores are not mixed in, as published; p(actor) of a given box is 1.
+    """
 
     @torch.no_grad()
-    def forward(
-        self, predictions: RoIPredictions, meta: Sequence[ClipMeta], *, input_size: tuple[int, int], person_scores: Tensor
-    ) -> Detections:
-        """RoIPredictions of B clips of (height, width) pixels, their metas, and the (K,) scores of the boxes -> Detections."""
-        height, width = input_size
+    def forward(self, predictions: RoIPredictions, meta: Sequence[ClipMeta]) -> Detections:
+        """RoIPredictions of B clips and their B metas -> Detections on the CPU."""
+        height, width = predictions.input_size
         rows = predictions.boxes.float().cpu()
         clip_index = rows[:, 0].long()
         boxes = rows[:, 1:] / rows.new_tensor([width, height, width, height])
         scores = predictions.action_logits.float().sigmoid().cpu()
-        return Detections(clip_index, to_original_frame(boxes, clip_index, meta), person_scores.float().cpu(), scores)
+        return Detections(clip_index, to_original_frame(boxes, clip_index, meta), torch.ones(len(rows)), scores)

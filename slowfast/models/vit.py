@@ -1,6 +1,7 @@
 """Plain vision transformer over tubelets (Dosovitskiy et al. 2021), as VideoMAE trains it (Tong et al. 2022).
 
-Parameter names are VideoMAE's, so that its weights load: patch_embed.proj, blocks.N.attn.{qkv.weight, q_bias, v_bias, proj}.
+Parameter names are VideoMAE's, so that its weights load: patch_embed.proj, blocks.N.attn.{qkv.weight, q_bias, v_bias,
+proj}.
 """
 
 import math
@@ -23,7 +24,8 @@ from slowfast.models.encoded import Encoded
 class ViTAttention(nn.Module):
     """Multi-head self-attention over all tokens. x (B, THW, C) and its grid -> (B, THW, C).
 
-    Keys have no bias: softmax does not change when all logits of a query move by the same amount, so one would do nothing.
+    Keys have no bias: softmax does not change when all logits of a query move by the same amount, so one would do
+    nothing.
     """
 
     def __init__(self, dim: int, *, num_heads: int, qkv_bias: bool = True, dropout: float = 0.0) -> None:
@@ -66,8 +68,9 @@ class ViTBlock(nn.Module):
 class ViT(nn.Module):
     """clips (B, 3, T, H, W), normalised RGB -> tokens (B, T', H', W', C) after the last norm; one stride throughout.
 
-    Positions are fixed sines and cosines, numbered over the token grid of the pre-training and resized to the grid at hand,
-    so that any T x H x W that the tubelet divides works and published weights see the positions they were trained with.
+    Positions are fixed sines and cosines, numbered over the token grid of the pre-training and resized to the grid at
+    hand, so that any T x H x W that the tubelet divides works and published weights see the positions they were
+    trained with.
 
     tubelet:           (t, h, w) pixels of one token
     pretraining_size:  (T, H, W) whose token grid the positions are numbered on

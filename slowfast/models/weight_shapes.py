@@ -1,4 +1,4 @@
-"""Fitting the tensors of a checkpoint to a model: position tables resized, image kernels inflated, projections split or joined."""
+"""Fitting tensors of a file to a model: positions resized, image kernels inflated, projections split or joined."""
 
 import math
 import re
@@ -39,7 +39,7 @@ def match_projections(state: State, wanted: set[str]) -> tuple[State, dict[str, 
 
 
 def split_joint_position(state: State, wanted: set[str]) -> tuple[State, dict[str, str]]:
-    """An image model's one table `pos_embed` (class token first) as the separate spatial and class tables of a video model.
+    """An image model's table `pos_embed` (class token first) as the separate spatial and class tables of a video model.
 
     Returns the new state, and new name -> the name it was made from.
     """
@@ -65,7 +65,11 @@ def fit(name: str, tensor: Tensor, shape: torch.Size, grid: Size3 | None) -> tup
     leaf = name.rsplit(".", 1)[-1]
     if leaf in ("rel_pos_t", "rel_pos_h", "rel_pos_w") and tensor.shape[1] == shape[1]:
         return resize_table(tensor.float(), shape[0]).to(tensor.dtype), "linear"
-    if leaf in ("pos_embed_temporal", "pos_embed_spatial", "pos_embed") and grid is not None and tensor.shape[-1] == shape[-1]:
+    if (
+        leaf in ("pos_embed_temporal", "pos_embed_spatial", "pos_embed")
+        and grid is not None
+        and tensor.shape[-1] == shape[-1]
+    ):
         return _fit_position(leaf, tensor.float(), shape, grid, tensor.dtype)
     if re.search(r"(^patch_embed\.proj|\.attn\.pool_[qkv])\.weight$", name):
         return _inflate(tensor, shape)
@@ -96,7 +100,7 @@ def _inflate(tensor: Tensor, shape: torch.Size) -> tuple[Tensor, str] | None:
 def _fit_position(
     leaf: str, table: Tensor, shape: torch.Size, grid: Size3, dtype: torch.dtype
 ) -> tuple[Tensor, str] | None:
-    """An absolute position table (1, [1 +] positions, C) on another grid, with the same interpolation as at run time."""
+    """An absolute position table (1, [1 +] positions, C) on another grid, interpolated as at run time."""
     if leaf == "pos_embed_temporal":
         source, target = (table.shape[1], 1, 1), (shape[1], 1, 1)
     else:
@@ -110,7 +114,7 @@ def _fit_position(
 
 
 def _guess_grid(positions: int, like: Size3) -> Size3 | None:
-    """The (T, H, W) grid of that many positions: T frames as in `like` and its aspect ratio, else a square; None if neither."""
+    """The (T, H, W) grid of that many positions: T and aspect ratio of `like`, else T and a square; None if neither."""
     if positions % like[0]:
         return None
     area = positions // like[0]

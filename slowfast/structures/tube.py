@@ -26,7 +26,9 @@ class Tube:
     def __post_init__(self) -> None:
         count = len(self.frames)
         if count == 0 or (np.diff(self.frames) <= 0).any():
-            raise ValueError(f"a tube needs frames in strictly rising order, got {self.frames.tolist()} in {self.video!r}")
+            raise ValueError(
+                f"a tube needs frames in strictly rising order, got {self.frames.tolist()} in {self.video!r}"
+            )
         if self.boxes.shape != (count, 4):
             raise ValueError(f"a tube of {count} frames needs boxes of shape ({count}, 4), got {self.boxes.shape}")
         if self.scores is not None and self.scores.shape != (count,):

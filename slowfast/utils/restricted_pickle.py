@@ -76,6 +76,15 @@ def read_pickle(path: str | Path) -> Any:
     except MemoryError:
         raise ValueError(f"{path}: not read: it asks for more memory than there is") from None
     # A damaged pickle stops with whatever its last instruction stumbles over.
-    except (pickle.UnpicklingError, EOFError, OSError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ) as error:
         reason = str(error) or type(error).__name__
         raise ValueError(f"{path}: not a pickle of plain data: {reason}") from None

@@ -87,7 +87,7 @@ def _style(axes: "Axes", *, title: str, xlabel: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _series(records: list[dict], x: str, y: str) -> tuple[np.ndarray, np.ndarray]:
+def series(records: list[dict], x: str, y: str) -> tuple[np.ndarray, np.ndarray]:
     """The values of the records that hold both keys, sorted by x; of records with one x the last counts (a resumed run
     writes some steps again). A value that is not finite is left out: there is no place for it on the axis."""
     pairs = {record[x]: float(record[y]) for record in records if x in record and record.get(y) is not None}
@@ -98,7 +98,7 @@ def _series(records: list[dict], x: str, y: str) -> tuple[np.ndarray, np.ndarray
 def _plot_losses(axes: "Axes", train: list[dict]) -> None:
     parts = sorted({key for record in train for key in record if key.startswith("loss/")})
     for i, key in enumerate(["loss", *parts]):
-        steps, values = _series(train, "step", key)
+        steps, values = series(train, "step", key)
         if not len(steps):
             continue
         colour, width = ("black", 2.2) if key == "loss" else (COLOURS[(i - 1) % len(COLOURS)], 1.5)
@@ -116,7 +116,7 @@ def _plot_evaluations(axes: "Axes", evaluations: list[dict]) -> None:
         ("mAP", "frame-mAP@0.5", COLOURS[0], "o"),
         ("person_AP", "person AP@0.5", COLOURS[1], "s"),
     ):
-        epochs, values = _series(evaluations, "epoch", key)
+        epochs, values = series(evaluations, "epoch", key)
         if not len(epochs):
             continue
         axes.plot(epochs, values, color=colour, marker=marker, markersize=4, linewidth=1.8, label=name)

@@ -2,6 +2,10 @@
 
 from numbers import Real
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class TensorBoardLog:
@@ -22,4 +26,10 @@ class TensorBoardLog:
         for name, value in values.items():
             if isinstance(value, Real):
                 self._writer.add_scalar(f"{kind}/{name}", float(value), at)
+        self._writer.flush()
+
+    def write_figures(self, kind: str, at: int, figures: dict[str, "Figure"]) -> None:
+        """Plots as images named KIND/NAME."""
+        for name, figure in figures.items():
+            self._writer.add_figure(f"{kind}/{name}", figure, at, close=False)
         self._writer.flush()

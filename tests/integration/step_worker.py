@@ -5,18 +5,21 @@ python -m torch.distributed.run --nproc_per_node N step_worker.py CONFIG OUT KEY
 
 import sys
 from contextlib import suppress
+from pathlib import Path
 
-import torch
-from fvcore.common.config import CfgNode
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from slowfast.config import load_cfg
-from slowfast.datasets.build import build_test_loader, build_train_loader, read_annotations
-from slowfast.engine.launch import launch
-from slowfast.engine.test import evaluate, make_evaluator, make_pipe
-from slowfast.engine.train import TrainingRun
-from slowfast.engine.train_one_epoch import train_one_epoch
-from slowfast.models.build import build_postprocess
-from slowfast.utils import distributed
+import torch  # noqa: E402
+from fvcore.common.config import CfgNode  # noqa: E402
+
+from slowfast.config import load_cfg  # noqa: E402
+from slowfast.datasets.build import build_test_loader, build_train_loader, read_annotations  # noqa: E402
+from slowfast.engine.launch import launch  # noqa: E402
+from slowfast.engine.test import evaluate, make_evaluator, make_pipe  # noqa: E402
+from slowfast.engine.train import TrainingRun  # noqa: E402
+from slowfast.engine.train_one_epoch import train_one_epoch  # noqa: E402
+from slowfast.models.build import build_postprocess  # noqa: E402
+from slowfast.utils import distributed  # noqa: E402
 
 
 class FirstStepTaken(Exception):

@@ -66,7 +66,7 @@ def test_a_resumed_run_repeats_a_straight_one_bit_for_bit(run_tool, toy_config, 
         return torch.load(tmp_path / name / "checkpoints/checkpoint_epoch_00002.pyth", weights_only=True)["model_state"]
 
     # The schedule of both runs spans two epochs; drop path makes the training itself random.
-    common = [*overrides, "SOLVER.MAX_EPOCH", "2", "SOLVER.WARMUP_EPOCHS", "0", "MVIT.DROPPATH_RATE", "0.2"]
+    common = [*overrides, "SOLVER.MAX_EPOCH", "2", "SOLVER.WARMUP_EPOCHS", "0", "MVIT.DROPPATH_RATE", "0.2", "TRAIN.CHECKPOINT_PERIOD", "1"]
     run_tool("tools/run_net.py", "--cfg", toy_config, *common, "OUTPUT_DIR", str(tmp_path / "straight"))
     run_tool("tools/run_net.py", "--cfg", toy_config, *common, "OUTPUT_DIR", str(tmp_path / "resumed"))
     (tmp_path / "resumed/checkpoints/checkpoint_epoch_00002.pyth").unlink(missing_ok=True)
@@ -86,7 +86,7 @@ def test_a_resumed_run_repeats_a_straight_one_bit_for_bit(run_tool, toy_config, 
         (["MODEL.NUM_CLASSES", "80"], "set MODEL.NUM_CLASSES 7"),
         (["TRAIN.BATCH_SIZE", "100"], "fewer than TRAIN.BATCH_SIZE (100)"),
         (["SOLVER.BASE_LRR", "1"], "SOLVER.BASE_LR"),
-        (["NUM_GPUS", "99", "TRAIN.BATCH_SIZE", "99"], "set NUM_GPUS"),
+        (["NUM_GPUS", "3", "TRAIN.BATCH_SIZE", "6"], "set NUM_GPUS"),
         (["MODEL.MODEL_NAME", "BMVT"], "BMViT"),
         (["TRAIN.ENABLE", "False", "TEST.CHECKPOINT_FILE_PATH", "nowhere.pyth"], "nowhere.pyth"),
     ],
@@ -120,7 +120,7 @@ def test_unreadable_clips_are_named_counted_and_fatal_when_strict(run_tool, toy_
         content = source.read_bytes()
         (videos / source.name).write_bytes(b"not a video" if source.stem == "toy_0001" else content)
     broken = [*overrides, "AVA.VIDEO_DIR", str(videos), "DATA.CACHE_DIR", "", "SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0"]
-    done = run_tool("tools/run_net.py", "--cfg", toy_config, *broken, "TRAIN.BATCH_SIZE", "14")
+    done = run_tool("tools/run_net.py", "--cfg", toy_config, *broken, "TRAIN.BATCH_SIZE", "13")
     assert "2 clips could not be read" in done.stdout and "toy_0001.mp4" in done.stdout
     strict = run_tool("tools/run_net.py", "--cfg", toy_config, *broken, "DATA.STRICT", "True", "OUTPUT_DIR", str(tmp_path / "s"), expect=1)
     assert "toy_0001.mp4" in strict.stderr

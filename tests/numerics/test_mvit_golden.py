@@ -49,7 +49,9 @@ def test_names_and_shapes_are_the_published_ones(repo_root, name):
 def test_bmvit_backbone_has_the_published_names_and_shapes(repo_root):
     with torch.device("meta"):
         state = build_model(load_cfg(repo_root / "configs" / "AVA" / "BMViT_S.yaml")).backbone.state_dict()
-    published = {key: shape for key, shape in manifest("bmvit_s_backbone_16x256").items() if not key.startswith("head.")}
+    published = {
+        key: shape for key, shape in manifest("bmvit_s_backbone_16x256").items() if not key.startswith("head.")
+    }
     assert {key: list(tensor.shape) for key, tensor in state.items()} == published
 
 

@@ -151,7 +151,6 @@ def test_new_names_exist():
         ("MVIT.REV.ENABLE", "True", "MVIT.REV.ENABLE ('True') must be False or left out: reversible MViT is not built"),
         ("MVIT.LAYER_SCALE_INIT_VALUE", "0.1", "must be 0.0 or left out: blocks have no layer scale"),
         ("MASK.ENABLE", True, "MASK.ENABLE (True) must be False or left out: self-supervised pre-training is not done"),
-        ("DETECTION.ENABLE", True, "DETECTION.ENABLE (True) must be False or left out: there is no RoIAlign head"),
         ("TRAIN.CHECKPOINT_TYPE", "caffe2", "must be pytorch or left out: checkpoints are PyTorch files"),
         ("MVIT.MODE", "avg", "MVIT.MODE ('avg') must be conv or left out: pooling by convolution is the only one"),
         ("MVIT.POOL_FIRST", "True", "must be False or left out: tokens are pooled after the projections"),

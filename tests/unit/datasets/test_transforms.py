@@ -80,7 +80,9 @@ def test_a_free_crop_has_sides_of_the_scale_and_stays_inside():
     ],
 )
 def test_boxes_in_a_region_by_hand(box, min_visible, expected):
-    moved, keep = T.boxes_in_region(torch.tensor([box], dtype=torch.float64), (0.5, 0.5, 1.0, 1.0), min_visible=min_visible)
+    moved, keep = T.boxes_in_region(
+        torch.tensor([box], dtype=torch.float64), (0.5, 0.5, 1.0, 1.0), min_visible=min_visible
+    )
     assert keep.tolist() == [expected is not None]
     if expected is not None:
         torch.testing.assert_close(moved, torch.tensor([expected], dtype=torch.float64))
@@ -154,7 +156,10 @@ def test_the_white_pixels_are_where_the_box_says():
     box = [0.25, 0.375, 0.5, 0.75]
     frames = white_box(box)
     for generator in generators(40):
-        for choose in (T.box_safe_region(torch.tensor([box]), (0.4, 1.0), generator), T.random_region((0.4, 1.0), generator)):
+        for choose in (
+            T.box_safe_region(torch.tensor([box]), (0.4, 1.0), generator),
+            T.random_region((0.4, 1.0), generator),
+        ):
             height, width = 60, 110
             pixels, region = T.crop_and_resize(frames, choose, (height, width))
             boxes, keep = T.boxes_in_region(torch.tensor([box]), region, min_visible=0.25)

@@ -18,7 +18,7 @@ LOST = UnreadableClip("lost", 5, "cannot read lost.mp4 at 5.000 s: cut off")
 
 
 def batch_of(people: tuple[int, ...], *, first: int = 0, repeated: int = 0) -> ClipBatch:
-    """One clip per count. Clip k of the whole is the same however it is batched: `first` is the number of the first one."""
+    """One clip per count; `first` is the number of the first one. Clip k is the same however it is batched."""
     clips, boxes, actions, meta = [], [], [], []
     for k, count in enumerate(people, start=first):
         generator = torch.Generator().manual_seed(k)
@@ -45,7 +45,12 @@ def sgd(model: BMViT, *, lr: float = 0.1) -> torch.optim.Optimizer:
 
 
 def train(
-    model: torch.nn.Module, batches: list[ClipBatch], optimizer: torch.optim.Optimizer, *, accumulate: int = 1, **options
+    model: torch.nn.Module,
+    batches: list[ClipBatch],
+    optimizer: torch.optim.Optimizer,
+    *,
+    accumulate: int = 1,
+    **options,
 ) -> EpochReport:
     """One epoch at a constant rate."""
     return train_one_epoch(

@@ -1,6 +1,7 @@
 """slowfast.engine.checkpoint: whole or not at all, the newest that can be read, and what is kept."""
 
 import logging
+import pathlib
 
 import pytest
 import torch
@@ -51,7 +52,12 @@ def test_the_order_is_that_of_the_numbers(tmp_path):
     checkpointer = Checkpointer(tmp_path, keep=9)
     for epoch in (99_999, 9, 100_000, 10):
         checkpointer.save(epoch, state(epoch))
-    assert [path.name.split("_")[-1] for path in checkpointer.saved()] == ["00009.pyth", "00010.pyth", "99999.pyth", "100000.pyth"]
+    assert [path.name.split("_")[-1] for path in checkpointer.saved()] == [
+        "00009.pyth",
+        "00010.pyth",
+        "99999.pyth",
+        "100000.pyth",
+    ]
     assert checkpointer.newest()[1]["epoch"] == 100_000
 
 
@@ -72,7 +78,9 @@ def test_a_new_run_in_an_old_folder_keeps_what_it_has_just_written(tmp_path, kee
     assert path.is_file() and len(names(tmp_path)) == keep
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("PytorchStreamWriter failed writing file")])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RuntimeError("PytorchStreamWriter failed writing file")]
+)
 def test_a_full_disk_leaves_the_older_checkpoints_whole(tmp_path, monkeypatch, error):
     checkpointer = Checkpointer(tmp_path, keep=1)
     checkpointer.save(1, state(1))
@@ -106,6 +114,20 @@ def test_ctrl_c_in_the_middle_of_writing_leaves_nothing_behind(tmp_path, monkeyp
     assert checkpointer.newest()[1]["best_map"] == 1
 
 
+def test_the_last_act_is_a_rename(tmp_path, monkeypatch):
+    checkpointer = Checkpointer(tmp_path)
+    checkpointer.save(1, state(1))
+
+    def fails(self, target):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(pathlib.Path, "replace", fails)
+    with pytest.raises(OSError, match=r"could not write .*checkpoint_epoch_00001.pyth: .*Input/output error"):
+        checkpointer.save(1, state(7))
+    assert names(tmp_path) == ["checkpoint_epoch_00001.pyth"]
+    assert checkpointer.newest()[1]["best_map"] == 1
+
+
 def test_the_final_name_appears_when_the_file_is_complete(tmp_path, monkeypatch):
     path, seen = tmp_path / "best.pyth", []
     real = torch.save
@@ -119,7 +141,9 @@ def test_the_final_name_appears_when_the_file_is_complete(tmp_path, monkeypatch)
     assert seen == [False] and names(tmp_path) == ["best.pyth"]
 
 
-@pytest.mark.parametrize("damage", [cut_off, lambda path: path.write_bytes(b""), lambda path: path.write_text("not a checkpoint")])
+@pytest.mark.parametrize(
+    "damage", [cut_off, lambda path: path.write_bytes(b""), lambda path: path.write_text("not a checkpoint")]
+)
 def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path, log, damage):
     checkpointer = Checkpointer(tmp_path)
     for epoch in (1, 2, 3):
@@ -128,7 +152,9 @@ def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path, log, damage):
     path, found = checkpointer.newest()
     assert path == checkpointer.path(2) and found["epoch"] == 2
     (message,) = [record.getMessage() for record in log.records]
-    assert message.startswith(f"cannot read {checkpointer.path(3)} (") and message.endswith("; trying the checkpoint before it")
+    assert message.startswith(f"cannot read {checkpointer.path(3)} (") and message.endswith(
+        "; trying the checkpoint before it"
+    )
     assert "weights_only" not in message  # torch's advice to load it unsafely is not passed on
 
 
@@ -137,7 +163,7 @@ def test_a_file_cut_off_anywhere_is_refused_not_misread(tmp_path):
     whole = checkpointer.save(1, state(1)).read_bytes()
     for length in range(0, len(whole) - 1, max(1, len(whole) // 40)):
         checkpointer.path(1).write_bytes(whole[:length])
-        with pytest.raises(ValueError, match="none of the 1 checkpoints"):
+        with pytest.raises(ValueError, match=r"none of the 1 checkpoints"):
             checkpointer.newest()
 
 
@@ -145,7 +171,9 @@ def test_all_damaged_is_an_error_with_advice(tmp_path, log):
     checkpointer = Checkpointer(tmp_path)
     for epoch in (1, 2):
         cut_off(checkpointer.save(epoch, state(epoch)))
-    with pytest.raises(ValueError, match=r"none of the 2 checkpoints in .* can be read; move them away .*TRAIN.AUTO_RESUME False"):
+    with pytest.raises(
+        ValueError, match=r"none of the 2 checkpoints in .* can be read; move them away .*TRAIN.AUTO_RESUME False"
+    ):
         checkpointer.newest()
     assert len(log.records) == 2
 
@@ -159,6 +187,6 @@ class Trap:
 
 def test_code_in_a_checkpoint_is_never_run(tmp_path, capsys):
     torch.save({"epoch": 1, "trap": Trap()}, Checkpointer(tmp_path).path(1))
-    with pytest.raises(ValueError, match="none of the 1 checkpoints"):
+    with pytest.raises(ValueError, match=r"none of the 1 checkpoints"):
         Checkpointer(tmp_path).newest()
     assert "ran code" not in capsys.readouterr().out

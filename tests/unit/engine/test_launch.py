@@ -33,7 +33,13 @@ def test_a_process_of_torchrun_joins_its_group(monkeypatch):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}.items():
+    for name, value in {
+        "RANK": "0",
+        "WORLD_SIZE": "1",
+        "LOCAL_RANK": "0",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }.items():
         monkeypatch.setenv(name, value)
     calls = []
     launch(lambda cfg, device: calls.append((device, dist.get_world_size(), dist.get_backend())), config(0))
@@ -43,7 +49,7 @@ def test_a_process_of_torchrun_joins_its_group(monkeypatch):
     def fails(cfg, device):
         raise ValueError("the run failed")
 
-    with pytest.raises(ValueError, match="the run failed"):
+    with pytest.raises(ValueError, match=r"the run failed"):
         launch(fails, config(0))
     assert not dist.is_initialized()  # left behind it would hang the next run
 

@@ -1,4 +1,4 @@
-"""slowfast.engine.train_one_epoch: accumulation, processes, gradients that are not finite, clips that cannot be read."""
+"""slowfast.engine.train_one_epoch: accumulation, processes, gradients that are not finite, unreadable clips."""
 
 import pytest
 import torch
@@ -7,7 +7,16 @@ import torch.multiprocessing as mp
 from slowfast.engine.train_one_epoch import MAX_SKIPPED_STEPS
 from slowfast.solver.ema import WeightAverage
 from slowfast.solver.schedule import Schedule
-from tests.unit.engine.one_step import LOST, SHARED_STEPS, batch_of, criterion, sgd, steps_in_a_process, train, unreadable_batch
+from tests.unit.engine.one_step import (
+    LOST,
+    SHARED_STEPS,
+    batch_of,
+    criterion,
+    sgd,
+    steps_in_a_process,
+    train,
+    unreadable_batch,
+)
 from tests.unit.models.tiny import tiny_bmvit
 
 
@@ -104,7 +113,9 @@ def test_too_many_of_them_in_a_row_name_the_clips():
 def test_one_good_step_between_starts_the_count_again():
     model = tiny_bmvit()
     calls = []
-    model.heads.action[-1].weight.register_hook(lambda grad: calls.append(1) or (grad * float("nan") if len(calls) % 4 else grad))
+    model.heads.action[-1].weight.register_hook(
+        lambda grad: calls.append(1) or (grad * float("nan") if len(calls) % 4 else grad)
+    )
     report = train(model, [batch_of((1,))] * 12, sgd(model, lr=1e-3))
     assert (report.steps, report.skipped, report.skipped_in_a_row) == (12, 9, 0)
 

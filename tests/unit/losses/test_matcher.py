@@ -22,7 +22,9 @@ def pairs(matches: Matches) -> set[tuple[int, int, int]]:
     return set(found)
 
 
-def plain_cost(predictions: Predictions, targets: Targets, clip: int, token: int, person: int, action: float = 0.0) -> float:
+def plain_cost(
+    predictions: Predictions, targets: Targets, clip: int, token: int, person: int, action: float = 0.0
+) -> float:
     """The cost of one pair as the paper writes it, in plain Python."""
     p = predictions.actor_logits[clip, token].sigmoid().item()
     box, wanted = predictions.boxes[clip, token], targets.boxes[person]
@@ -69,13 +71,16 @@ def test_more_people_than_candidates_leaves_the_costliest_out():
     found = [pair for pair in pairs(matches) if pair[0] == 0]
     assert sum(plain_cost(predictions, targets, *pair) for pair in found) == pytest.approx(best, abs=1e-5)
     assert matches.unmatched == 2 and len(pairs(matches)) == 3
+    assert [person for clip, _, person in pairs(matches) if clip == 1] == [4]  # the people left out still count
 
 
 def test_the_order_of_tokens_does_not_matter():
     predictions, targets = random_predictions(2, 6), random_targets((3, 2))
     matcher = HungarianMatcher(**WEIGHTS)
     order = torch.randperm(6, generator=torch.Generator().manual_seed(3))
-    shuffled = Predictions(*(x[:, order] for x in (predictions.actor_logits, predictions.boxes, predictions.action_logits)))
+    shuffled = Predictions(
+        *(x[:, order] for x in (predictions.actor_logits, predictions.boxes, predictions.action_logits))
+    )
     back = {(clip, order[token].item(), person) for clip, token, person in pairs(matcher(shuffled, targets))}
     assert back == pairs(matcher(predictions, targets))
 
@@ -94,7 +99,9 @@ def test_one_batch_equals_its_clips_alone():
     together, first = pairs(matcher(predictions, targets)), 0
     for clip, count in enumerate((2, 0, 1)):
         rows = slice(first, first + count)
-        one = Predictions(*(x[clip : clip + 1] for x in (predictions.actor_logits, predictions.boxes, predictions.action_logits)))
+        one = Predictions(
+            *(x[clip : clip + 1] for x in (predictions.actor_logits, predictions.boxes, predictions.action_logits))
+        )
         alone = pairs(matcher(one, Targets(targets.boxes[rows], targets.actions[rows], (count,))))
         assert {(t, p - first) for c, t, p in together if c == clip} == {(t, p) for _, t, p in alone}
         first += count
@@ -125,13 +132,23 @@ def test_costs_are_float32_under_autocast_and_for_bfloat16_inputs(logits):
     for name in expected:
         assert found[name].dtype == torch.float32
         torch.testing.assert_close(found[name], expected[name], rtol=0, atol=0)
-    halves = replace(predictions, actor_logits=predictions.actor_logits.bfloat16(), action_logits=predictions.action_logits.bfloat16())
+    halves = replace(
+        predictions,
+        actor_logits=predictions.actor_logits.bfloat16(),
+        action_logits=predictions.action_logits.bfloat16(),
+    )
     assert {term.dtype for term in matcher.cost_terms(halves, targets).values()} == {torch.float32}
 
 
 @pytest.mark.parametrize(
     ("spoil", "term", "bad"),
-    [("nan row", "actor", 2), ("nan box row", "l1", 2), ("nan box row", "giou", 2), ("inf column", "action", 1), ("inf target", "l1", 4)],
+    [
+        ("nan row", "actor", 2),
+        ("nan box row", "l1", 2),
+        ("nan box row", "giou", 2),
+        ("inf column", "action", 1),
+        ("inf target", "l1", 4),
+    ],
 )
 def test_a_cost_that_is_not_finite_names_the_term_and_the_clip(spoil, term, bad):
     predictions, targets = random_predictions(2, 4), random_targets((1, 2))
@@ -154,7 +171,7 @@ def test_a_cost_that_is_not_finite_names_the_term_and_the_clip(spoil, term, bad)
     assert "dance at 904" not in str(error.value) and "SOLVER.BASE_LR" in str(error.value)
     if spoil != "inf column":
         assert lines[0].startswith(f"  - {term}: {bad} of 8")
-    with pytest.raises(FloatingPointError, match="in clip 1 of the batch"):
+    with pytest.raises(FloatingPointError, match=r"in clip 1 of the batch"):
         matcher(predictions, targets)
 
 

@@ -179,6 +179,21 @@ def test_losses_are_float32_under_autocast():
         torch.testing.assert_close(found[name], value, rtol=0, atol=0)
 
 
+def test_element_losses_run_outside_autocast():
+    """Those here are float32 either way on a CPU; one with a matrix product, or a GPU, would not be."""
+    seen = []
+
+    def product_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        seen.append((logits @ targets.T).dtype)
+        return (logits - targets) ** 2
+
+    with torch.autocast("cpu", torch.bfloat16):
+        criterion(action_loss=product_loss)(
+            random_predictions(2, 4), random_targets((1, 2)), num_people=3.0, num_clips=2.0
+        )
+    assert seen == [torch.float32]
+
+
 def test_two_logits_and_one_give_the_same_losses():
     two = random_predictions(2, 4, logits=2)
     one = replace(two, actor_logits=two.actor_logits[..., :1] - two.actor_logits[..., 1:])
@@ -189,13 +204,18 @@ def test_two_logits_and_one_give_the_same_losses():
 
 
 def test_a_term_left_out_weighs_nothing():
-    assert criterion(weights={"actor": 2.0}).weighted_sum({"actor": torch.tensor(3.0), "box_l1": torch.tensor(7.0)}).item() == 6
+    assert (
+        criterion(weights={"actor": 2.0}).weighted_sum({"actor": torch.tensor(3.0), "box_l1": torch.tensor(7.0)}).item()
+        == 6
+    )
 
 
 def test_unknown_names_are_errors():
-    with pytest.raises(ValueError, match=r"unknown loss terms \['bbox_l1'\]; known: \['action', 'actor', 'box_giou', 'box_l1'\]"):
+    with pytest.raises(
+        ValueError, match=r"unknown loss terms \['bbox_l1'\]; known: \['action', 'actor', 'box_giou', 'box_l1'\]"
+    ):
         criterion(weights={"bbox_l1": 1.0})
     with pytest.raises(ValueError, match=r"must be 'matched' or 'all', got 'none' \(LOSS.ACTION_TOKENS\)"):
         criterion(action_tokens="none")
-    with pytest.raises(KeyError, match="loss_giou"):
+    with pytest.raises(KeyError, match=r"loss_giou"):
         criterion().weighted_sum({"loss_giou": torch.tensor(1.0)})

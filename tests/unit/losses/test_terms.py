@@ -12,7 +12,9 @@ def logit(p: float) -> torch.Tensor:
     return torch.tensor(p, dtype=torch.float64).logit()
 
 
-@pytest.mark.parametrize(("p", "target", "expected"), [(0.5, 1, math.log(2)), (0.9, 1, -math.log(0.9)), (0.9, 0, -math.log(0.1))])
+@pytest.mark.parametrize(
+    ("p", "target", "expected"), [(0.5, 1, math.log(2)), (0.9, 1, -math.log(0.9)), (0.9, 0, -math.log(0.1))]
+)
 def test_cross_entropy_by_hand(p, target, expected):
     assert binary_cross_entropy(logit(p), torch.tensor(float(target)).double()).item() == pytest.approx(expected)
 

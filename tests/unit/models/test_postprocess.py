@@ -82,14 +82,18 @@ def test_each_clip_uses_its_own_region():
 
 
 def test_nobody_at_all_keeps_the_shapes():
-    found = run([[0.1], [0.2]], [[LEFT], [RIGHT]], regions=(WHOLE, WHOLE), actor_threshold=0.5, nms_iou=0.5, max_people=3)
+    found = run(
+        [[0.1], [0.2]], [[LEFT], [RIGHT]], regions=(WHOLE, WHOLE), actor_threshold=0.5, nms_iou=0.5, max_people=3
+    )
     assert found.boxes.shape == (0, 4) and found.scores.shape == (0, 2)
     assert found.actor.shape == found.clip_index.shape == (0,)
 
 
 def test_results_are_float32_on_the_cpu_without_a_graph():
     boxes = torch.rand(1, 4, 4, requires_grad=True)
-    predictions = Predictions(torch.zeros(1, 4, 2, dtype=torch.bfloat16), boxes, torch.zeros(1, 4, 3, dtype=torch.bfloat16))
+    predictions = Predictions(
+        torch.zeros(1, 4, 2, dtype=torch.bfloat16), boxes, torch.zeros(1, 4, 3, dtype=torch.bfloat16)
+    )
     found = PostProcess(actor_threshold=0.5)(predictions, [ClipMeta("v", 1, WHOLE)])
     assert len(found.boxes) == 4  # two equal logits are exactly 0.5
     assert {found.boxes.dtype, found.actor.dtype, found.scores.dtype} == {torch.float32}

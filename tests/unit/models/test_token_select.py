@@ -53,7 +53,9 @@ def test_centres_follow_the_raster_order_of_the_tokens():
 
 
 def test_unknown_options_name_the_known_ones():
-    with pytest.raises(ValueError, match=r"box tokens 'middle' unknown; choose from .*central_pair.* \(BMVIT.BOX_TOKENS\)"):
+    with pytest.raises(
+        ValueError, match=r"box tokens 'middle' unknown; choose from .*central_pair.* \(BMVIT.BOX_TOKENS\)"
+    ):
         TokenSelect(box_tokens="middle", action_tokens="same")
     with pytest.raises(ValueError, match=r"action tokens 'all' unknown; choose from .*same.* \(BMVIT.ACTION_TOKENS\)"):
         TokenSelect(box_tokens="all", action_tokens="all")

@@ -45,7 +45,13 @@ def tiny_bmvit(
 
     def heads(dim: int) -> BMViTHeads:
         return BMViTHeads(
-            dim, num_classes=num_classes, hidden=12, depth=2, actor_logits=actor_logits, box_prior=True, prior_size=(0.3, 0.5)
+            dim,
+            num_classes=num_classes,
+            hidden=12,
+            depth=2,
+            actor_logits=actor_logits,
+            box_prior=True,
+            prior_size=(0.3, 0.5),
         )
 
     return BMViT(

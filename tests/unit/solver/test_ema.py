@@ -45,5 +45,7 @@ def test_all_parameters_of_a_detector_are_averaged():
 
 @pytest.mark.parametrize("decay", [0.0, 1.0, -0.1])
 def test_decay_out_of_range(decay):
-    with pytest.raises(ValueError, match=rf"EMA decay must be in \(0, 1\), got {decay} \(SOLVER.EMA_DECAY; 0 turns it off\)"):
+    with pytest.raises(
+        ValueError, match=rf"EMA decay must be in \(0, 1\), got {decay} \(SOLVER.EMA_DECAY; 0 turns it off\)"
+    ):
         WeightAverage(nn.Linear(1, 1), decay=decay)

@@ -25,7 +25,9 @@ def by_name(model: nn.Module, groups: list[dict]) -> dict[str, dict]:
 def test_every_trainable_parameter_is_in_exactly_one_group(layer_decay, decay_1d):
     model = full_model()
     model.heads.actor[0].bias.requires_grad_(False)
-    groups = param_groups(model, base_lr=1.0, head_lr_mult=3.0, weight_decay=0.1, layer_decay=layer_decay, decay_1d=decay_1d)
+    groups = param_groups(
+        model, base_lr=1.0, head_lr_mult=3.0, weight_decay=0.1, layer_decay=layer_decay, decay_1d=decay_1d
+    )
     counted = Counter(id(p) for group in groups for p in group["params"])
     assert counted == Counter(id(p) for p in model.parameters() if p.requires_grad)
     assert len({group["name"] for group in groups}) == len(groups)

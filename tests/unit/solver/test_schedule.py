@@ -21,9 +21,13 @@ def test_steps_by_hand(epoch, expected):
     assert steps([0, 3, 5], [1.0, 0.1, 0.01])(epoch) == expected
 
 
-@pytest.mark.parametrize(("boundaries", "factors"), [([], []), ([1, 2], [1, 2]), ([0, 5, 3], [1, 2, 3]), ([0, 3], [1.0])])
+@pytest.mark.parametrize(
+    ("boundaries", "factors"), [([], []), ([1, 2], [1, 2]), ([0, 5, 3], [1, 2, 3]), ([0, 3], [1.0])]
+)
 def test_steps_that_cannot_be(boundaries, factors):
-    with pytest.raises(ValueError, match=r"SOLVER.STEPS .* must rise from 0 and have one factor each in SOLVER.LRS, got"):
+    with pytest.raises(
+        ValueError, match=r"SOLVER.STEPS .* must rise from 0 and have one factor each in SOLVER.LRS, got"
+    ):
         steps(boundaries, factors)
 
 

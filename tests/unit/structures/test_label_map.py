@@ -75,5 +75,5 @@ def test_broken_files_are_named(tmp_path, text, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere.pbtxt"):
+    with pytest.raises(FileNotFoundError, match=r"nowhere.pbtxt"):
         read_label_map(tmp_path / "nowhere.pbtxt")

@@ -1,0 +1,81 @@
+"""Pixels for the gallery of a report: clips of chosen key frames with what was annotated and what was found."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from fvcore.common.config import CfgNode
+
+from slowfast.datasets.ava import AnnotatedSet
+from slowfast.datasets.build import build_clips
+from slowfast.datasets.key_frame_clips import SecondClock
+from slowfast.datasets.pixels import ClipReadError
+from slowfast.evaluation.key_frame_verdicts import KeyFrameVerdict
+from slowfast.structures.box_table import BoxTable
+from slowfast.visualization.draw import DrawnClip
+from slowfast.visualization.gallery import Card, Shot
+
+DRAW_ABOVE = 0.3  # actions with at least this score are drawn
+DRAWN_ACTIONS = 3  # of a box, at most
+
+
+class ReportGallery:
+    """Reads the clips of the test split, in the order of frames that was tested."""
+
+    def __init__(self, cfg: CfgNode, annotated: AnnotatedSet) -> None:
+        self._clips = build_clips(cfg, "test", annotated)
+        self._annotated = annotated
+        key_frames = annotated.key_frames
+        self._place = {(key_frames.video_name(k), int(key_frames.timestamp[k])): k for k in range(len(key_frames))}
+
+    def cards(self, verdicts: Sequence[Sequence[KeyFrameVerdict]], found: Sequence[tuple[str, BoxTable]]) -> list[Card]:
+        """A card for each entry of `verdicts`, which holds one verdict for each run of `found` (name, detections)."""
+        wanted = {(v.video, v.timestamp) for entry in verdicts for v in entry}
+        tables = [(name, _on_key_frames(table, wanted)) for name, table in found]
+        return [Card(self._title(entry[0]), tuple(map(self._shot, entry, tables))) for entry in verdicts]
+
+    def _title(self, verdict: KeyFrameVerdict) -> str:
+        unit = "second" if isinstance(self._clips.clock, SecondClock) else "frame"
+        return f"{verdict.video}, {unit} {verdict.timestamp}"
+
+    def _shot(self, verdict: KeyFrameVerdict, found: tuple[str, BoxTable]) -> Shot:
+        name, table = found
+        clip, problem = None, ""
+        try:
+            clip = self._drawn(verdict, table)
+        except ClipReadError as error:
+            problem = str(error)
+        told = (verdict.error, verdict.people, verdict.found, verdict.missed, verdict.false)
+        return Shot(name, clip, *told, problem=problem)
+
+    def _drawn(self, verdict: KeyFrameVerdict, table: BoxTable) -> DrawnClip:
+        video, timestamp = verdict.video, verdict.timestamp
+        clips, k = self._clips, self._place[video, timestamp]
+        frames = clips.clock.read(clips.pixels, video, timestamp, clips.shape).frames
+        names = self._annotated.label_map.names
+        rows = _on_key_frames(table, {(video, timestamp)})
+        boxes, labels = _strongest(rows, [names[c] for c in self._annotated.label_map.to_index(rows.label)])
+        true_boxes, true_actions = self._annotated.key_frames.people(k)
+        true_labels = [[names[c] for c in np.flatnonzero(row)] for row in true_actions]
+        return DrawnClip(
+            np.asarray(frames), len(frames) // 2, self._title(verdict), boxes, labels, true_boxes, true_labels
+        )
+
+
+def _on_key_frames(table: BoxTable, wanted: set[tuple[str, int]]) -> BoxTable:
+    """The rows on the wanted key frames."""
+    number = {name: i for i, name in enumerate(table.videos)}
+    codes = [(number[video] << 32) + timestamp for video, timestamp in wanted if video in number]
+    return table.rows(np.isin((table.video.astype(np.int64) << 32) + table.timestamp, np.array(codes, dtype=np.int64)))
+
+
+def _strongest(rows: BoxTable, names: Sequence[str]) -> tuple[np.ndarray, list[list[tuple[str, float]]]]:
+    """The boxes of one key frame with an action worth drawing, and their best actions."""
+    strong = np.flatnonzero(rows.score >= DRAW_ABOVE)
+    boxes, person = np.unique(rows.boxes[strong], axis=0, return_inverse=True)
+    person = person.ravel()
+    labels = []
+    for p in range(len(boxes)):
+        mine = strong[person == p]
+        best = mine[np.argsort(-rows.score[mine], kind="stable")][:DRAWN_ACTIONS]
+        labels.append([(names[r], float(rows.score[r])) for r in best])
+    return boxes.reshape(-1, 4), labels

@@ -1,0 +1,29 @@
+"""A linear layer that runs as a 1 x 1 convolution where that is the faster kernel for the same numbers."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slowfast.layers.onednn import runs_in_onednn
+
+# Below this many multiply-adds the convolution's set-up costs more than its kernel saves.
+_SMALLEST_CONVOLUTION = 2**22
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x (..., K), weight (N, K), bias (N,) or None -> x weight^T + bias (..., N).
+
+    For float32 on a CPU PyTorch sends a linear layer to MKL and a convolution to oneDNN. The tokens of a sequence are
+    the pixels of a channels-last image one pixel high, so the detour copies nothing. A kernel of one pixel has nothing
+    to dilate: PyTorch merely keeps undilated 1 x 1 convolutions of one image away from oneDNN in a single thread.
+    """
+    if x.numel() * weight.shape[0] < _SMALLEST_CONVOLUTION or not runs_in_onednn(x):
+        return F.linear(x, weight, bias)
+    image = x.reshape(1, 1, -1, x.shape[-1]).permute(0, 3, 1, 2)
+    return F.conv2d(image, weight[:, :, None, None], bias, dilation=(2, 1)).permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+
+
+class Linear(nn.Linear):
+    """`nn.Linear` on the faster of two kernels: (..., K) -> (..., N)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)

@@ -1,0 +1,59 @@
+"""Importing the package does nothing: no output, no heavy packages, no torch where none is needed."""
+
+import subprocess
+import sys
+
+from tests.rules.sources import ROOT, name_of, python_files
+
+BLOCK = """
+import sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {names}:
+            raise ImportError("blocked: " + name)
+
+sys.meta_path.insert(0, Block())
+"""
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "default", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", done.stderr
+    return done.stdout
+
+
+def test_the_package_alone_imports_nothing_heavy():
+    heavy = ("torch", "matplotlib", "tensorboard", "cv2", "av", "pandas", "scipy")
+    assert run(f"import sys, slowfast; print([name for name in {heavy} if name in sys.modules])").strip() == "[]"
+
+
+def test_every_module_imports_in_silence_and_without_plotting():
+    modules = [name_of(path)[:-3].replace("/", ".").removesuffix(".__init__") for path in python_files("slowfast")]
+    assert len(modules) >= 80
+    code = (
+        "import importlib, logging, os, sys\n"
+        "traces = lambda: (set(os.environ), len(logging.getLogger().handlers), os.listdir())\n"
+        "before = traces()\n"
+        f"for name in {modules!r}:\n"
+        "    importlib.import_module(name)\n"
+        "assert before == traces(), 'an import left a trace'\n"
+        "print([name for name in ('matplotlib.pyplot', 'tensorboard') if name in sys.modules])\n"
+    )
+    assert run(code).strip() == "[]"
+
+
+def test_the_evaluation_of_detections_needs_no_torch():
+    code = BLOCK.format(names="{'torch', 'torchvision', 'fvcore', 'cv2', 'av', 'matplotlib'}") + (
+        "import slowfast.evaluation.ava_map, slowfast.utils.ava_csv, slowfast.structures.label_map\n"
+        "print(slowfast.evaluation.ava_map.frame_map.__name__)\n"
+    )
+    assert run(code).strip() == "frame_map"

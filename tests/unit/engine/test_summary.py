@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from slowfast.config import load_cfg
+from slowfast.engine.summary import count_macs, model_summary
+
+REPO = Path(__file__).resolve().parents[3]
+
+
+def test_a_linear_layer_and_a_norm_by_hand():
+    model = nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6)).to("meta")
+    macs, output = count_macs(model, torch.empty(3, 4, device="meta"))
+    assert macs == 3 * 4 * 6 + 5 * 3 * 6  # fvcore takes 5 operations per normed element
+    assert output.shape == (3, 6)
+
+
+def test_bmvit_s():
+    summary = model_summary(load_cfg(REPO / "configs" / "AVA" / "BMViT_S.yaml"))
+    assert summary.token_grid == (8, 16, 16) and summary.channels == 768
+    assert summary.parts["backbone"].gmacs == pytest.approx(110, rel=0.02)
+    heads = 256 * (3 * (768 * 768 * 2) + 768 * (4 + 2 + 80)) / 1e9
+    assert summary.parts["heads"].gmacs == pytest.approx(heads, rel=1e-6)
+    assert summary.gmacs == pytest.approx(summary.parts["backbone"].gmacs + heads)
+    assert str(summary) == (
+        "BMViT: 37.86 M parameters, 111.20 GMACs per clip of 16x256x256 (backbone 34.25 M and 110.28 G, "
+        "heads 3.61 M and 0.92 G); tokens 8x16x16 of 768 channels"
+    )
+
+
+def test_the_two_stage_model_counts_one_box():
+    summary = model_summary(load_cfg(REPO / "configs" / "AVA" / "MVITv2_S_16x4_RoI.yaml"))
+    assert summary.gmacs == pytest.approx(64.5, rel=0.01)
+    assert summary.parts["heads"].gmacs == pytest.approx(768 * 80 / 1e9, rel=1e-6)

@@ -1,0 +1,85 @@
+"""Clocks of the benchmarks: interleaved repeats and peak memory."""
+
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one repeat, over all repeats. cpu counts all threads, and is robust against a busy machine with one thread."""
+
+    wall: list[float]
+    cpu: list[float]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.wall)
+
+    @property
+    def cpu_median(self) -> float:
+        return statistics.median(self.cpu)
+
+
+def interleaved(cases: dict[str, Callable[[], object]], *, repeats: int, device: torch.device) -> dict[str, Timing]:
+    """Run every case once a round, `repeats` rounds after one that warms up, so that a slow minute slows all alike."""
+    timings = {name: Timing([], []) for name in cases}
+    for number in range(repeats + 1):
+        for name, case in cases.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            case()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            if number:
+                timings[name].wall.append(time.perf_counter() - wall)
+                timings[name].cpu.append(time.process_time() - cpu)
+    return timings
+
+
+def print_timings(timings: dict[str, Timing], *, baseline: str, clips: int) -> None:
+    """One line a case, with the ratio baseline / case: above 1 is faster than the baseline."""
+    print(f"{'case':<14}{'wall s':>9}{'clips/s':>9}{'ratio':>8}{'cpu s':>9}{'ratio':>8}")
+    base = timings[baseline]
+    for name, timing in timings.items():
+        wall, cpu = timing.median, timing.cpu_median
+        line = f"{name:<14}{wall:>9.3f}{clips / wall:>9.2f}{base.median / wall:>7.2f}x{cpu:>9.3f}{base.cpu_median / cpu:>7.2f}x"
+        print(line, flush=True)
+
+
+def peak_megabytes(make_case: Callable[..., Callable[[], object]], *arguments: object, device: torch.device) -> float:
+    """Peak memory of two runs of `make_case(*arguments)()` beyond what building it took, in MiB.
+
+    On a CPU it is the resident memory of a fresh process (Linux); on a GPU what PyTorch allocated.
+    """
+    if device.type == "cuda":
+        case = make_case(*arguments)
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        case()
+        case()
+        return (torch.cuda.max_memory_allocated(device) - before) / 2**20
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_resident_peak, (make_case, arguments, torch.get_num_threads()))
+
+
+def _resident_peak(make_case: Callable[..., Callable[[], object]], arguments: tuple, threads: int) -> float:
+    torch.set_num_threads(threads)
+    case = make_case(*arguments)
+    Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak of importing and building
+    before = _resident("VmRSS")
+    case()
+    case()
+    return _resident("VmHWM") - before
+
+
+def _resident(field: str) -> float:
+    """A line of /proc/self/status in MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field + ":")) / 2**10
