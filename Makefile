@@ -1,7 +1,7 @@
 # `make demo` and `make test` work on a fresh machine with Python 3.10+ and nothing else installed.
 # Both use PYTHON=... or an activated environment where there is one, and make .venv where there is none.
+# Paths are relative to this folder, so that it may lie anywhere, also below a name with spaces: use `make -C FOLDER` from elsewhere.
 
-HERE := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
 BASE_PYTHON ?= python3
 
 ifdef PYTHON
@@ -11,29 +11,29 @@ else ifdef VIRTUAL_ENV
 else ifdef CONDA_PREFIX
   RUN := $(CONDA_PREFIX)/bin/python
 else
-  RUN := $(HERE)/.venv/bin/python
-  VENV := $(HERE)/.venv/bin/python
+  RUN := .venv/bin/python
+  VENV := .venv/bin/python
 endif
 
 .PHONY: demo test lint install install-test clean-demo
 
 demo: install
-	cd "$(HERE)" && "$(RUN)" tools/demo.py
+	"$(RUN)" tools/demo.py
 
 test: install-test lint
-	cd "$(HERE)" && "$(RUN)" -m pytest
+	"$(RUN)" -m pytest
 
 lint: install-test
-	cd "$(HERE)" && "$(RUN)" -m ruff check .
+	"$(RUN)" -m ruff check .
 
 install: $(VENV)
-	"$(RUN)" "$(HERE)/tools/ensure_installed.py"
+	"$(RUN)" tools/ensure_installed.py
 
 install-test: $(VENV)
-	"$(RUN)" "$(HERE)/tools/ensure_installed.py" --extra test
+	"$(RUN)" tools/ensure_installed.py --extra test
 
 clean-demo:
-	rm -rf "$(HERE)/runs/toy"
+	rm -rf runs/toy
 
-$(HERE)/.venv/bin/python:
-	"$(BASE_PYTHON)" -m venv "$(HERE)/.venv"
+.venv/bin/python:
+	"$(BASE_PYTHON)" -m venv .venv

@@ -17,7 +17,7 @@ import torch
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-from bench import classifiers, detector, evaluator
+from bench import classifiers, detector, evaluator  # noqa: E402
 
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
 WHAT = ("model", "train", "infer", "matcher", "memory", "evaluator")

@@ -43,7 +43,8 @@ def main() -> int:
         return 0
     print(f"installing into {sys.prefix} (torch is large: a few minutes the first time)", flush=True)
     target = f"{ROOT}[{args.extra}]" if args.extra else str(ROOT)
-    return subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", "--editable", target])
+    quiet = [] if sys.stdout.isatty() else ["--quiet"]  # on a terminal pip shows its progress
+    return subprocess.call([sys.executable, "-m", "pip", "install", *quiet, "--editable", target])
 
 
 if __name__ == "__main__":

@@ -27,7 +27,10 @@ from slowfast.config.tubes import TUBES
 from slowfast.config.ucf24 import UCF24
 from slowfast.config.validate import find_problems
 
-SECTIONS = (TOP, MODEL, MVIT, BMVIT, DETECTION, MATCHER, LOSS, SOLVER, TRAIN, TEST, DATA, DATA_LOADER, AVA, JHMDB, UCF24, TUBES, TENSORBOARD)
+SECTIONS = (
+    *(TOP, MODEL, MVIT, BMVIT, DETECTION, MATCHER, LOSS, SOLVER, TRAIN, TEST, DATA, DATA_LOADER),
+    *(AVA, JHMDB, UCF24, TUBES, TENSORBOARD),
+)
 SCHEMA: dict[str, Key] = {name: key for section in SECTIONS for name, key in section.dotted().items()}
 COMMAND_LINE = "command line"
 DEFAULT = "default"

@@ -25,8 +25,8 @@ TEST = Section(
         "MAX_PEOPLE": Key(0, "Most people kept per key frame, by p(actor). 0: no limit.", at_least(0)),
         "PROTOCOL": Key(
             "official",
-            "AVA scoring. official: at most 50 rows a key frame, as ActivityNet's script; uncapped: all rows. jhmdb and "
-            "ucf24 are scored as TUBES says.",
+            "AVA scoring. official: at most 50 rows a key frame, as ActivityNet's script; uncapped: all rows. jhmdb "
+            "and ucf24 are scored as TUBES says.",
             one_of("official", "uncapped"),
         ),
         "KEY_FRAMES": Key(

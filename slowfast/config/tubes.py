@@ -8,19 +8,21 @@ TUBES = Section(
     {
         "FRAMES": Key(
             "every",
-            "Frames that are tested. every: all of each test video, a detection where nobody is annotated is wrong (ACT). "
-            "annotated: those with an annotated person, which gives higher numbers on ucf24 and no video-mAP. jhmdb is "
-            "annotated in every frame.",
+            "Frames that are tested. every: all of each test video; a detection where nobody is annotated is wrong "
+            "(ACT). annotated: those with an annotated person, which gives higher numbers on ucf24 and no video-mAP. "
+            "jhmdb is annotated in every frame.",
             one_of("every", "annotated"),
         ),
         "AP": Key(
             "voc_all_point",
-            "From precision and recall to AP: voc_all_point, voc_11_point, or trapezoid (ACT). The end of a test prints all.",
+            "From precision and recall to AP: voc_all_point, voc_11_point, or trapezoid (ACT). The end of a test "
+            "prints all three.",
             one_of("voc_all_point", "voc_11_point", "trapezoid"),
         ),
         "MATCHING": Key(
             "remaining",
-            "Which annotated box a detection may find. remaining: the nearest not found yet (ACT); best: the nearest or none (VOC).",
+            "Which annotated box a detection may find. remaining: the nearest that is not found yet (ACT); best: the "
+            "nearest or none (VOC).",
             one_of("remaining", "best"),
         ),
         "LINKING": Key(
@@ -30,7 +32,7 @@ TUBES = Section(
         ),
         "LINK_IOU": Key(0.2, "Least IoU of a tube's boxes on successive frames, online. ACT's.", between(0, 1)),
         "OVERLAP_WEIGHT": Key(1.0, "Weight of the IoU against the scores, viterbi. Our default.", at_least(0)),
-        "MAX_GAP": Key(5, "Most frames in a row without a box inside a tube; they are filled. ACT's.", at_least(0)),
+        "MAX_GAP": Key(4, "Most frames in a row without a box inside a tube; they are filled. ACT's.", at_least(0)),
         "NMS_IOU": Key(0.3, "IoU above which the weaker of two boxes of a class is not linked. ACT's.", between(0, 1)),
         "TOP_K": Key(10, "Most boxes of a class and frame that are linked. ACT's.", at_least(1)),
         "MIN_BOX_SCORE": Key(0.01, "Detections that score less are not linked. Our default.", between(0, 1)),

@@ -93,8 +93,8 @@ def _frame_step_and_gap(cfg: CfgNode) -> Iterable[str]:
         step = cfg[section].TEST_FRAME_STEP
         if step - 1 > cfg.TUBES.MAX_GAP:
             yield (
-                f"TUBES.MAX_GAP ({cfg.TUBES.MAX_GAP}) must be at least {step - 1}, the frames that {section}.TEST_FRAME_STEP "
-                f"({step}) leaves out between two that are tested, or no tube is longer than one frame"
+                f"TUBES.MAX_GAP ({cfg.TUBES.MAX_GAP}) must be at least {step - 1}, the frames that "
+                f"{section}.TEST_FRAME_STEP ({step}) leaves out between two, or no tube is longer than one frame"
             )
 
 

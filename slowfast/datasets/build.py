@@ -88,7 +88,8 @@ def _pixel_source(cfg: CfgNode, dataset: str, split: str) -> PixelSource:
         lists = a.TRAIN_LISTS if split == "train" else a.TEST_LISTS
         return FrameFolders(a.FRAME_DIR, fps=a.FPS, frame_lists=[Path(a.FRAME_LIST_DIR) / name for name in lists] or None)
     threads = 1 if cfg.DATA_LOADER.NUM_WORKERS else 0
-    videos = VideoFiles(cfg[dataset.upper()].VIDEO_DIR, threads=threads)
+    folder = {"ava": a.VIDEO_DIR, "jhmdb": cfg.JHMDB.VIDEO_DIR, "ucf24": cfg.UCF24.VIDEO_DIR}[dataset]
+    videos = VideoFiles(folder, threads=threads)
     if not cfg.DATA.CACHE_DIR:
         return videos
     return CachedVideos(videos, cfg.DATA.CACHE_DIR, short_side=cfg.DATA.CACHE_SHORT_SIDE or None)

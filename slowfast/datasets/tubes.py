@@ -9,7 +9,8 @@ ACT / MOC (`UCF101v2-GT.pkl`, `JHMDB-GT.pkl`), a dict
     is (x1, y1, x2 + 1, y2 + 1), for which the plain IoU is what ACT computes with its "+ 1".
 
 pyannot (corrected UCF101-24 annotations, `pyannot_with_class_names.pkl`), a dict
-    classes: names; trainvideos: names; db: {video: {numf, label, annotations: [{label, sf, ef, boxes (n, 4) x, y, w, h}]}}
+    classes: names; trainvideos: names;
+    db: {video: {numf, label, annotations: [{label, sf, ef, boxes: (n, 4) x, y, width, height}]}}
     Frames sf to ef - 1, counted from 0. Boxes are pixels of 320 x 240 in small unsigned integers, whatever the size of
     the video files (some copies are 340 x 256): they are widened before x + w, and divided by 320 and 240.
 """
@@ -50,7 +51,7 @@ class TubeSet:
     source: str
 
     def table(self, *, frames: str) -> BoxTable:
-        """A row per box; with `frames` "every" also a row for each frame without anybody, which lists it as a key frame."""
+        """A row per box; with `frames` "every" also one for each frame without anybody, to list it as a key frame."""
         if frames not in FRAMES:
             raise ValueError(f"frames must be one of {', '.join(FRAMES)}, got {frames!r}")
         table = table_of_tubes(self.tubes, self.videos)
@@ -70,7 +71,7 @@ class TubeSet:
         )
 
     def key_frames(self, *, frames: str) -> KeyFrames:
-        """The same as clips are sampled from it. A person with two actions is two tubes of equal boxes, and one person here."""
+        """The same, as clips are sampled: a person with two actions, two tubes of equal boxes, is one person here."""
         return build_key_frames(self.table(frames=frames), self.label_map, source=self.source)[0]
 
 
@@ -196,6 +197,6 @@ def _check(tube: Tube, path: Path) -> None:
     if bad.any() or tube.frames[0] < 1:
         row = int(np.argmax(bad)) if bad.any() else 0
         raise ValueError(
-            f"{path}: {tube.video}, frame {tube.frames[row]}: box {boxes[row].round(4).tolist()} (as fractions of the frame) "
-            "must lie inside the frame and have an area, and frames count from 1"
+            f"{path}: {tube.video}, frame {tube.frames[row]}: box {boxes[row].round(4).tolist()} (as fractions of the "
+            "frame) must lie inside the frame and have an area, and frames count from 1"
         )

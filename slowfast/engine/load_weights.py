@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from slowfast.engine.load_report import LoadReport
 from slowfast.engine.weight_file import WeightFile, read_weight_file
-from slowfast.models.weight_names import UNKNOWN, Naming, reason, recognise, rename, strip_wrappers
+from slowfast.models.weight_names import UNKNOWN, reason, recognise, rename, strip_wrappers
 from slowfast.models.weight_shapes import fit, interpolate_note, match_projections, split_joint_position
 
 __all__ = ["LoadReport", "load_weights"]
@@ -176,8 +176,3 @@ class _Plan:
                 "Is it a file of another model? The config must describe the network that the file was trained with."
             )
         return "".join(f"\n{line}" for line in lines)
-
-
-def naming_of(file: WeightFile) -> Naming:
-    """Whose parameter names a file uses."""
-    return recognise(list(strip_wrappers(list(file.state)).values()))

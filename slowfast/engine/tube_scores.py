@@ -26,9 +26,7 @@ def score_tubes(cfg: CfgNode, annotated: AnnotatedSet, detections: BoxTable) -> 
     for name, value in conventions.items():
         log.info("frame-mAP@0.5 %.4f | %s", value, name)
     if cfg.TUBES.FRAMES == "annotated" and cfg.TEST.DATASET == "ucf24":
-        log.info(
-            "no video-mAP: the model saw annotated frames only (TUBES.FRAMES), so tubes would begin and end right by themselves"
-        )
+        log.info("no video-mAP: the model saw annotated frames only (TUBES.FRAMES), which tell when an action goes on")
         return {"conventions": conventions, "video_mAP": None}
     shown = annotated.key_frames
     rules = build_link_rules(cfg)

@@ -91,6 +91,7 @@ def threshold_sweep(
 ) -> ThresholdSweep:
     """Score again with the people of at least each of THRESHOLDS; before it suppress with `nms_iou` (0: do not)."""
     settings = {"key_frames": key_frames, "exclusions": list(exclusions), "iou_threshold": iou_threshold}
+    people = person_groundtruth(groundtruth)
     kept = np.ones(len(found.table), dtype=bool) if nms_iou == 0 else ~found.suppressed(nms_iou)
     points: list[tuple[float, float, float, float]] = []
     for threshold in THRESHOLDS:
@@ -101,9 +102,7 @@ def threshold_sweep(
         kept = left
         rows = found.detections.rows(kept[found.row_person])
         mean_ap = frame_map(groundtruth, rows, label_map, protocol=protocol, **settings).mAP if len(rows) else 0.0
-        matches = match_people(
-            person_groundtruth(groundtruth), found.table.rows(kept), PERSON, protocol="uncapped", **settings
-        )
+        matches = match_people(people, found.table.rows(kept), PERSON, protocol="uncapped", **settings)
         hits, boxes = int(matches.row_hit.sum()), len(matches.row_hit)
         precision = hits / boxes if boxes else float("nan")
         points.append((precision, hits / len(matches.truth_cell), mean_ap, boxes / len(matches.index)))

@@ -2,7 +2,7 @@
 
     voc_all_point  area under the interpolated curve (VOC 2010 and later; AVA)
     voc_11_point   mean of the interpolated precision at recall 0, 0.1, ..., 1 (VOC 2007)
-    trapezoid      area under the raw curve, its points joined by straight lines, from precision 1 at recall 0 (ACT, MOC)
+    trapezoid      area under the raw curve, its points joined by straight lines from precision 1 at recall 0 (ACT, MOC)
 
 All take what `average_precision` takes, and detections of equal score enter the curve together. (ACT takes them one by
 one, in the order of its files; on real detections where the 34 frames of a clip share a score, its mean over classes

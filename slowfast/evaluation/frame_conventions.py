@@ -1,4 +1,4 @@
-"""Frame-mAP of sets annotated frame by frame (UCF101-24, JHMDB-21), in the conventions of the field, by name. Numpy only.
+"""Frame-mAP of sets annotated frame by frame (UCF101-24, JHMDB-21), in the field's conventions, by name. Numpy only.
 
 One set of detections scores up to 7 points apart under them, so a number without its convention says little:
 

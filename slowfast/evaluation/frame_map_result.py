@@ -91,7 +91,9 @@ class FrameMap:
     def headline(self) -> str:
         """The mAP with all that is needed to compare it with another."""
         rules = self.convention or f"protocol {self.protocol}"
-        frames = f"{self.num_key_frames} frames" if self.convention else f"key frames {self.key_frames} ({self.num_key_frames})"
+        frames = f"key frames {self.key_frames} ({self.num_key_frames})"
+        if self.convention:
+            frames = f"{self.num_key_frames} frames"
         line = (
             f"mAP@{self.iou_threshold:g} {self.mAP:.4f} | {rules} | "
             f"{self.num_classes_scored} of {self.label_map.num_classes} classes have ground truth | {frames}"

@@ -48,8 +48,8 @@ def key_frame_verdicts(matches: PersonMatches, kind: np.ndarray) -> list[KeyFram
     is_found = np.isin(np.arange(len(m.people_frame)), m.pair_person[m.pair_iou >= m.iou_threshold])
     found = np.bincount(m.people_frame[is_found], minlength=frames)
     shown = np.flatnonzero(np.bincount(truth_frame, minlength=frames))
-    misses = _Ranked(truth_frame, 1 - hit_score, 0.5)
-    wrong = _Ranked(row_frame, np.where(false, m.row_score, -1.0), WORTH_TELLING)
+    misses = _Ranked(truth_frame, 1 - hit_score, 0.5, num_frames=frames)
+    wrong = _Ranked(row_frame, np.where(false, m.row_score, -1.0), WORTH_TELLING, num_frames=frames)
 
     def missed_text(k: int) -> str:
         name, score = m.label_map.names[cells[k] % m.num_classes], hit_score[k]
@@ -80,11 +80,11 @@ def key_frame_verdicts(matches: PersonMatches, kind: np.ndarray) -> list[KeyFram
 class _Ranked:
     """Items of key frames, each key frame's largest first; those of at least `limit` are worth telling."""
 
-    def __init__(self, frame: np.ndarray, value: np.ndarray, limit: float) -> None:
+    def __init__(self, frame: np.ndarray, value: np.ndarray, limit: float, *, num_frames: int) -> None:
         items = np.flatnonzero(value >= limit)
         self._items = items[np.lexsort((-value[items], frame[items]))]
-        self._frame = frame[self._items]
+        self._first = np.searchsorted(frame[self._items], np.arange(num_frames + 1))
 
     def of(self, frame: int) -> list[int]:
-        low, high = np.searchsorted(self._frame, [frame, frame + 1])
+        low, high = self._first[frame], self._first[frame + 1]
         return self._items[low : min(high, low + TOLD)].tolist()

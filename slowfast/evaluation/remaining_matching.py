@@ -1,4 +1,4 @@
-"""RemainingCells: ACT's matching, in which a detection may take another box when the nearest one is already found. Numpy only."""
+"""RemainingCells: ACT's matching, where a detection may take another box when the nearest is found. Numpy only."""
 
 import numpy as np
 

@@ -12,6 +12,7 @@ tube is the mean of its detections' scores (of all its frames' after trimming).
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class LinkRules:
     method:          "online" or "viterbi"
     link_iou:        least IoU of two boxes of a tube on successive frames (online)
     overlap_weight*: weight of the IoU against the scores (viterbi)
-    max_gap:         most frames in a row without a box inside a tube
+    max_gap:         most frames in a row without a box inside a tube; 4: a link reaches 5 frames ahead
     nms_iou, top_k:  boxes of a class kept on a frame
     min_box_score*:  detections below it are not linked at all
     min_score:       tubes below it are dropped
@@ -43,7 +44,7 @@ class LinkRules:
     method: str = "online"
     link_iou: float = 0.2
     overlap_weight: float = 1.0
-    max_gap: int = 5
+    max_gap: int = 4
     nms_iou: float = 0.3
     top_k: int = 10
     min_box_score: float = 0.01
@@ -110,13 +111,13 @@ def _by_video_and_class(table: BoxTable, rules: LinkRules) -> Iterator[tuple[str
     video, label, frame, boxes, scores = (column[keep] for column in (video, label, frame, boxes, scores))
     new_group = (np.diff(video) != 0) | (np.diff(label) != 0)
     group_cuts = np.concatenate([[0], np.flatnonzero(new_group) + 1, [len(frame)]])
-    for start, stop in zip(group_cuts[:-1], group_cuts[1:], strict=True):
+    for start, stop in pairwise(group_cuts):
         if start == stop:  # no detection at all
             return
         cuts = [start, *(start + 1 + np.flatnonzero(np.diff(frame[start:stop]))), stop]
         found = [
             (int(frame[a]), [tuple(box) for box in boxes[a:b].tolist()], scores[a:b].tolist())
-            for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+            for a, b in pairwise(cuts)
         ]
         yield names[video[start]], int(label[start]), found
 

@@ -64,10 +64,8 @@ class VideoMap:
     def headline(self) -> str:
         """The numbers with all that is needed to compare them with others."""
         values = ", ".join(f"@{name.removeprefix('video_mAP@')} {value:.4f}" for name, value in self.summary().items())
-        return (
-            f"video-mAP {values} | {self.ap_rule} AP | {int((self.instances > 0).sum())} of {self.label_map.num_classes} "
-            f"classes have annotated tubes | {self.num_videos} videos | {self.linking}"
-        )
+        scored = f"{int((self.instances > 0).sum())} of {self.label_map.num_classes} classes have annotated tubes"
+        return f"video-mAP {values} | {self.ap_rule} AP | {scored} | {self.num_videos} videos | {self.linking}"
 
     def table(self) -> str:
         """A line per class (n/a: no annotated tube), then the headline."""
@@ -95,8 +93,8 @@ def video_map(
     """Score `tubes` against the annotated ones.
 
     videos: all test videos; tubes elsewhere, and of classes outside the label map, are counted and left out
-    Raises ValueError for an unknown rule, when nothing is annotated, when a tube has no score, and when tubes were given
-    but none is on one of the videos.
+    Raises ValueError for an unknown rule, when nothing is annotated, when a tube has no score, and when tubes were
+    given but none is on one of the videos.
     """
     if ap_rule not in AP_RULES:
         raise ValueError(f"ap_rule must be one of {', '.join(AP_RULES)}, got {ap_rule!r}")

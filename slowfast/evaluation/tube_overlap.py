@@ -23,7 +23,7 @@ def tube_iou(a: Tube, b: Tube) -> float:
 
 
 def tube_nms(tubes: Sequence[Tube], iou_threshold: float) -> list[Tube]:
-    """The tubes of one video and class, best first, without those that overlap a better one by more than the threshold."""
+    """The tubes of one video and class, best first, without those that overlap a better one by more."""
     kept: list[Tube] = []
     for tube in sorted(tubes, key=tube_rank):
         if all(tube_iou(tube, better) <= iou_threshold for better in kept):

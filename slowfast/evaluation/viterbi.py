@@ -1,4 +1,4 @@
-"""The two dynamic programs of action tubes: the best path through boxes, and the best on/off labelling of a path. Numpy only."""
+"""The two dynamic programs of tubes: the best path through boxes, and when along it an action goes on. Numpy only."""
 
 from collections.abc import Sequence
 

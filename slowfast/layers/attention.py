@@ -29,16 +29,20 @@ def plain_attention():
         _use_plain = before
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, tables: Tables, *, q_grid: Size3, k_grid: Size3, class_token: bool) -> Tensor:
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, tables: Tables, *, q_grid: Size3, k_grid: Size3, class_token: bool
+) -> Tensor:
     """softmax(q k^T / sqrt(D) + bias) v.
 
-    q (B, N, Q, D), k and v (B, N, K, D); tables: relative positions along (t, h, w), each (R, D) or None -> (B, N, Q, D).
+    q (B, N, Q, D), k and v (B, N, K, D); tables: positions along (t, h, w), each (R, D) or None -> (B, N, Q, D).
     """
     function = attend_plain if _use_plain else attend_fused
     return function(q, k, v, tables, q_grid=q_grid, k_grid=k_grid, class_token=class_token)
 
 
-def attend_plain(q: Tensor, k: Tensor, v: Tensor, tables: Tables, *, q_grid: Size3, k_grid: Size3, class_token: bool) -> Tensor:
+def attend_plain(
+    q: Tensor, k: Tensor, v: Tensor, tables: Tables, *, q_grid: Size3, k_grid: Size3, class_token: bool
+) -> Tensor:
     """The definition: the whole (Q, K) matrix is made and the bias added to it (MViTv2, equation 3)."""
     logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
     if any(table is not None for table in tables):
@@ -59,7 +63,9 @@ def spread_biases(biases: list[Tensor], tables: Tables, k_grid: Size3) -> Tensor
     return total.flatten(-3)
 
 
-def attend_fused(q: Tensor, k: Tensor, v: Tensor, tables: Tables, *, q_grid: Size3, k_grid: Size3, class_token: bool) -> Tensor:
+def attend_fused(
+    q: Tensor, k: Tensor, v: Tensor, tables: Tables, *, q_grid: Size3, k_grid: Size3, class_token: bool
+) -> Tensor:
     """The same numbers from one `scaled_dot_product_attention`, without a (Q, K) matrix of our own.
 
     The biases of a query are appended to it and a one-hot position code to each key, so that the plain inner product is

@@ -48,7 +48,9 @@ class _DepthwiseConvCpu(torch.autograd.Function):
         turns_round = max(ctx.stride) == 1
         grad_x = _convolve(grad, weight.flip(2, 3, 4), ctx.stride) if needs_x and turns_round else None
         if (needs_x and not turns_round) or needs_weight:
-            frames_x, grad_weight = _frame_gradients(x, weight, grad, ctx.stride, needs_x and not turns_round, needs_weight)
+            frames_x, grad_weight = _frame_gradients(
+                x, weight, grad, ctx.stride, needs_x and not turns_round, needs_weight
+            )
             grad_x = grad_x if turns_round else frames_x
         else:
             grad_weight = None
@@ -72,7 +74,17 @@ def _frame_gradients(
         start = steps - 1 - step  # x at time t met kernel step `step` in the output at time t + steps // 2 - step
         shifted = _as_images(padded[:, start : start + time])
         part_x, part_weight, _ = torch.ops.aten.convolution_backward(
-            shifted, images, weight[:, :, step], None, stride[1:], padding, (1, 1), False, (0, 0), x.shape[-1], (needs_x, needs_weight, False)
+            shifted,
+            images,
+            weight[:, :, step],
+            None,
+            stride[1:],
+            padding,
+            (1, 1),
+            False,
+            (0, 0),
+            x.shape[-1],
+            (needs_x, needs_weight, False),
         )
         if needs_x:
             grad_x = part_x if grad_x is None else grad_x.add_(part_x)

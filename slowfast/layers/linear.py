@@ -19,7 +19,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if x.numel() * weight.shape[0] < _SMALLEST_CONVOLUTION or not runs_in_onednn(x):
         return F.linear(x, weight, bias)
     image = x.reshape(1, 1, -1, x.shape[-1]).permute(0, 3, 1, 2)
-    return F.conv2d(image, weight[:, :, None, None], bias, dilation=(2, 1)).permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+    return (
+        F.conv2d(image, weight[:, :, None, None], bias, dilation=(2, 1)).permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+    )
 
 
 class Linear(nn.Linear):

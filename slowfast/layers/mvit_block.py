@@ -8,6 +8,7 @@ from slowfast.layers.drop_path import DropPath
 from slowfast.layers.linear import Linear
 from slowfast.layers.mlp import Mlp
 from slowfast.layers.pooling_attention import PoolingAttention, pool_tokens
+from slowfast.layers.recompute import recomputed
 from slowfast.layers.token_grid import Size3
 
 
@@ -16,7 +17,7 @@ class BlockSpec:
     """Everything that differs between the blocks of one network: one row per block.
 
     dim_in, dim_out:     channels before and after the block
-    attention_dim:       channels inside the attention: dim_out in MViTv2 (width grows in the attention), dim_in in MViTv1
+    attention_dim:       channels inside the attention: dim_out in MViTv2, whose attention widens, dim_in in MViTv1
     in_size:             the (T, H, W) grid it is planned for; it decides the rows of the relative position tables
     q_kernel, kv_kernel: pooling kernels, None for no pooling
     """
@@ -38,7 +39,9 @@ class BlockSpec:
     def rel_pos_sizes(self, *, temporal: bool, spatial: bool) -> Size3:
         """Rows of the (t, h, w) tables, 2 * max(q, k) - 1 along each axis that has one, else 0."""
         rows = []
-        for size, q, kv, used in zip(self.in_size, self.q_stride, self.kv_stride, (temporal, spatial, spatial), strict=True):
+        for size, q, kv, used in zip(
+            self.in_size, self.q_stride, self.kv_stride, (temporal, spatial, spatial), strict=True
+        ):
             rows.append((2 * max(size // q, size // kv) - 1) if used else 0)
         return tuple(rows)
 
@@ -95,13 +98,14 @@ class MultiScaleBlock(nn.Module):
     def _pool_skip(self, x: Tensor, grid: Size3) -> Tensor:
         if self.pool_skip is None:
             return x
-        pooled, _ = pool_tokens(x, grid, lambda y: self.pool_skip(y.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1), self.class_token)
+        pooled, _ = pool_tokens(
+            x, grid, lambda y: self.pool_skip(y.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1), self.class_token
+        )
         return pooled
 
     def forward(self, x: Tensor, grid: Size3) -> tuple[Tensor, Size3]:
-        normed = self.norm1(x)
-        attended, new_grid = self.attn(normed, grid)
-        skip = self.proj(normed) if self.widens_in_attention else x
+        attended, new_grid = self.attn(x, grid, norm=self.norm1)
+        skip = recomputed(lambda tokens: self.proj(self.norm1(tokens)), x) if self.widens_in_attention else x
         x = self._pool_skip(skip, grid) + self.drop_path(attended)
 
         skip = self.proj(self.norm2(x)) if self.proj is not None and not self.widens_in_attention else x

@@ -1,4 +1,4 @@
-"""Where oneDNN does a float32 layer faster on a CPU than PyTorch's own choice. The numbers are in docs/PERFORMANCE.md."""
+"""Where oneDNN does a float32 layer faster on a CPU than PyTorch's own choice (docs/PERFORMANCE.md)."""
 
 import torch
 from torch import Tensor

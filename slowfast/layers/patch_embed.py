@@ -8,7 +8,7 @@ from slowfast.layers.token_grid import Size3
 
 
 class PatchEmbed(nn.Module):
-    """A strided convolution. clips (B, 3, T, H, W) -> tokens (B, T'H'W', dim) in raster order t, h, w, and (T', H', W').
+    """A strided convolution. clips (B, 3, T, H, W) -> tokens (B, T'H'W', dim) in order t, h, w, and (T', H', W').
 
     With `image=True` the kernel is 2-D and T must be 1: the published ImageNet models store a 2-D kernel.
     Raises ValueError when the stride does not divide the clip.
@@ -28,12 +28,16 @@ class PatchEmbed(nn.Module):
         self.image = image
         self.stride: Size3 = (1, *stride) if image else tuple(stride)
         convolution = nn.Conv2d if image else nn.Conv3d
-        self.proj = convolution(in_channels, dim, kernel_size=tuple(kernel), stride=tuple(stride), padding=tuple(padding))
+        self.proj = convolution(
+            in_channels, dim, kernel_size=tuple(kernel), stride=tuple(stride), padding=tuple(padding)
+        )
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Size3]:
         size = tuple(clips.shape[2:])
         if any(s % step for s, step in zip(size, self.stride, strict=True)):
-            raise ValueError(f"clip size T x H x W = {size} must be divisible by the patch stride {self.stride} (MVIT.PATCH_STRIDE)")
+            raise ValueError(
+                f"clip size T x H x W = {size} must be divisible by the patch stride {self.stride} (MVIT.PATCH_STRIDE)"
+            )
         if self.image:
             if size[0] != 1:
                 raise ValueError(f"an image model takes clips of one frame, got {size[0]} (DATA.NUM_FRAMES)")

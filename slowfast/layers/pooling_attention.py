@@ -1,4 +1,4 @@
-"""Pooling attention: q, k and v are pooled on their (T, H, W) grid before attention (MViT, section 3.1; MViTv2, section 3.2)."""
+"""Pooling attention: q, k and v are pooled on their (T, H, W) grid first (MViT, section 3.1; MViTv2, section 3.2)."""
 
 from collections.abc import Callable
 
@@ -8,10 +8,13 @@ from torch import Tensor, nn
 from slowfast.layers.attention import attend
 from slowfast.layers.depthwise import depthwise_conv
 from slowfast.layers.linear import Linear, linear
+from slowfast.layers.recompute import recomputed
 from slowfast.layers.token_grid import Size3, split_class_token
 
 
-def pool_tokens(x: Tensor, grid: Size3, pool: Callable[[Tensor], Tensor] | None, class_token: bool) -> tuple[Tensor, Size3]:
+def pool_tokens(
+    x: Tensor, grid: Size3, pool: Callable[[Tensor], Tensor] | None, class_token: bool
+) -> tuple[Tensor, Size3]:
     """Pool a sequence on its grid; the class token passes by. Tokens stay channels last, so nothing is transposed.
 
     x (B, [1 +] THW, C), pool (B, T, H, W, C) -> (B, T', H', W', C), or None -> (B, [1 +] T'H'W', C) and (T', H', W').
@@ -31,6 +34,7 @@ class PoolingAttention(nn.Module):
     x (B, [1 +] THW, dim_in) and its grid -> (B, [1 +] T'H'W', dim_out) and (T', H', W') after the query stride.
 
     q_kernel, kv_kernel: None means no pooling; rel_pos_sizes: rows of the (t, h, w) tables, 0 for no table.
+    norm: applied to x first; in training its output is not kept for the backward pass (`recomputed`).
     """
 
     def __init__(
@@ -52,7 +56,10 @@ class PoolingAttention(nn.Module):
     ) -> None:
         super().__init__()
         if dim_out % num_heads:
-            raise ValueError(f"attention width {dim_out} must be divisible by its {num_heads} heads (MVIT.EMBED_DIM, DIM_MUL, HEAD_MUL)")
+            raise ValueError(
+                f"attention width {dim_out} must be divisible by its {num_heads} heads "
+                "(MVIT.EMBED_DIM, DIM_MUL, HEAD_MUL)"
+            )
         self.num_heads, self.class_token, self.residual_pooling = num_heads, class_token, residual_pooling
         head_dim = dim_out // num_heads
         for axis, rows in zip("thw", rel_pos_sizes, strict=True):
@@ -87,7 +94,7 @@ class PoolingAttention(nn.Module):
         return linear(x, q_weight, q_bias), linear(x, kv_weight, kv_bias)
 
     def _pool(self, x: Tensor, grid: Size3, *pools: nn.Conv3d | None) -> tuple[Tensor, Size3]:
-        """Pool (B, [1 +] THW, len(pools) * C), all heads of all inputs at once: heads share the kernel of their input."""
+        """Pool (B, [1 +] THW, len(pools) * C), all heads of all inputs at once; heads share a kernel."""
         if pools[0] is None:
             return x, grid
         weight = torch.cat([pool.weight.repeat(self.num_heads, 1, 1, 1, 1) for pool in pools])
@@ -98,8 +105,8 @@ class PoolingAttention(nn.Module):
         x = x.unflatten(2, (self.num_heads, -1))
         return (x if norm is None else norm(x)).transpose(1, 2)
 
-    def forward(self, x: Tensor, grid: Size3) -> tuple[Tensor, Size3]:
-        q, kv = self._project(x)
+    def forward(self, x: Tensor, grid: Size3, norm: nn.Module | None = None) -> tuple[Tensor, Size3]:
+        q, kv = self._project(x) if norm is None else recomputed(lambda tokens: self._project(norm(tokens)), x)
         q, q_grid = self._pool(q, grid, self.pool_q)
         kv, k_grid = self._pool(kv, grid, self.pool_k, self.pool_v)
         k, v = kv.chunk(2, dim=-1)

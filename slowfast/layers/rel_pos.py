@@ -54,8 +54,10 @@ def axis_biases(
 
 
 @cached_tensor
-def key_code(k_grid: Size3, axes: tuple[bool, bool, bool], class_token: bool, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """One-hot code of every key's position along each axis in use: (K [+ 1], sum of k_axis); the class token gets zeros.
+def key_code(
+    k_grid: Size3, axes: tuple[bool, bool, bool], class_token: bool, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """One-hot code of every key's position along each axis in use, zeros for the class token: ([1 +] K, sum of k_axis).
 
     With it the bias becomes part of the inner product: [q, a_t, a_h, a_w] . [k, code] = q . k + a_t + a_h + a_w.
     """

@@ -24,7 +24,7 @@ class RoIPredictions:
 
 
 def regions_of_people(targets: Targets, input_size: tuple[int, int]) -> Tensor:
-    """(K, 5) float32 for the two-stage model: clip index and xyxy in pixels of the (height, width) input, per person."""
+    """(K, 5) float32 for the two-stage model: clip index and xyxy in pixels of a (height, width) input, per person."""
     height, width = input_size
     pixels = cxcywh_to_xyxy(targets.boxes.float()) * targets.boxes.new_tensor([width, height, width, height]).float()
     return torch.cat([targets.clip_index[:, None].to(pixels.dtype), pixels], dim=1)

@@ -24,17 +24,14 @@ def _bytes_from_text(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-def _numpy_functions() -> dict[str, Callable]:
-    """What arrays and numpy scalars are rebuilt with, asked of numpy itself: its modules have changed names."""
-    return {"_reconstruct": np.zeros(0).__reduce__()[0], "scalar": np.float64(0).__reduce__()[0]}
-
-
+# What arrays and numpy scalars are rebuilt with, asked of numpy itself: its modules have changed names.
+_NUMPY: dict[tuple[str, str], Callable] = {
+    ("multiarray", "_reconstruct"): np.zeros(0).__reduce__()[0],
+    ("multiarray", "scalar"): np.float64(0).__reduce__()[0],
+    ("numeric", "_frombuffer"): np.zeros(0).__reduce_ex__(5)[0],
+}
 _ALLOWED: dict[tuple[str, str], Any] = {
-    **{
-        (module, name): function
-        for module in ("numpy.core.multiarray", "numpy._core.multiarray")
-        for name, function in _numpy_functions().items()
-    },
+    **{(f"numpy.{core}.{module}", name): made for core in ("core", "_core") for (module, name), made in _NUMPY.items()},
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): _bytes_from_text,

@@ -16,6 +16,9 @@ from slowfast.visualization.svg import to_png, to_svg
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Said to the browser, which then refuses and reports whatever would leave the page.
+LOADS_NOTHING = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
 
 @dataclass(frozen=True)
 class ReportedRun:
@@ -63,6 +66,7 @@ def report_html(runs: Sequence[ReportedRun], figures: dict[str, "Figure"], galle
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{LOADS_NOTHING}">'
         f'<title>{escape(title)}: report</title><link rel="icon" href="data:,"><style>{CSS}</style></head><body><main>'
         f"<header><h1>{_names(runs)}</h1>{_head(runs)}{_notes(runs)}<nav>{links}</nav></header>{body}"
         "<footer>This page is complete: it loads nothing. Its plots are beside it in the folder of its name.</footer>"
@@ -125,15 +129,13 @@ def _confusion(runs: Sequence[ReportedRun], svg: dict[str, str]) -> str:
 
 
 def _actor_text(diagnosis: Diagnosis) -> str:
-    stand_in = (
-        ""
-        if diagnosis.actor.score == "p(actor)"
-        else (" The run left no people.csv with p(actor), so the best action score of a box stands for it.")
-    )
+    stand_in = " The run left no people.csv with p(actor), so the best action score of a box stands for it."
+    stand_in = "" if diagnosis.actor.score == "p(actor)" else stand_in
     return (
-        f"<p>Boxes of people, whatever they do, ranked by {escape(diagnosis.actor.score)}.{stand_in} On the right: "
-        "what the mAP would be if only people above a threshold were kept, with and without suppressing overlapping boxes. "
-        "The detections are those of the test: what its own threshold and suppression dropped cannot come back.</p>"
+        f"<p>Boxes of people, whatever they do, ranked by {escape(diagnosis.actor.score)}.{stand_in} "
+        "On the right: what the mAP would be if only people above a threshold were kept, with and without suppressing "
+        "overlapping boxes. The detections are those of the test: what its own threshold and suppression dropped "
+        "cannot come back.</p>"
     )
 
 

@@ -23,7 +23,8 @@ def test_a_run_leaves_everything_and_goes_on_where_it_stopped(run_tool, toy_conf
     assert "parameters" in first.stdout.lower() and "GMACs" in first.stdout and "4x8x10" not in first.stdout
 
     assert sorted(p.name for p in run.iterdir()) == sorted(
-        ["config.yaml", "log.jsonl", "stdout.log", "checkpoints", "detections.csv", "metrics.json"]
+        ["config.yaml", "log.jsonl", "stdout.log", "checkpoints", "detections.csv", "people.csv", "metrics.json"]
+        + ["report", "report.html"]
     )
     kinds = [record["kind"] for record in records(run)]
     assert kinds == ["train", "train", "eval", "test"]  # 14 key frames in batches of 6 make 2 steps

@@ -40,6 +40,7 @@ TOOLS_MAY_IMPORT = {
     "structures",
     "utils",
     "datasets.toy",
+    "datasets.tubes",
     "models",
 }
 

@@ -43,13 +43,14 @@ def make_case(name: str, mode: str, clips: int, device: str) -> Callable[[], obj
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True) if mode == "train" else None
 
     def run() -> None:
+        if optimizer is not None:
+            optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cuda", torch.bfloat16, enabled=x.is_cuda):
             if optimizer is None:
                 with torch.inference_mode():
                     model(x)
                 return
             loss = F.cross_entropy(model(x).float(), labels)
-        optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
 

@@ -1,4 +1,4 @@
-"""A BMViT of any config: train step and inference against our plain path, the criterion's share, and memory by clip size."""
+"""A BMViT of any config: train step and inference against our plain path, the criterion's share, memory by clip size."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,9 @@ def random_targets(clips: int, people: int, classes: int, device: torch.device) 
 class TrainStep:
     """Forward, match, loss, backward and optimiser step of a config's model on random clips and people."""
 
-    def __init__(self, cfg_path: str, clips: int, people: int, device: str, size: tuple[int, int, int] | None = None) -> None:
+    def __init__(
+        self, cfg_path: str, clips: int, people: int, device: str, size: tuple[int, int, int] | None = None
+    ) -> None:
         cfg = load_cfg(cfg_path)
         torch.manual_seed(0)
         self.model = build_model(cfg).to(device).train()
@@ -105,7 +107,9 @@ def train(cfg_path: str, *, clips: int, people: int, repeats: int, device: torch
     cases = {"ours": step, "ours, plain": plainly(step)}
     print_timings(interleaved(cases, repeats=repeats, device=device), baseline="ours, plain", clips=clips)
     del cases, step
-    peaks = {name: peak_megabytes(_train_case, name, cfg_path, clips, people, str(device), device=device) for name in NAMES}
+    peaks = {
+        name: peak_megabytes(_train_case, name, cfg_path, clips, people, str(device), device=device) for name in NAMES
+    }
     for name, peak in peaks.items():
         print(f"peak memory {name:<14}{peak:>8.0f} MiB{peak / peaks['ours, plain']:>7.2f} of the plain path")
 

@@ -12,7 +12,7 @@ import torch
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one repeat, over all repeats. cpu counts all threads, and is robust against a busy machine with one thread."""
+    """Seconds of every repeat; cpu counts all threads, and with one thread it hardly feels a busy machine."""
 
     wall: list[float]
     cpu: list[float]
@@ -47,8 +47,8 @@ def print_timings(timings: dict[str, Timing], *, baseline: str, clips: int) -> N
     base = timings[baseline]
     for name, timing in timings.items():
         wall, cpu = timing.median, timing.cpu_median
-        line = f"{name:<14}{wall:>9.3f}{clips / wall:>9.2f}{base.median / wall:>7.2f}x{cpu:>9.3f}{base.cpu_median / cpu:>7.2f}x"
-        print(line, flush=True)
+        walls = f"{wall:>9.3f}{clips / wall:>9.2f}{base.median / wall:>7.2f}x"
+        print(f"{name:<14}{walls}{cpu:>9.3f}{base.cpu_median / cpu:>7.2f}x", flush=True)
 
 
 def peak_megabytes(make_case: Callable[..., Callable[[], object]], *arguments: object, device: torch.device) -> float:

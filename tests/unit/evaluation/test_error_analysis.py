@@ -10,7 +10,6 @@ from slowfast.evaluation.error_analysis import MISSED, ErrorAnalysis, Kind
 from slowfast.evaluation.person_matches import match_people
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
-
 from tests.unit.evaluation.tables import random_case, table
 
 LABELS = LabelMap((1, 2, 5), ("stand", "sit", "wave"))

@@ -1,4 +1,4 @@
-"""The page of a report from plain numbers: what it says, that it needs nothing beside it, that its parts fit together."""
+"""The page of a report from plain numbers: what it says, that it needs nothing beside it, that its parts fit."""
 
 import re
 from html.parser import HTMLParser
@@ -18,7 +18,7 @@ from slowfast.structures.diagnosis import (
 )
 from slowfast.visualization.draw import DrawnClip
 from slowfast.visualization.gallery import STRIP_FRAMES, STRIP_LONG_SIDE, Card, Shot, card_html, frame_strip
-from slowfast.visualization.report import ReportedRun, report_figures, report_html, write_figures
+from slowfast.visualization.report import LOADS_NOTHING, ReportedRun, report_figures, report_html, write_figures
 from slowfast.visualization.report_figures import CONFUSION_CLASSES
 from slowfast.visualization.svg import RUN_COLOURS, new_figure, styled, to_svg
 from slowfast.visualization.tensorboard import TensorBoardLog
@@ -123,6 +123,7 @@ def test_the_page_of_one_run_is_whole_and_needs_nothing_else():
     elements = _Elements(page)
     assert len(elements.ids) == len(set(elements.ids))
     assert outside_references(page) == []
+    assert f'<meta http-equiv="Content-Security-Policy" content="{LOADS_NOTHING}">' in page
     anchors = {r[1:] for r in elements.references if r.startswith("#")}
     assert anchors <= set(elements.ids)
     assert 'name="viewport" content="width=device-width' in page and "prefers-color-scheme: dark" in page

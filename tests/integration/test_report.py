@@ -1,0 +1,186 @@
+"""`tools/report.py` on a run's folder, and its page in a real browser: content, no console message, no request."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slowfast.config import load_cfg
+from slowfast.datasets.build import read_annotations
+from slowfast.engine.report import read_tested_run, write_report
+from slowfast.evaluation.ava_map import frame_map
+from slowfast.structures.box_table import BoxTable
+from slowfast.utils.ava_csv import write_detections_csv
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+MOST_BYTES = 5_000_000
+
+
+@pytest.fixture
+def make_run(toy_config: str, overrides: list[str], tmp_path: Path) -> Callable[..., Path]:
+    """A folder as a test leaves it: the annotations with noise as detections, no training."""
+
+    def make(name: str, *, noise: float) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        cfg = load_cfg(toy_config, [*overrides, "OUTPUT_DIR", str(folder)])
+        (folder / "config.yaml").write_text(cfg.dump())
+        annotated = read_annotations(cfg, "test")
+        truth = annotated.groundtruth
+        truth = truth.rows(truth.label > 0)
+        rng = np.random.default_rng(0)
+        people, person = np.unique(truth.boxes, axis=0, return_inverse=True)
+        moved = np.clip(people + rng.normal(0, noise, people.shape), 0, 1).astype(np.float32)
+        score = rng.uniform(0.5, 1, len(truth)).astype(np.float32)
+        found = BoxTable(truth.videos, truth.video, truth.timestamp, moved[person.ravel()], truth.label, score)
+        write_detections_csv(found, folder / "detections.csv")
+        ones = np.ones(len(truth), np.int32)
+        actors = BoxTable(found.videos, found.video, found.timestamp, found.boxes, ones, score)
+        write_detections_csv(actors, folder / "people.csv")
+        result = frame_map(annotated.groundtruth, found, annotated.eval_label_map)
+        (folder / "metrics.json").write_text(json.dumps(result.report()))
+        log = [{"kind": "train", "step": k, "loss": 3.0 - k} for k in range(3)]
+        (folder / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in log))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Callable[..., tuple[str, list[str]]]:
+    """Load a page in a headless browser -> (its DOM afterwards, its console messages)."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"none of {', '.join(BROWSERS)} is installed (Debian: apt-get install chromium)")
+
+    def load(page: Path) -> tuple[str, list[str]]:
+        command = [
+            *(found, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+            *(
+                "--no-first-run",
+                "--hide-scrollbars",
+                f"--user-data-dir={tmp_path / 'profile'}",
+                "--window-size=1300,900",
+            ),
+            *("--enable-logging=stderr", "--v=0", "--dump-dom"),
+            page.as_uri(),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+    return load
+
+
+def test_the_page_in_a_browser_at_both_widths(make_run, run_tool, browser, tmp_path):
+    good, bad = make_run("good", noise=0.01), make_run("bad", noise=0.15)
+    metrics = json.loads((good / "metrics.json").read_text())
+    assert run_tool("tools/report.py", str(good)).stdout.strip() == str(good / "report.html")
+    run_tool("tools/report.py", str(good), "--compare", str(bad), "--out", str(tmp_path / "pages/both.html"))
+    assert (good / "report/errors.png").is_file() and (tmp_path / "pages/both/errors.png").is_file()
+
+    for page, texts in (
+        (good / "report.html", [f'id="map">{metrics["mAP"]:.3f}<', "Worst misses", "Best hits"]),
+        (tmp_path / "pages/both.html", ["Where good is better", "mAP gained", f">{metrics['mAP']:.3f}<"]),
+    ):
+        assert page.stat().st_size < MOST_BYTES
+        dom, console = browser(page)
+        assert console == []
+        for text in ["protocol <b>official</b>", "Finding people", "<svg viewBox=", *texts]:
+            assert text in dom, text
+        assert len(re.findall(r'<input type="checkbox"', dom)) >= 2
+        dom, console = browser(framed(page, tmp_path / "framed.html", widths=(390, 1200)))
+        assert console == []
+        needed = [int(n) for n in re.search(r"<title>widths ([\d,]+)</title>", dom).group(1).split(",")]
+        assert needed == [390, 1200]  # nothing sticks out sideways
+
+
+def framed(page: Path, copy: Path, *, widths: tuple[int, ...]) -> Path:
+    """The page in frames of these widths (a browser's own window cannot be as narrow as a phone), and in the title how
+    wide its content is in each."""
+    content = escape(page.read_text(), quote=True)
+    frames = "".join(f'<iframe style="width:{w}px;height:800px;border:0" srcdoc="{content}"></iframe>' for w in widths)
+    script = """addEventListener("load", () => { document.title = "widths " + [...document.querySelectorAll("iframe")]
+        .map((f) => f.contentDocument.documentElement.scrollWidth) })"""
+    icon = '<link rel="icon" href="data:,">'
+    copy.write_text(f'<!DOCTYPE html><meta charset="utf-8">{icon}<script>{script}</script>{frames}')
+    return copy
+
+
+@pytest.mark.parametrize(
+    "addition",
+    ['<img src="https://example.org/a.png">', '<p style="background:url(http://example.org/a.png)">a</p>'],
+)
+def test_the_browser_reports_what_would_leave_the_page(make_run, run_tool, browser, addition):
+    run = make_run("run", noise=0.02)
+    run_tool("tools/report.py", str(run))
+    page = run / "report.html"
+    page.write_text(page.read_text().replace("</main>", addition + "</main>"))
+    _, console = browser(page)
+    assert len(console) == 1 and "Content Security Policy" in console[0]
+
+
+def test_a_missing_clip_is_said_on_the_page_and_a_missing_table_of_people_too(make_run, run_tool, toy_data, tmp_path):
+    run = make_run("run", noise=0.02)
+    (run / "people.csv").unlink()
+    (run / "log.jsonl").unlink()
+    videos = tmp_path / "videos"
+    shutil.copytree(toy_data / "videos", videos)
+    for path in videos.iterdir():
+        path.write_bytes(b"no video")
+    run_tool("tools/report.py", str(run), "AVA.VIDEO_DIR", str(videos), "DATA.CACHE_DIR", "")
+    page = (run / "report.html").read_text()
+    assert "The clip could not be read" in page
+    assert "left no people.csv with p(actor)" in page and "there is no log.jsonl" in page
+
+
+@pytest.mark.parametrize(
+    ("break_it", "message"),
+    [
+        (lambda run: shutil.rmtree(run), "is no folder; give the OUTPUT_DIR"),
+        (lambda run: (run / "detections.csv").unlink(), "has no detections.csv: it is not the OUTPUT_DIR"),
+        (lambda run: (run / "metrics.json").write_text("{"), "metrics.json is not valid JSON"),
+        (lambda run: (run / "metrics.json").write_text('{"top1": 1}'), "metrics.json lacks counters, instances"),
+        (lambda run: (run / "log.jsonl").write_text("{"), "log.jsonl, line 1: not valid JSON"),
+        (lambda run: (run / "config.yaml").write_text("TEST:\n  REPROT: True\n"), r"TEST\.REPORT"),
+    ],
+)
+def test_a_folder_that_cannot_be_reported_says_why(make_run, break_it, message):
+    run = make_run("run", noise=0.02)
+    break_it(run)
+    with pytest.raises((ValueError, OSError), match=message):
+        write_report(read_tested_run(run))
+    assert not (run / "report.html").exists()
+
+
+def test_runs_that_cannot_be_compared_say_why(make_run, run_tool):
+    run, other = make_run("run", noise=0.02), make_run("other", noise=0.02)
+    first = read_tested_run(run)
+    with pytest.raises(ValueError, match="cannot be compared with itself; --compare takes another run"):
+        write_report(first, compare=first)
+    metrics = json.loads((other / "metrics.json").read_text())
+    metrics["instances"]["stand"] += 1
+    (other / "metrics.json").write_text(json.dumps(metrics))
+    done = run_tool("tools/report.py", str(run), "--compare", str(other), expect=2)
+    assert "different annotations cannot be compared" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_runs_of_one_name_are_told_apart_and_a_number_that_does_not_fit_is_noted(make_run):
+    run, other = make_run("one", noise=0.02), make_run("two", noise=0.02)
+    run, other = (old.rename(make_parent(old.parent / old.name[0]) / "run") for old in (run, other))
+    metrics = json.loads((run / "metrics.json").read_text()) | {"mAP": 0.123}
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    page = write_report(read_tested_run(run), compare=read_tested_run(other)).read_text()
+    assert "o/run" in page and "t/run" in page
+    assert "metrics.json says mAP 0.1230; by AVA&#x27;s rules these detections have" in page
+
+
+def make_parent(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -1,0 +1,78 @@
+"""`tools/evaluate_tubes.py` as a user runs it."""
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+TUBE = np.array([[t, 0, 0, 159, 119] for t in range(3, 23)], dtype=np.float32)
+CONTENT = {
+    "labels": ["run", "wave"],
+    "gttubes": {"a": {0: [TUBE]}, "b": {1: [TUBE]}, "c": {0: [TUBE]}},
+    "nframes": dict.fromkeys("abc", 25),
+    "resolution": dict.fromkeys("abc", (240, 320)),
+    "train_videos": [["c"], ["a"]],
+    "test_videos": [["a", "b"], ["c", "b"]],
+}
+
+
+def rows(video: str, label: int, score: float, frames=range(3, 23)) -> str:
+    return "".join(f"{video},{t},0,0,0.5,0.5,{label},{score}\n" for t in frames)
+
+
+@pytest.fixture
+def run(repo_root: Path, tmp_path: Path):
+    def call(detections: str, *more: str, content: dict = CONTENT) -> subprocess.CompletedProcess:
+        (tmp_path / "gt.pkl").write_bytes(pickle.dumps(content))
+        (tmp_path / "det.csv").write_text(detections)
+        files = ["--groundtruth", "gt.pkl", "--detections", "det.csv", "--json", "out.json"]
+        command = [sys.executable, str(repo_root / "tools" / "evaluate_tubes.py"), *files, *more]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return call
+
+
+def test_perfect_detections_and_a_false_alarm(run, tmp_path):
+    alarm = rows("a", 1, 0.9, [24])
+    done = run(rows("a", 1, 0.8) + rows("b", 2, 0.7) + alarm, "--ap", "trapezoid")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "frames every, trapezoid AP, remaining matching" in done.stdout
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert written["frame"]["AP/wave"] == 1 and written["frame"]["AP/run"] == pytest.approx((0 + 20 / 21) / 2)
+    assert written["conventions"]["frames annotated, trapezoid AP, remaining matching"] == 1
+    # The box at frame 24 lies within 5 frames and joins the tube: 20 of 22 frames are right.
+    assert written["video"]["video_mAP@0.75"] == 1 and written["video"]["AP"]["0.5:0.95"]["run"] == pytest.approx(0.9)
+    assert "warnings" not in written
+
+
+def test_the_options_reach_the_evaluation(run, tmp_path):
+    one = run(rows("a", 1, 0.8), "--only-detected-videos", "--linking", "viterbi", "--trim", "3", "--min-length", "20")
+    assert (
+        "1 videos | viterbi linking (overlap weight 1, gaps of up to 4 frames, at least 20 frames long), trimmed"
+        in one.stdout
+    )
+    assert "if only annotated frames were shown" in one.stdout.lower()
+    assert json.loads((tmp_path / "out.json").read_text())["frame"]["mAP"] == 1
+    assert "tubes" not in run(rows("a", 1, 0.8), "--no-video-map").stdout
+    assert run(rows("c", 1, 0.8), "--split", "2").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("detections", "more", "message"),
+    [
+        ("a,1,0,0,200,100,1,0.5\n", (), "error: det.csv: 1 malformed line"),
+        ("", (), "error: det.csv: the file is empty"),
+        (rows("x", 1, 0.5), (), "error: none of the 20 detections can be scored"),
+        (rows("a", 1, 0.5), ("--split", "3"), "error: gt.pkl: has splits 1 to 2, got 3"),
+        (rows("a", 1, 0.5), ("--groundtruth", "det.csv"), "error: det.csv: not a pickle of plain data"),
+        (rows("a", 1, 0.5), ("--json", "no/such/folder.json"), "error: [Errno 2]"),
+    ],
+)
+def test_a_wrong_input_is_one_message_and_exit_code_2(run, detections, more, message):
+    done = run(detections, *more)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(message) and "Traceback" not in done.stderr

@@ -1,0 +1,40 @@
+"""Recompute accuracies, or the mAP of many labels, from the scores that a classification test has dumped.
+
+python tools/evaluate_scores.py scores.npz --json result.json
+
+Exit code 0 on success, 2 when an input is wrong (the message says which and what).
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from slowfast.evaluation.video_scores import read_scores
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", metavar="FILE", help="scores.npz of a classification test")
+    parser.add_argument("--json", metavar="FILE", help="write the result here as well")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = build_parser().parse_args(arguments)
+    try:
+        scores = read_scores(options.file)
+        text, report = scores.table(), scores.report()
+        if options.json:
+            Path(options.json).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
