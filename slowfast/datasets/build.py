@@ -16,6 +16,7 @@ from slowfast.datasets.key_frame_clips import ClipShape, FrameClock, KeyFrameCli
 from slowfast.datasets.pixel_cache import CachedVideos
 from slowfast.datasets.pixels import PixelSource
 from slowfast.datasets.presets import Augmentation, DetectionPreset, InputSize
+from slowfast.datasets.proposals import with_proposals
 from slowfast.datasets.samplers import ShardSampler, TrainBatches
 from slowfast.datasets.tubes import read_tubes, tubes_of_table
 from slowfast.datasets.video import VideoFiles
@@ -34,7 +35,25 @@ def read_annotations(cfg: CfgNode, split: str) -> AnnotatedSet:
             f"{annotated.label_map.num_classes} classes; set MODEL.NUM_CLASSES {annotated.label_map.num_classes}"
         )
     # Only key frames that the model is shown are evaluated; what was left out, and why, is in the notes.
-    return replace(annotated, groundtruth=rows_on_key_frames(annotated.groundtruth, annotated.key_frames))
+    annotated = replace(annotated, groundtruth=rows_on_key_frames(annotated.groundtruth, annotated.key_frames))
+    return _with_given_boxes(cfg, split, name, annotated) if cfg.DETECTION.ENABLE else annotated
+
+
+def _with_given_boxes(cfg: CfgNode, split: str, dataset: str, annotated: AnnotatedSet) -> AnnotatedSet:
+    """The boxes that the two-stage model classifies; the annotated ones unless detected ones are named."""
+    a, training = cfg.AVA, split == "train"
+    if not training and cfg.DETECTION.BOXES == "groundtruth":
+        return annotated
+    names = () if dataset != "ava" else a.TRAIN_PREDICT_BOX_LISTS if training else a.TEST_PREDICT_BOX_LISTS
+    if not names and training:
+        return annotated
+    if not names:
+        raise ValueError(
+            f"DETECTION.BOXES proposals needs boxes to test on {dataset}: name files in AVA.TEST_PREDICT_BOX_LISTS (AVA format "
+            "only), or set DETECTION.BOXES groundtruth for an oracle"
+        )
+    files = [Path(a.ANNOTATION_DIR) / name for name in names]
+    return with_proposals(annotated, files, min_score=a.DETECTION_SCORE_THRESH, training=training)
 
 
 def _read_ava(cfg: CfgNode, split: str) -> AnnotatedSet:

@@ -73,7 +73,7 @@ def evaluate(
             continue
         batch = pipe(batch)
         with torch.autocast(pipe.device.type, torch.bfloat16, enabled=autocast):
-            predictions = model(batch.clips)
+            predictions = model(*pipe.arguments(batch))
         evaluator.process(postprocess(predictions, batch.meta), batch.meta)
         clips += len(batch)
         repeated += sum(meta.repeated_frames for meta in batch.meta)
@@ -103,7 +103,7 @@ def make_evaluator(cfg: CfgNode, annotated: AnnotatedSet) -> AvaEvaluator:
 
 
 def make_pipe(cfg: CfgNode, device: torch.device) -> InputPipe:
-    return InputPipe(device, mean=cfg.DATA.MEAN, std=cfg.DATA.STD)
+    return InputPipe(device, mean=cfg.DATA.MEAN, std=cfg.DATA.STD, give_boxes=cfg.DETECTION.ENABLE)
 
 
 def test(cfg: CfgNode, device: torch.device, model: nn.Module, annotated: AnnotatedSet) -> TestReport:

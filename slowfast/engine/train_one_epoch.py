@@ -67,7 +67,7 @@ def train_one_epoch(
             last = i == len(micro_batches) - 1
             with nullcontext() if last or not hasattr(model, "no_sync") else model.no_sync():
                 with torch.autocast(pipe.device.type, torch.bfloat16, enabled=autocast):
-                    predictions = model(batch.clips)
+                    predictions = model(*pipe.arguments(batch))
                 losses = criterion(
                     predictions, batch.targets, num_people=num_people, num_clips=num_clips, clip_names=[str(m) for m in batch.meta]
                 )

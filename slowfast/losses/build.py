@@ -5,6 +5,7 @@ from functools import partial
 from fvcore.common.config import CfgNode
 
 from slowfast.losses.matcher import HungarianMatcher
+from slowfast.losses.roi_criterion import RoICriterion
 from slowfast.losses.set_criterion import ElementLoss, SetCriterion
 from slowfast.losses.terms import asymmetric_loss, binary_cross_entropy, focal_loss
 
@@ -14,8 +15,10 @@ def build_matcher(cfg: CfgNode) -> HungarianMatcher:
     return HungarianMatcher(actor_cost=m.ACTOR, l1_cost=m.L1, giou_cost=m.GIOU, action_cost=m.ACTION)
 
 
-def build_criterion(cfg: CfgNode) -> SetCriterion:
+def build_criterion(cfg: CfgNode) -> SetCriterion | RoICriterion:
     loss = cfg.LOSS
+    if cfg.DETECTION.ENABLE:
+        return RoICriterion(weight=loss.ACTION, action_loss=_element_loss(cfg, loss.ACTION_TYPE))
     return SetCriterion(
         build_matcher(cfg),
         weights={"actor": loss.ACTOR, "box_l1": loss.BOX_L1, "box_giou": loss.BOX_GIOU, "action": loss.ACTION},

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from slowfast.layers.precision import full_precision
 from slowfast.losses.set_criterion import ElementLoss
 from slowfast.losses.terms import binary_cross_entropy
 from slowfast.structures.clip import Targets
@@ -20,6 +21,7 @@ class RoICriterion(nn.Module):
     def __init__(self, *, weight: float = 1.0, action_loss: ElementLoss = binary_cross_entropy) -> None:
         super().__init__()
         self.weight, self.action_loss = float(weight), action_loss
+        self.unmatched_people = 0  # every given box is its own target
 
     def forward(
         self,
@@ -34,7 +36,7 @@ class RoICriterion(nn.Module):
         logits = predictions.action_logits.float()
         if len(logits) != len(targets.actions):
             raise ValueError(f"{len(logits)} boxes were scored, but the targets have {len(targets.actions)} people")
-        with torch.autocast(logits.device.type, enabled=False):
+        with full_precision(logits.device):
             loss = self.action_loss(logits, targets.actions.float()).mean(-1).sum() / (num_people or num_clips or 1.0)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the action loss is {loss.item()}; clips: {', '.join(clip_names or ())}")
