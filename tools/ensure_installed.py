@@ -18,7 +18,9 @@ def is_satisfied(extra: str | None) -> bool:
     except importlib.metadata.PackageNotFoundError:
         return False
     stamp = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    if f'version = "{distribution.version}"' not in stamp or ROOT.as_uri() not in (distribution.read_text("direct_url.json") or ""):
+    if f'version = "{distribution.version}"' not in stamp or ROOT.as_uri() not in (
+        distribution.read_text("direct_url.json") or ""
+    ):
         return False
     for requirement in distribution.requires or []:
         marker = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", requirement)
@@ -37,7 +39,10 @@ def main() -> int:
     parser.add_argument("--extra", help="group of optional dependencies to install too, such as test")
     args = parser.parse_args()
     if sys.version_info < (3, 10):
-        print(f"error: Python 3.10 or newer is needed, this is {sys.version.split()[0]} ({sys.executable})", file=sys.stderr)
+        print(
+            f"error: Python 3.10 or newer is needed, this is {sys.version.split()[0]} ({sys.executable})",
+            file=sys.stderr,
+        )
         return 1
     if is_satisfied(args.extra):
         return 0

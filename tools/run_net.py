@@ -5,21 +5,24 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from slowfast.config import load_cfg  # noqa: E402
-from slowfast.config.cli import parse_command_line  # noqa: E402
-from slowfast.engine.launch import USER_ERRORS, launch  # noqa: E402
-from slowfast.engine.run import run  # noqa: E402
+from slowfast.config import load_cfg
+from slowfast.config.cli import parse_command_line
+from slowfast.engine.launch import USER_ERRORS, launch
+from slowfast.engine.run import run
 
 
 def main() -> int:
-    path, overrides = parse_command_line(sys.argv[1:], __doc__)
+    path, overrides = parse_command_line(sys.argv[1:], __doc__, file_options={"--dump": "TEST.SAVE_RESULTS_PATH"})
     try:
         launch(run, load_cfg(path, overrides))
     except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; checkpoints written so far are whole, and the same command goes on from the newest", file=sys.stderr)
+        print(
+            "interrupted; checkpoints written so far are whole, and the same command goes on from the newest",
+            file=sys.stderr,
+        )
         return 130
     return 0
 

@@ -1,7 +1,8 @@
 """The command line that every tool with a config shares: `--cfg FILE KEY VALUE ...`, with or without `--opts`."""
 
 import argparse
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 _EPILOG = """\
 Overrides come after --cfg FILE, with or without --opts before them:
@@ -61,14 +62,24 @@ def split_overrides(
     return options, overrides
 
 
-def parse_command_line(argv: Sequence[str], description: str) -> tuple[str, list[str]]:
+def parse_command_line(
+    argv: Sequence[str], description: str, *, file_options: Mapping[str, str] | None = None
+) -> tuple[str, list[str]]:
     """Returns (path of the YAML file, KEY VALUE list). argv: without the program's name.
 
+    file_options: {"--dump": KEY}, options that set a key to a file of the working directory, wherever KEY starts from
     Exits with a message and status 2 when the line cannot be read, with the help text and status 0 for --help.
     """
     parser = config_parser(description)
+    file_options = file_options or {}
+    for option, key in file_options.items():
+        parser.add_argument(option, metavar="FILE", dest=key, help=f"sets {key}")
     try:
-        options, overrides = split_overrides(argv)
+        options, overrides = split_overrides(argv, with_value=("--cfg", *file_options))
     except ValueError as error:
         parser.error(str(error))
-    return parser.parse_args(options).cfg, overrides
+    parsed = parser.parse_args(options)
+    for key in file_options.values():
+        if getattr(parsed, key) is not None:
+            overrides += [key, str(Path(getattr(parsed, key)).absolute())]
+    return parsed.cfg, overrides

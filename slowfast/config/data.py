@@ -1,5 +1,6 @@
 """Keys of the clip: how many frames, which size, which augmentation, and how they are loaded."""
 
+from slowfast.config.classification import CLASSIFICATION_DATA
 from slowfast.config.keys import (
     FLOAT,
     INT,
@@ -106,6 +107,7 @@ DATA = Section(
         ),
         "CACHE_DIR": Key("", "Directory of decoded clips, kept between epochs and runs. Empty: decode every time."),
         "CACHE_SHORT_SIDE": Key(0, "Short side in pixels of the frames in CACHE_DIR. 0: as decoded.", at_least(0)),
+        **CLASSIFICATION_DATA,
     },
 )
 

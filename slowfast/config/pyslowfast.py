@@ -25,8 +25,8 @@ _OTHER_NETWORK = "belongs to a network that is not built here"
 _CLIP_AUGMENTATION = (
     "classification augmentation; ours is DATA.CROP, CROP_SCALE, MULTI_SCALE, RANDOM_FLIP and COLOR_JITTER"
 )
-_CLASSIFICATION_DATA = "classification data; detection data is under AVA and JHMDB"
-_VIEWS = "detection sees the whole frame once"
+_CLASSIFICATION_DATA = "belongs to loaders of PySlowFast that are not here"
+_VIEWS = "several numbers of views in one test; give TEST.NUM_ENSEMBLE_VIEWS one of them"
 _PLOTS = "plots of PySlowFast that are not made here"
 _DEMO = "demo of PySlowFast that is not here"
 _SSL = "self-supervised pre-training is not done here"
@@ -67,8 +67,7 @@ ACCEPTED: dict[str, str] = {
     **_group("TRAIN", "KILL_LOSS_EXPLOSION_FACTOR", "a loss that is not finite always stops training"),
     **_group("TRAIN", "CHECKPOINT_EPOCH_RESET", "TRAIN.CHECKPOINT_FILE_PATH always starts at epoch 0"),
     **_group("TRAIN", "CHECKPOINT_CLEAR_NAME_PATTERN", _LOADED_BY_NAME),
-    **_group("TEST", "NUM_ENSEMBLE_VIEWS NUM_SPATIAL_CROPS NUM_TEMPORAL_CLIPS", _VIEWS),
-    **_group("TEST", "SAVE_RESULTS_PATH", "results go to OUTPUT_DIR"),
+    **_group("TEST", "NUM_TEMPORAL_CLIPS", _VIEWS),
     **_group(
         "AUG",
         "ENABLE NUM_SAMPLE COLOR_JITTER AA_TYPE INTERPOLATION RE_PROB RE_MODE RE_COUNT RE_SPLIT",
@@ -92,16 +91,15 @@ ACCEPTED: dict[str, str] = {
     ),
     **_group(
         "DATA",
-        "PATH_TO_DATA_DIR PATH_LABEL_SEPARATOR PATH_PREFIX PATH_TO_PRELOAD_IMDB MULTI_LABEL LOADER_CHUNK_SIZE "
-        "LOADER_CHUNK_OVERALL_SIZE SKIP_ROWS IN22K_TRAINVAL IN22k_VAL_IN1K DUMMY_LOAD",
+        "PATH_TO_PRELOAD_IMDB LOADER_CHUNK_SIZE LOADER_CHUNK_OVERALL_SIZE SKIP_ROWS IN22K_TRAINVAL IN22k_VAL_IN1K "
+        "DUMMY_LOAD",
         _CLASSIFICATION_DATA,
     ),
-    **_group("DATA", "USE_OFFSET_SAMPLING", "a detection clip is centred on its key frame"),
+    **_group("DATA", "USE_OFFSET_SAMPLING", "the views of a test are always spread to both ends of the video"),
     **_group("DATA", "DECODING_BACKEND", "video files are always read with PyAV"),
     **_group("DATA", "DECODING_SHORT_SIZE", "frames are decoded at full size; the cache's is DATA.CACHE_SHORT_SIDE"),
     **_group("DATA", "INPUT_CHANNEL_NUM", "clips are always RGB"),
     **_group("DATA", "REVERSE_INPUT_CHANNEL", "clips are always RGB, as this key makes the BGR image files of SSv2"),
-    **_group("DATA", "ENSEMBLE_METHOD", _VIEWS),
     **_group(
         "DATA",
         "TRAIN_JITTER_SCALES TRAIN_JITTER_SCALES_RELATIVE TRAIN_JITTER_ASPECT_RELATIVE TRAIN_JITTER_MOTION_SHIFT "

@@ -1,5 +1,6 @@
 """Keys of testing: which checkpoint, which detections are written, under which protocol they are scored."""
 
+from slowfast.config.classification import CLASSIFICATION_TEST
 from slowfast.config.keys import Key, Section, at_least, between, one_of
 from slowfast.config.train import DATASET_DOC, DATASET_NAMES
 
@@ -46,5 +47,6 @@ TEST = Section(
             "Write report.html, one page that shows where the detections are right and wrong, and its plots as PNG "
             "in report/. tools/report.py writes it later.",
         ),
+        **CLASSIFICATION_TEST,
     },
 )

@@ -59,7 +59,12 @@ def read_ava(
     exclusions = frozenset(read_exclusions_csv(exclusion_file)) if exclusion_file else frozenset()
     source = ", ".join(str(path) for path in annotation_files)
     key_frames, report = build_key_frames(
-        table, label_map, exclusions=exclusions, valid_seconds=valid_seconds, ignore_unknown=bool(classes), source=source
+        table,
+        label_map,
+        exclusions=exclusions,
+        valid_seconds=valid_seconds,
+        ignore_unknown=bool(classes),
+        source=source,
     )
     if not len(key_frames):
         raise ValueError(f"{source}: no key frame is left to use; {report}")
@@ -89,10 +94,10 @@ def without_missing_videos(
         )
     keep = np.flatnonzero(~np.isin(annotated.key_frames.video, missing))
     if not len(keep):
-        raise FileNotFoundError(f"none of the {total} annotated videos has a file:\n{shown}\nCorrect {section}.VIDEO_DIR")
-    note = (
-        f"{len(missing)} of {total} annotated videos have no file and are left out ({section}.IGNORE_MISSING_VIDEOS):\n{shown}"
-    )
+        raise FileNotFoundError(
+            f"none of the {total} annotated videos has a file:\n{shown}\nCorrect {section}.VIDEO_DIR"
+        )
+    note = f"{len(missing)} of {total} annotated videos have no file and are left out ({section}.IGNORE_MISSING_VIDEOS):\n{shown}"
     gone = {annotated.key_frames.videos[index] for index in missing}
     return replace(
         annotated,

@@ -12,7 +12,15 @@ from slowfast.datasets.ava import AnnotatedSet, read_ava, without_missing_videos
 from slowfast.datasets.collate import collate
 from slowfast.datasets.frames import FrameFolders
 from slowfast.datasets.jhmdb_annotations import read_jhmdb
-from slowfast.datasets.key_frame_clips import ClipShape, FrameClock, KeyFrameClips, SecondClock, every_nth, make_loader, rows_on_key_frames
+from slowfast.datasets.key_frame_clips import (
+    ClipShape,
+    FrameClock,
+    KeyFrameClips,
+    SecondClock,
+    every_nth,
+    make_loader,
+    rows_on_key_frames,
+)
 from slowfast.datasets.pixel_cache import CachedVideos
 from slowfast.datasets.pixels import PixelSource
 from slowfast.datasets.presets import Augmentation, DetectionPreset, InputSize
@@ -20,6 +28,8 @@ from slowfast.datasets.proposals import with_proposals
 from slowfast.datasets.samplers import ShardSampler, TrainBatches
 from slowfast.datasets.tubes import read_tubes, tubes_of_table
 from slowfast.datasets.video import VideoFiles
+from slowfast.datasets.video_lists import LabelledVideos, read_ssv2, read_video_list
+from slowfast.datasets.video_views import VideoViews, ViewShape
 from slowfast.structures.clip import ClipBatch
 
 
@@ -27,7 +37,9 @@ def read_annotations(cfg: CfgNode, split: str) -> AnnotatedSet:
     """The annotated "train" or "test" split of TRAIN.DATASET or TEST.DATASET."""
     name = cfg.TRAIN.DATASET if split == "train" else cfg.TEST.DATASET
     if name not in _READERS:
-        raise ValueError(f"there is no detection data set {name!r} ({split.upper()}.DATASET); known: {', '.join(_READERS)}")
+        raise ValueError(
+            f"there is no detection data set {name!r} ({split.upper()}.DATASET); known: {', '.join(_READERS)}"
+        )
     annotated = _READERS[name](cfg, split)
     if annotated.label_map.num_classes != cfg.MODEL.NUM_CLASSES:
         raise ValueError(
@@ -85,7 +97,9 @@ def _read_ucf24(cfg: CfgNode, split: str) -> AnnotatedSet:
     u = cfg.UCF24
     tube_set = read_tubes(u.ANNOTATION_FILE, split=u.SPLIT, subset=split)
     frames = "annotated" if split == "train" else cfg.TUBES.FRAMES
-    key_frames = every_nth(tube_set.key_frames(frames=frames), u.TRAIN_FRAME_STEP if split == "train" else u.TEST_FRAME_STEP)
+    key_frames = every_nth(
+        tube_set.key_frames(frames=frames), u.TRAIN_FRAME_STEP if split == "train" else u.TEST_FRAME_STEP
+    )
     note = f"UCF101-24 split {u.SPLIT} {split}: {len(key_frames)} key frames of {len(key_frames.videos)} videos ({frames} frames)"
     annotated = AnnotatedSet(
         key_frames,
@@ -105,7 +119,9 @@ def _pixel_source(cfg: CfgNode, dataset: str, split: str) -> PixelSource:
     a = cfg.AVA
     if dataset == "ava" and a.PIXELS == "frames":
         lists = a.TRAIN_LISTS if split == "train" else a.TEST_LISTS
-        return FrameFolders(a.FRAME_DIR, fps=a.FPS, frame_lists=[Path(a.FRAME_LIST_DIR) / name for name in lists] or None)
+        return FrameFolders(
+            a.FRAME_DIR, fps=a.FPS, frame_lists=[Path(a.FRAME_LIST_DIR) / name for name in lists] or None
+        )
     threads = 1 if cfg.DATA_LOADER.NUM_WORKERS else 0
     folder = {"ava": a.VIDEO_DIR, "jhmdb": cfg.JHMDB.VIDEO_DIR, "ucf24": cfg.UCF24.VIDEO_DIR}[dataset]
     videos = VideoFiles(folder, threads=threads)
@@ -125,7 +141,9 @@ def _preset(cfg: CfgNode, split: str, annotated: AnnotatedSet) -> DetectionPrese
         return DetectionPreset(size=_size(d.TEST_CROP_SIZE), keep_aspect=keep_aspect)
     swaps = [tuple(annotated.label_map.to_index(pair).tolist()) for pair in d.FLIP_SWAPS]
     if any(-1 in pair for pair in swaps):
-        raise ValueError(f"DATA.FLIP_SWAPS {d.FLIP_SWAPS} names a class id that is not in the label map {annotated.label_map.ids}")
+        raise ValueError(
+            f"DATA.FLIP_SWAPS {d.FLIP_SWAPS} names a class id that is not in the label map {annotated.label_map.ids}"
+        )
     augmentation = Augmentation(
         crop=d.CROP,
         crop_scale=tuple(d.CROP_SCALE),
@@ -170,7 +188,9 @@ def build_test_loader(cfg: CfgNode, annotated: AnnotatedSet, *, rank: int, world
     clips = build_clips(cfg, "test", annotated)
     sampler = ShardSampler(len(clips), rank=rank, world_size=world_size)
     batch_size = max(1, cfg.TEST.BATCH_SIZE // world_size)
-    return make_loader(clips, collate=_collate(cfg, annotated), sampler=sampler, batch_size=batch_size, **_worker_arguments(cfg))
+    return make_loader(
+        clips, collate=_collate(cfg, annotated), sampler=sampler, batch_size=batch_size, **_worker_arguments(cfg)
+    )
 
 
 def _collate(cfg: CfgNode, annotated: AnnotatedSet) -> Callable[[list], ClipBatch]:
@@ -180,3 +200,50 @@ def _collate(cfg: CfgNode, annotated: AnnotatedSet) -> Callable[[list], ClipBatc
 
 def _worker_arguments(cfg: CfgNode) -> dict:
     return {"num_workers": cfg.DATA_LOADER.NUM_WORKERS, "pin_memory": cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0}
+
+
+# ------------------------------------------------------------------------------------------------ classification
+
+
+def read_labelled_videos(cfg: CfgNode) -> LabelledVideos:
+    """The videos that TEST.DATASET lists for testing a classifier."""
+    d = cfg.DATA
+    if cfg.TEST.DATASET == "ssv2":
+        videos = read_ssv2(d.PATH_TO_DATA_DIR)
+    else:
+        videos = read_video_list(
+            Path(d.PATH_TO_DATA_DIR) / "test.csv",
+            num_classes=cfg.MODEL.NUM_CLASSES,
+            separator=d.PATH_LABEL_SEPARATOR,
+            multi_label=d.MULTI_LABEL,
+        )
+    if len(videos.class_names) != cfg.MODEL.NUM_CLASSES:
+        raise ValueError(
+            f"MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}, but {cfg.TEST.DATASET} has {len(videos.class_names)} classes; "
+            f"set MODEL.NUM_CLASSES {len(videos.class_names)}"
+        )
+    return videos
+
+
+def build_view_loader(cfg: CfgNode, videos: LabelledVideos, *, rank: int, world_size: int) -> DataLoader:
+    """One item per video of this process's share, with all of its views."""
+    size = _size(cfg.DATA.TEST_CROP_SIZE)
+    if size[0] != size[1]:
+        raise ValueError(f"views are square, and DATA.TEST_CROP_SIZE is {size}; give one number")
+    shape = ViewShape(
+        num_frames=cfg.DATA.NUM_FRAMES,
+        sampling_rate=cfg.DATA.SAMPLING_RATE,
+        fps=cfg.AVA.FPS,
+        size=size[0],
+        num_clips=cfg.TEST.NUM_ENSEMBLE_VIEWS,
+        num_crops=cfg.TEST.NUM_SPATIAL_CROPS,
+        whole_video=cfg.TEST.DATASET == "ssv2",
+    )
+    files = VideoFiles(cfg.DATA.PATH_PREFIX or ".", threads=1 if cfg.DATA_LOADER.NUM_WORKERS else 0)
+    return DataLoader(
+        VideoViews(videos.paths, files, shape=shape, strict=cfg.DATA.STRICT),
+        sampler=ShardSampler(len(videos.paths), rank=rank, world_size=world_size),
+        batch_size=None,
+        multiprocessing_context="spawn" if cfg.DATA_LOADER.NUM_WORKERS else None,
+        **_worker_arguments(cfg),
+    )

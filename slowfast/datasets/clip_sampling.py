@@ -20,7 +20,9 @@ def clip_offsets(num_frames: int, sampling_rate: int, order: Order = "forward") 
     the key frame, which stays where it is; "frozen" repeats the key frame.
     """
     if num_frames < 1 or sampling_rate < 1:
-        raise ValueError(f"a clip needs at least 1 frame and a sampling rate of at least 1, got {num_frames} x {sampling_rate}")
+        raise ValueError(
+            f"a clip needs at least 1 frame and a sampling rate of at least 1, got {num_frames} x {sampling_rate}"
+        )
     if order not in ORDERS:
         raise ValueError(f"clip order {order!r} is unknown; known: {', '.join(ORDERS)} (TEST.FRAME_ORDER)")
     direction = {"forward": 1, "reversed": -1, "frozen": 0}[order]

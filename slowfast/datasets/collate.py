@@ -25,7 +25,9 @@ def collate(
     width = max(s.clip.shape[3] for s in samples)
     samples = [_pad(s, height, width) for s in samples]
     targets = Targets(
-        torch.cat([s.boxes for s in samples]), torch.cat([s.actions for s in samples]), tuple(len(s.boxes) for s in samples)
+        torch.cat([s.boxes for s in samples]),
+        torch.cat([s.actions for s in samples]),
+        tuple(len(s.boxes) for s in samples),
     )
     return ClipBatch(torch.stack([s.clip for s in samples]), targets, tuple(s.meta for s in samples), unreadable)
 

@@ -111,7 +111,9 @@ def rows_on_key_frames(table: BoxTable, key_frames: KeyFrames) -> BoxTable:
     return table.rows(np.isin((table.video.astype(np.int64) << 32) + table.timestamp, wanted))
 
 
-def make_loader(clips: KeyFrameClips, *, num_workers: int, pin_memory: bool, collate: object, **sampling: object) -> torch.utils.data.DataLoader:
+def make_loader(
+    clips: KeyFrameClips, *, num_workers: int, pin_memory: bool, collate: object, **sampling: object
+) -> torch.utils.data.DataLoader:
     """A DataLoader whose workers stay alive between epochs; `sampling` is a batch_sampler, or a sampler and a batch_size."""
     return torch.utils.data.DataLoader(
         clips,

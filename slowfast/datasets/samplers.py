@@ -13,7 +13,9 @@ class TrainBatches:
     seeded by (seed, epoch, index). The clips left over at the end of an epoch wait for the next shuffle.
     """
 
-    def __init__(self, num_clips: int, *, batch_size: int, accumulate: int = 1, rank: int = 0, world_size: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self, num_clips: int, *, batch_size: int, accumulate: int = 1, rank: int = 0, world_size: int = 1, seed: int = 0
+    ) -> None:
         if batch_size % (world_size * accumulate):
             raise ValueError(
                 f"TRAIN.BATCH_SIZE ({batch_size}) must be divisible by the number of processes ({world_size}) "

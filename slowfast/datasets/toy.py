@@ -25,7 +25,7 @@ from slowfast.datasets.toy_scene import FPS, SCENE_SECONDS, Scene, key_boxes, re
 from slowfast.structures.label_map import LabelMap, write_label_map
 from slowfast.utils.video_writer import write_video
 
-FORMAT_VERSION = 1  # raise it with every change of what is drawn or annotated
+FORMAT_VERSION = 2  # raise it with every change of what is drawn or annotated
 VAL_EVERY = 8  # the 8th, 16th, ... video is held out; with fewer than 8 videos the last one
 EXCLUDED_SHARE = 0.015
 SMALLEST_SPLIT_WITH_EXCLUSIONS = 10  # key frames

@@ -73,8 +73,14 @@ class Body:
 
     @property
     def motions(self) -> tuple[str, ...]:
-        """What this person could be doing, each equally likely."""
+        """What this person could be doing."""
         return STANDING_MOTIONS if self.posture == "stand" else SITTING_MOTIONS
+
+    @property
+    def motion_chances(self) -> np.ndarray:
+        """How likely each of `motions` is: no motion is twice as likely as any other."""
+        weights = np.array([2.0 if motion == "none" else 1.0 for motion in self.motions])
+        return weights / weights.sum()
 
 
 @dataclass(frozen=True)
@@ -197,8 +203,8 @@ def person_parts(body: Body, pose: Pose) -> list[Part]:
     parts.append(Part(_segment(head, head + h * np.array([0.0, 0.15])), 0.034 * h, colours.skin))
     parts.append(Part(pose.hip[..., None, :] + torso, 0.045 * h, colours.shirt, filled=True))
     for arm in (0, 1):
-        parts.append(Part(_segment(shoulders[..., arm, :], hands[..., arm, :]), 0.037 * h, colours.shirt))
-        parts.append(Part(hands[..., arm, None, :], 0.042 * h, colours.skin))
+        parts.append(Part(_segment(shoulders[..., arm, :], hands[..., arm, :]), 0.050 * h, colours.shirt))
+        parts.append(Part(hands[..., arm, None, :], 0.056 * h, colours.skin))
     parts.append(Part(head[..., None, :], 0.102 * h, colours.hair))
     parts.append(Part((head + h * np.array([0.0, 0.018]))[..., None, :], 0.080 * h, colours.skin))
     return parts
@@ -218,7 +224,7 @@ def ball_parts(body: Body, pose: Pose) -> list[Part]:
     if body.ball_hand is None:
         return []
     _, hands, direction = _hands(body, pose)
-    radius = 0.095 * body.height
+    radius = 0.14 * body.height
     centre = (hands + 0.8 * radius * direction)[..., body.ball_hand, None, :]
     return plain_ball(centre, radius, body.colours.ball)
 

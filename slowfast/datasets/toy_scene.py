@@ -130,7 +130,7 @@ def _meetings(a: Placed, b: Placed) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_motions(rng: np.random.Generator, placed: list[Placed]) -> list[str]:
-    """One motion a person, each equally likely for each person whatever the layout.
+    """One motion a person, with the chances of that person whatever the layout.
 
     People who would meet when they walk in opposite directions form a group, whose walkers all go the same way, left or
     right with equal chance; that leaves the chances of each person as they are.
@@ -144,7 +144,7 @@ def draw_motions(rng: np.random.Generator, placed: list[Placed]) -> list[str]:
     left = rng.random(len(group)) < 0.5  # by group number
     motions = []
     for i, person in enumerate(placed):
-        motion = str(rng.choice(person.body.motions))
+        motion = str(rng.choice(person.body.motions, p=person.body.motion_chances))
         if motion in WALK_DIRECTION:
             motion = "walk left" if left[group[i]] else "walk right"
         motions.append(motion)
@@ -208,7 +208,7 @@ def _thing(rng: np.random.Generator, kind: str, wall: np.ndarray, taken: np.ndar
         return []
     if kind == "stool":
         return stool_parts(rng.uniform(36, 54), np.array([x, y]), WOODS[rng.integers(len(WOODS))])
-    return plain_ball(np.array([[x, y]]), rng.uniform(3.3, 5.1), BALLS[rng.integers(len(BALLS))])
+    return plain_ball(np.array([[x, y]]), rng.uniform(4.8, 6.8), BALLS[rng.integers(len(BALLS))])
 
 
 def _rectangle(x: float, y: float, half_width: float, half_height: float, colour: Colour) -> Part:

@@ -36,7 +36,9 @@ class Checkpointer:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.path(epoch)
         write_atomically(state | {"epoch": epoch}, path)
-        others = [p for p in self.saved() if p != path]  # in the folder of a longer run, `path` itself may be the oldest
+        others = [
+            p for p in self.saved() if p != path
+        ]  # in the folder of a longer run, `path` itself may be the oldest
         for old in others[: max(len(others) - self.keep + 1, 0)]:
             old.unlink()
         return path
@@ -86,7 +88,9 @@ def write_atomically(state: dict[str, Any], path: Path) -> None:
         temporary.replace(path)
     except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
         temporary.unlink(missing_ok=True)
-        raise OSError(f"could not write {path}: {error}; older checkpoints are untouched (OUTPUT_DIR, free disk space)") from error
+        raise OSError(
+            f"could not write {path}: {error}; older checkpoints are untouched (OUTPUT_DIR, free disk space)"
+        ) from error
     except BaseException:  # Ctrl-C in the middle of a write
         temporary.unlink(missing_ok=True)
         raise

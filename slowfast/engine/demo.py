@@ -88,12 +88,21 @@ class Demo:
     def print_results(self, seconds: float) -> None:
         """The mAP, the table of the time controls, and where everything is."""
         columns = list(self.table)
-        print(f"\nheld-out frame-mAP@0.5: {self.table['forward']['mAP']:.3f} without NMS ({seconds / 60:.1f} minutes in all)\n")
+        print(
+            f"\nheld-out frame-mAP@0.5: {self.table['forward']['mAP']:.3f} without NMS ({seconds / 60:.1f} minutes in all)\n"
+        )
         print(f"{'AP@0.5':<14}" + "".join(f"{name:>18}" for name in columns))
-        for group in (("mAP", "person_AP"), tuple(f"AP/{a}" for a in MOTION_ACTIONS), tuple(f"AP/{a}" for a in APPEARANCE_ACTIONS)):
+        for group in (
+            ("mAP", "person_AP"),
+            tuple(f"AP/{a}" for a in MOTION_ACTIONS),
+            tuple(f"AP/{a}" for a in APPEARANCE_ACTIONS),
+        ):
             for name in group:
                 values = (self.table[column].get(name) for column in columns)
-                print(f"{name.removeprefix('AP/'):<14}" + "".join(f"{'n/a' if v is None else format(v, '.3f'):>18}" for v in values))
+                print(
+                    f"{name.removeprefix('AP/'):<14}"
+                    + "".join(f"{'n/a' if v is None else format(v, '.3f'):>18}" for v in values)
+                )
             print()
         print("chance: the same boxes, each with one score for all actions\n")
         for name, what in _LEFT_BEHIND.items():
@@ -127,7 +136,10 @@ def drawn_clip(clips: KeyFrameClips, annotated: AnnotatedSet, detections: BoxTab
     boxes, person = np.unique(rows.boxes, axis=0, return_inverse=True)
     labels = [
         sorted(
-            ((names[annotated.label_map.to_index(rows.label[i])], float(rows.score[i])) for i in np.flatnonzero(person.ravel() == p)),
+            (
+                (names[annotated.label_map.to_index(rows.label[i])], float(rows.score[i]))
+                for i in np.flatnonzero(person.ravel() == p)
+            ),
             key=lambda named: -named[1],
         )
         for p in range(len(boxes))

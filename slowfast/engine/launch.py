@@ -37,7 +37,7 @@ def launch(main: Main, cfg: CfgNode) -> None:
 
 def _check_gpus(cfg: CfgNode) -> None:
     found = torch.cuda.device_count()
-    if cfg.NUM_GPUS > found:
+    if found < cfg.NUM_GPUS:
         advice = "set NUM_GPUS 0 to run on the CPU" if found == 0 else f"set NUM_GPUS to at most {found}"
         raise ValueError(f"NUM_GPUS is {cfg.NUM_GPUS}, but torch sees {found} CUDA devices; {advice}")
 

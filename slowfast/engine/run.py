@@ -6,10 +6,12 @@ from pathlib import Path
 import torch
 from fvcore.common.config import CfgNode
 
+from slowfast.config.train import CLASSIFICATION_DATASETS
 from slowfast.datasets.ava import AnnotatedSet
 from slowfast.datasets.build import build_clips, read_annotations
 from slowfast.datasets.pixel_cache import CachedVideos
 from slowfast.engine.checkpoint import load_weights
+from slowfast.engine.classification import test_classifier
 from slowfast.engine.summary import model_summary
 from slowfast.engine.test import test, write_text_atomically
 from slowfast.engine.train import train
@@ -27,9 +29,14 @@ def run(cfg: CfgNode, device: torch.device) -> None:
     distributed.barrier()
     setup_logging(output)
     log = get_logger()
-    log.info("%d process(es) on %s, torch %s, output in %s", distributed.world_size(), device, torch.__version__, output)
+    log.info(
+        "%d process(es) on %s, torch %s, output in %s", distributed.world_size(), device, torch.__version__, output
+    )
     log.info("%s", model_summary(cfg))
 
+    if cfg.TEST.DATASET in CLASSIFICATION_DATASETS:
+        test_classifier(cfg, device)
+        return
     test_set = read_annotations(cfg, "test")
     for note in test_set.notes:
         log.info("test: %s", note)

@@ -138,7 +138,9 @@ def describe(report: TestReport) -> None:
     """Log the table of the result, and every clip that could not be read."""
     log = get_logger()
     log.info("\n%s", report.frame_map.table())
-    log.info("%d clips in %.1f s (%.1f clips/s)", report.clips, report.seconds, report.clips / max(report.seconds, 1e-9))
+    log.info(
+        "%d clips in %.1f s (%.1f clips/s)", report.clips, report.seconds, report.clips / max(report.seconds, 1e-9)
+    )
     log_unreadable(report.unreadable, report.repeated_frames)
 
 
@@ -146,7 +148,9 @@ def log_unreadable(unreadable: list[str], repeated_frames: int) -> None:
     """Name the clips that could not be read, ten at most, and count the frames repeated at the ends of videos."""
     log = get_logger()
     if unreadable:
-        log.warning("%d clips could not be read and were left out (DATA.STRICT True makes this fatal):", len(unreadable))
+        log.warning(
+            "%d clips could not be read and were left out (DATA.STRICT True makes this fatal):", len(unreadable)
+        )
         for reason in unreadable[:10]:
             log.warning("  - %s", reason)
         if len(unreadable) > 10:

@@ -163,7 +163,9 @@ class TrainingRun:
         unreadable = sorted(reason for share in distributed.gather_objects(report.unreadable) for reason in share)
         log_unreadable(unreadable, report.repeated_frames)
         if report.skipped:
-            get_logger().warning("%d of %d steps were skipped: their gradient was not finite", report.skipped, report.steps)
+            get_logger().warning(
+                "%d of %d steps were skipped: their gradient was not finite", report.skipped, report.steps
+            )
         if self.criterion.unmatched_people:
             get_logger().warning(
                 "%d people were matched to nothing: their clips have more people than candidates (BMVIT.BOX_TOKENS)",

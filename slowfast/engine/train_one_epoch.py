@@ -51,8 +51,8 @@ def train_one_epoch(
     """Train for `steps` optimiser steps of `accumulate` micro-batches each.
 
     A step's losses are normalised by the people and clips of all its micro-batches on all processes, so neither
-    accumulation nor the number of processes changes the gradient. `on_step(step, lr_factor, meter, stopwatch)` logs. `skipped_before`: steps skipped in a row
-    at the end of the epoch before.
+    accumulation nor the number of processes changes the gradient. `on_step(step, lr_factor, meter, stopwatch)` logs.
+    `skipped_before`: steps skipped in a row at the end of the epoch before.
     """
     model.train()
     report, meter, watch = EpochReport(skipped_in_a_row=skipped_before), LossMeter(), Stopwatch()
@@ -69,7 +69,11 @@ def train_one_epoch(
                 with torch.autocast(pipe.device.type, torch.bfloat16, enabled=autocast):
                     predictions = model(*pipe.arguments(batch))
                 losses = criterion(
-                    predictions, batch.targets, num_people=num_people, num_clips=num_clips, clip_names=[str(m) for m in batch.meta]
+                    predictions,
+                    batch.targets,
+                    num_people=num_people,
+                    num_clips=num_clips,
+                    clip_names=[str(m) for m in batch.meta],
                 )
                 if not len(batch):  # a stand-in for unreadable clips teaches nothing
                     losses = {name: 0 * value for name, value in losses.items()}
@@ -108,7 +112,9 @@ def _note(report: EpochReport, batch: ClipBatch) -> None:
     report.repeated_frames += sum(meta.repeated_frames for meta in batch.meta)
 
 
-def _step(optimizer: torch.optim.Optimizer, norm: torch.Tensor, report: EpochReport, batches: Sequence[ClipBatch]) -> None:
+def _step(
+    optimizer: torch.optim.Optimizer, norm: torch.Tensor, report: EpochReport, batches: Sequence[ClipBatch]
+) -> None:
     """Update the weights, unless the gradient is not finite: all processes see the same norm, so they agree."""
     if torch.isfinite(norm):
         optimizer.step()

@@ -1,8 +1,10 @@
 """From config to evaluator; the only file of this package that sees a config."""
 
+import numpy as np
 from fvcore.common.config import CfgNode
 
 from slowfast.evaluation.ava_evaluator import AvaEvaluator
+from slowfast.evaluation.classification import ClassificationEvaluator, VideoList
 from slowfast.evaluation.frame_conventions import FrameConvention
 from slowfast.evaluation.frame_evaluator import FrameEvaluator
 from slowfast.evaluation.tube_linking import LinkRules
@@ -31,6 +33,17 @@ def build_evaluator(
         exclusions=exclusions,
         protocol=cfg.TEST.PROTOCOL,
         key_frames=cfg.TEST.KEY_FRAMES,
+    )
+
+
+def build_classification_evaluator(
+    cfg: CfgNode, *, names: tuple[str, ...], labels: np.ndarray, class_names: tuple[str, ...]
+) -> ClassificationEvaluator:
+    ensembles = {"sum": "probabilities", "max": "max_probabilities", "logits": "logits"}
+    return ClassificationEvaluator(
+        VideoList(names, labels, class_names),
+        num_views=cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS,
+        ensemble=ensembles[cfg.DATA.ENSEMBLE_METHOD],
     )
 
 

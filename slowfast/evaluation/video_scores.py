@@ -112,9 +112,8 @@ class VideoScores:
     def table(self) -> str:
         """The numbers with what they were measured on, and warnings."""
         values = ", ".join(f"{name} {value:.4f}" for name, value in self.summary().items())
-        lines = [
-            f"{values} | {len(self.names)} videos, {len(self.class_names)} classes | {self.num_views} views, {self.ensemble}"
-        ]
+        videos = f"{len(self.names)} videos, {len(self.class_names)} classes"
+        lines = [f"{values} | {videos} | {self.num_views} views, {self.ensemble}"]
         for names, what in (
             (self.partial, "only some of their views"),
             (self.missing, "no view at all and count as wrong"),
@@ -136,7 +135,7 @@ def _mean_precision(scores: np.ndarray, positive: np.ndarray) -> float:
 
 
 def write_scores(scores: VideoScores, path: str | Path) -> None:
-    """Write a compressed `.npz`; `read_scores` gives the same back. It appears under `path` only when it is complete."""
+    """Write a compressed `.npz`; `read_scores` gives the same back. Only a complete file appears under `path`."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("wb") as file:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 # Elements of the input below which the bookkeeping costs more than the memory is worth.
-_SMALLEST = 2**18
+_SMALLEST = 2**19
 Result = TypeVar("Result", Tensor, tuple[Tensor, Tensor])
 
 

@@ -35,6 +35,9 @@ def _element_loss(cfg: CfgNode, kind: str) -> ElementLoss:
         return partial(focal_loss, alpha=loss.FOCAL_ALPHA, gamma=loss.FOCAL_GAMMA)
     if kind == "asymmetric":
         return partial(
-            asymmetric_loss, gamma_pos=loss.ASYMMETRIC_GAMMA_POS, gamma_neg=loss.ASYMMETRIC_GAMMA_NEG, clip=loss.ASYMMETRIC_CLIP
+            asymmetric_loss,
+            gamma_pos=loss.ASYMMETRIC_GAMMA_POS,
+            gamma_neg=loss.ASYMMETRIC_GAMMA_NEG,
+            clip=loss.ASYMMETRIC_CLIP,
         )
     return binary_cross_entropy

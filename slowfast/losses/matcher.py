@@ -65,7 +65,9 @@ class HungarianMatcher(nn.Module):
         return {name: terms[name]() for name, weight in self.weights.items() if weight}
 
     @torch.no_grad()
-    def forward(self, predictions: Predictions, targets: Targets, *, clip_names: Sequence[str] | None = None) -> Matches:
+    def forward(
+        self, predictions: Predictions, targets: Targets, *, clip_names: Sequence[str] | None = None
+    ) -> Matches:
         """Match B clips. `clip_names` (B) name the clips in an error.
 
         Raises FloatingPointError naming the term, the clip and the count when a cost is NaN or infinite.
@@ -90,7 +92,9 @@ class HungarianMatcher(nn.Module):
         return Matches(*pairs, unmatched=len(targets.boxes) - pairs.shape[1])
 
 
-def _describe_bad_cost(terms: dict[str, Tensor], people_per_clip: Sequence[int], clip_names: Sequence[str] | None) -> str:
+def _describe_bad_cost(
+    terms: dict[str, Tensor], people_per_clip: Sequence[int], clip_names: Sequence[str] | None
+) -> str:
     lines = []
     for name, term in terms.items():
         bad_rows = (~torch.isfinite(term)).sum(1).cpu()

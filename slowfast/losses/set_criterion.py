@@ -48,12 +48,16 @@ class SetCriterion(nn.Module):
         if unknown:
             raise ValueError(f"unknown loss terms {unknown}; known: {sorted(LOSS_TERMS)} (LOSS.* in the config)")
         if action_tokens not in ("matched", "all"):
-            raise ValueError(f"action tokens of the loss must be 'matched' or 'all', got {action_tokens!r} (LOSS.ACTION_TOKENS)")
+            raise ValueError(
+                f"action tokens of the loss must be 'matched' or 'all', got {action_tokens!r} (LOSS.ACTION_TOKENS)"
+            )
         self.matcher = matcher
         self.weights = {name: float(weights.get(name, 0.0)) for name in LOSS_TERMS}
         self.no_actor_weight = no_actor_weight
         self.focal_actor, self.action_loss, self.action_tokens = focal_actor, action_loss, action_tokens
-        self.unmatched_people = 0  # people of clips with more people than candidates, counted until the trainer reads it
+        self.unmatched_people = (
+            0  # people of clips with more people than candidates, counted until the trainer reads it
+        )
 
     def forward(
         self,
@@ -80,7 +84,12 @@ class SetCriterion(nn.Module):
         return sum(self.weights[name.removeprefix("aux_")] * value for name, value in losses.items())
 
     def _losses(
-        self, predictions: Predictions, targets: Targets, num_people: float, num_clips: float, clip_names: Sequence[str] | None
+        self,
+        predictions: Predictions,
+        targets: Targets,
+        num_people: float,
+        num_clips: float,
+        clip_names: Sequence[str] | None,
     ) -> dict[str, Tensor]:
         matches = self.matcher(predictions, targets, clip_names=clip_names)
         self.unmatched_people += matches.unmatched

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ def make_mlp(dim_in: int, *, hidden: int, dim_out: int, depth: int) -> nn.Sequen
     """`depth` linear layers with ReLU between them: (..., dim_in) -> (..., dim_out)."""
     widths = [dim_in] + [hidden] * (depth - 1) + [dim_out]
     layers: list[nn.Module] = []
-    for index, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for index, (a, b) in enumerate(pairwise(widths)):
         layers += [nn.Linear(a, b)] if index == depth - 1 else [nn.Linear(a, b), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 

@@ -22,7 +22,9 @@ class TokenSelect(nn.Module):
         if box_tokens not in BOX_TOKENS:
             raise ValueError(f"box tokens {box_tokens!r} unknown; choose from {BOX_TOKENS} (BMVIT.BOX_TOKENS)")
         if action_tokens not in ACTION_TOKENS:
-            raise ValueError(f"action tokens {action_tokens!r} unknown; choose from {ACTION_TOKENS} (BMVIT.ACTION_TOKENS)")
+            raise ValueError(
+                f"action tokens {action_tokens!r} unknown; choose from {ACTION_TOKENS} (BMVIT.ACTION_TOKENS)"
+            )
         self.box_tokens, self.action_tokens = box_tokens, action_tokens
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,12 @@ def cosine(max_epoch: float, *, end_factor: float = 0.0) -> Policy:
 
 def steps(boundaries: Sequence[float], factors: Sequence[float]) -> Policy:
     """`factors[i]` from epoch `boundaries[i]` on; the first boundary is 0."""
-    if len(boundaries) != len(factors) or not boundaries or boundaries[0] != 0 or list(boundaries) != sorted(boundaries):
+    if (
+        len(boundaries) != len(factors)
+        or not boundaries
+        or boundaries[0] != 0
+        or list(boundaries) != sorted(boundaries)
+    ):
         raise ValueError(
             f"SOLVER.STEPS {list(boundaries)} must rise from 0 and have one factor each in SOLVER.LRS, got {list(factors)}"
         )

@@ -37,7 +37,9 @@ class BoxTable:
         for name, expected in shapes.items():
             found = getattr(self, name).shape
             if found != expected:
-                raise ValueError(f"BoxTable.{name} has shape {found}, expected {expected} to match {rows} rows of `video`")
+                raise ValueError(
+                    f"BoxTable.{name} has shape {found}, expected {expected} to match {rows} rows of `video`"
+                )
 
     def __len__(self) -> int:
         return len(self.video)

@@ -1,4 +1,4 @@
-"""ClipSample, ClipBatch, ClipMeta, Targets, UnreadableClip: what travels from the data set to the model, the loss and the post-processor."""
+"""ClipSample, ClipBatch, ClipMeta, Targets, UnreadableClip: what travels from data set to model, loss and post-processor."""
 
 from dataclasses import dataclass, replace
 

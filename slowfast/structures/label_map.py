@@ -73,7 +73,9 @@ def read_label_map(path: str | Path) -> LabelMap:
         names.append(_ESCAPE.sub(r"\1", name.group(1)[1:-1]))
         ids.append(int(class_id.group(1)))
     if not ids:
-        raise ValueError(f"{path}: no `item {{ name id }}` or `label {{ name label_id }}` block found; is it a label map?")
+        raise ValueError(
+            f"{path}: no `item {{ name id }}` or `label {{ name label_id }}` block found; is it a label map?"
+        )
     try:
         return LabelMap(tuple(ids), tuple(names))
     except ValueError as error:

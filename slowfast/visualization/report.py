@@ -52,7 +52,7 @@ def report_html(runs: Sequence[ReportedRun], figures: dict[str, "Figure"], galle
             f"{_ERRORS}{_pair(_plots(svg, 'errors'), error_table([run.name for run in runs], diagnoses))}",
         ),
         *((f"gallery{i}", heading, _gallery(cards, i)) for i, (heading, cards) in enumerate(galleries.items())),
-        ("actions", "Actions", f"{_ACTIONS}{_pair(class_table(diagnoses), _plots(svg, 'ap_by_count'))}"),
+        ("actions", "Actions", f"{_ACTIONS}{_actions(diagnoses, _plots(svg, 'ap_by_count'))}"),
         ("confusion", "Confusion", _confusion(runs, svg)),
         ("people", "Size and crowd", f"{_PARTS}{_plots(svg, 'by_size', 'by_crowd')}"),
         ("actors", "Finding people", f"{_actor_text(diagnoses[0])}{_plots(svg, 'actors', 'sweep')}"),
@@ -110,6 +110,12 @@ def _pair(left: str, right: str) -> str:
     return f'<div class="pair">{left}{right}</div>'
 
 
+def _actions(diagnoses: Sequence[Diagnosis], plot: str) -> str:
+    """The table of two runs takes the whole width."""
+    table = class_table(diagnoses)
+    return _pair(table, plot) if len(diagnoses) == 1 else table + plot
+
+
 def _gallery(cards: Sequence[Card], number: int) -> str:
     told = _GALLERY if number == 0 else ""
     return f"{told}{gallery_html(cards, name=f'clip{number}')}" if cards else f"{told}<p>No key frame to show.</p>"
@@ -133,8 +139,8 @@ def _actor_text(diagnosis: Diagnosis) -> str:
     stand_in = "" if diagnosis.actor.score == "p(actor)" else stand_in
     return (
         f"<p>Boxes of people, whatever they do, ranked by {escape(diagnosis.actor.score)}.{stand_in} "
-        "On the right: what the mAP would be if only people above a threshold were kept, with and without suppressing "
-        "overlapping boxes. The detections are those of the test: what its own threshold and suppression dropped "
+        "The second plot: what the mAP would be if only people above a threshold were kept, with and without "
+        "suppressing overlapping boxes. The detections are those of the test: what its own threshold and suppression dropped "
         "cannot come back.</p>"
     )
 

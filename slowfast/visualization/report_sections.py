@@ -19,9 +19,11 @@ def number(value: float | None, *, digits: int = 3) -> str:
 
 def protocol_text(metrics: Mapping) -> str:
     """What a mAP was measured on, in a sentence."""
+    rules = f"protocol <b>{escape(metrics['protocol'])}</b> ({_CAP.get(metrics['protocol'], 'as named')})"
+    if metrics.get("convention"):
+        rules = f"convention <b>{escape(metrics['convention'])}</b>"
     return (
-        f"frame-mAP@{metrics['iou_threshold']:g}, protocol <b>{escape(metrics['protocol'])}</b> "
-        f"({_CAP.get(metrics['protocol'], 'as named')}), key frames <b>{escape(metrics['key_frames'])}</b> "
+        f"frame-mAP@{metrics['iou_threshold']:g}, {rules}, key frames <b>{escape(metrics['key_frames'])}</b> "
         f"({_SET.get(metrics['key_frames'], 'as named')}): {metrics['num_key_frames']:,} key frames, "
         f"{metrics['num_classes_scored']} of {metrics['num_classes']} classes have ground truth"
     )

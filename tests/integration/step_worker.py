@@ -9,17 +9,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import torch  # noqa: E402
-from fvcore.common.config import CfgNode  # noqa: E402
+import torch
+from fvcore.common.config import CfgNode
 
-from slowfast.config import load_cfg  # noqa: E402
-from slowfast.datasets.build import build_test_loader, build_train_loader, read_annotations  # noqa: E402
-from slowfast.engine.launch import launch  # noqa: E402
-from slowfast.engine.test import evaluate, make_evaluator, make_pipe  # noqa: E402
-from slowfast.engine.train import TrainingRun  # noqa: E402
-from slowfast.engine.train_one_epoch import train_one_epoch  # noqa: E402
-from slowfast.models.build import build_postprocess  # noqa: E402
-from slowfast.utils import distributed  # noqa: E402
+from slowfast.config import load_cfg
+from slowfast.datasets.build import build_test_loader, build_train_loader, read_annotations
+from slowfast.engine.launch import launch
+from slowfast.engine.test import evaluate, make_evaluator, make_pipe
+from slowfast.engine.train import TrainingRun
+from slowfast.engine.train_one_epoch import train_one_epoch
+from slowfast.models.build import build_postprocess
+from slowfast.utils import distributed
 
 
 class FirstStepTaken(Exception):

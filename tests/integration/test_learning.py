@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from slowfast.datasets.toy import APPEARANCE_ACTIONS, MOTION_ACTIONS, TOY_ACTIONS, annotation_rows, is_held_out, video_name, video_scenes
+from slowfast.datasets.toy import (
+    APPEARANCE_ACTIONS,
+    MOTION_ACTIONS,
+    TOY_ACTIONS,
+    annotation_rows,
+    is_held_out,
+    video_name,
+    video_scenes,
+)
 from slowfast.datasets.toy_scene import FPS, render_scene
 from slowfast.engine.demo import Demo
 from slowfast.engine.run import run
@@ -22,7 +30,9 @@ def write_toy(root: Path, indices: list[int], *, seconds: int, seed: int) -> Non
     rows = []
     for index in indices:
         scenes = video_scenes(index, seed=seed, seconds=seconds)
-        write_video((f for scene in scenes for f in render_scene(scene)), root / "videos" / f"{video_name(index)}.mp4", FPS)
+        write_video(
+            (f for scene in scenes for f in render_scene(scene)), root / "videos" / f"{video_name(index)}.mp4", FPS
+        )
         rows += annotation_rows(video_name(index), scenes)
     folder = root / "annotations"
     folder.mkdir(parents=True)
@@ -35,7 +45,14 @@ def write_toy(root: Path, indices: list[int], *, seconds: int, seed: int) -> Non
 def where(root: Path, out: Path) -> list[str]:
     return [
         *("OUTPUT_DIR", str(out), "DATA.CACHE_DIR", str(out / "cache"), "TENSORBOARD.ENABLE", "False"),
-        *("AVA.VIDEO_DIR", str(root / "videos"), "AVA.ANNOTATION_DIR", str(root / "annotations"), "TEST.REPORT", "False"),
+        *(
+            "AVA.VIDEO_DIR",
+            str(root / "videos"),
+            "AVA.ANNOTATION_DIR",
+            str(root / "annotations"),
+            "TEST.REPORT",
+            "False",
+        ),
     ]
 
 
@@ -49,7 +66,16 @@ def test_one_clip_is_learned_by_heart(toy_config, tmp_path):
         toy_config,
         [
             *where(tmp_path, tmp_path / "run"),
-            *("TRAIN.BATCH_SIZE", "1", "SOLVER.MAX_EPOCH", "150", "TRAIN.EVAL_PERIOD", "150", "TRAIN.CHECKPOINT_PERIOD", "150"),
+            *(
+                "TRAIN.BATCH_SIZE",
+                "1",
+                "SOLVER.MAX_EPOCH",
+                "150",
+                "TRAIN.EVAL_PERIOD",
+                "150",
+                "TRAIN.CHECKPOINT_PERIOD",
+                "150",
+            ),
             *("DATA.CROP", "none", "DATA.RANDOM_FLIP", "False", "DATA.COLOR_JITTER", "0", "MVIT.DROPPATH_RATE", "0"),
             *("MVIT.EMBED_DIM", "24", "MVIT.DEPTH", "3", "MVIT.POOL_Q_STRIDE", "[[0,1,1,1],[1,1,2,2],[2,1,1,1]]"),
         ],

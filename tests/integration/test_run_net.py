@@ -55,7 +55,14 @@ def test_a_checkpoint_is_tested_without_training(run_tool, toy_config, overrides
     run_tool("tools/run_net.py", "--cfg", toy_config, *once)
     expected = json.loads((tmp_path / "run/metrics.json").read_text())
     checkpoint = tmp_path / "run/checkpoints/checkpoint_epoch_00001.pyth"
-    test_only = ["TRAIN.ENABLE", "False", "TEST.CHECKPOINT_FILE_PATH", str(checkpoint), "OUTPUT_DIR", str(tmp_path / "test")]
+    test_only = [
+        "TRAIN.ENABLE",
+        "False",
+        "TEST.CHECKPOINT_FILE_PATH",
+        str(checkpoint),
+        "OUTPUT_DIR",
+        str(tmp_path / "test"),
+    ]
     run_tool("tools/run_net.py", "--cfg", toy_config, *overrides, *test_only)
     found = json.loads((tmp_path / "test/metrics.json").read_text())
     timing = {"clips_per_second"}
@@ -67,7 +74,17 @@ def test_a_resumed_run_repeats_a_straight_one_bit_for_bit(run_tool, toy_config, 
         return torch.load(tmp_path / name / "checkpoints/checkpoint_epoch_00002.pyth", weights_only=True)["model_state"]
 
     # The schedule of both runs spans two epochs; drop path makes the training itself random.
-    common = [*overrides, "SOLVER.MAX_EPOCH", "2", "SOLVER.WARMUP_EPOCHS", "0", "MVIT.DROPPATH_RATE", "0.2", "TRAIN.CHECKPOINT_PERIOD", "1"]
+    common = [
+        *overrides,
+        "SOLVER.MAX_EPOCH",
+        "2",
+        "SOLVER.WARMUP_EPOCHS",
+        "0",
+        "MVIT.DROPPATH_RATE",
+        "0.2",
+        "TRAIN.CHECKPOINT_PERIOD",
+        "1",
+    ]
     run_tool("tools/run_net.py", "--cfg", toy_config, *common, "OUTPUT_DIR", str(tmp_path / "straight"))
     run_tool("tools/run_net.py", "--cfg", toy_config, *common, "OUTPUT_DIR", str(tmp_path / "resumed"))
     (tmp_path / "resumed/checkpoints/checkpoint_epoch_00002.pyth").unlink(missing_ok=True)
@@ -120,8 +137,28 @@ def test_unreadable_clips_are_named_counted_and_fatal_when_strict(run_tool, toy_
     for source in (toy_data / "videos").iterdir():
         content = source.read_bytes()
         (videos / source.name).write_bytes(b"not a video" if source.stem == "toy_0001" else content)
-    broken = [*overrides, "AVA.VIDEO_DIR", str(videos), "DATA.CACHE_DIR", "", "SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0"]
+    broken = [
+        *overrides,
+        "AVA.VIDEO_DIR",
+        str(videos),
+        "DATA.CACHE_DIR",
+        "",
+        "SOLVER.MAX_EPOCH",
+        "1",
+        "SOLVER.WARMUP_EPOCHS",
+        "0",
+    ]
     done = run_tool("tools/run_net.py", "--cfg", toy_config, *broken, "TRAIN.BATCH_SIZE", "13")
     assert "2 clips could not be read" in done.stdout and "toy_0001.mp4" in done.stdout
-    strict = run_tool("tools/run_net.py", "--cfg", toy_config, *broken, "DATA.STRICT", "True", "OUTPUT_DIR", str(tmp_path / "s"), expect=1)
+    strict = run_tool(
+        "tools/run_net.py",
+        "--cfg",
+        toy_config,
+        *broken,
+        "DATA.STRICT",
+        "True",
+        "OUTPUT_DIR",
+        str(tmp_path / "s"),
+        expect=1,
+    )
     assert "toy_0001.mp4" in strict.stderr

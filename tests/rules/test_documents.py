@@ -162,7 +162,7 @@ def _check_config(script: Path, words: list[str]) -> None:
     """The YAML file exists, and with the overrides shown it is a config that can run."""
     if script.name not in ("run_net.py", "print_config.py"):
         return
-    options, overrides = split_overrides(words)
+    options, overrides = split_overrides(words, with_value=("--cfg", "--dump"))
     load_cfg(ROOT / options[options.index("--cfg") + 1], overrides)
 
 

@@ -288,7 +288,7 @@ def test_a_value_of_the_wrong_kind(write, line, message):
         ("SOLVER.BASE_LR", -1, "SOLVER.BASE_LR (-1.0) must be at least 0"),
         ("SOLVER.BETAS", "[0.9, 1]", "SOLVER.BETAS ([0.9, 1.0]) must be in [0, 1) in every item"),
         ("SOLVER.LAYER_DECAY", 0, "SOLVER.LAYER_DECAY (0.0) must be in (0, 1]"),
-        ("TRAIN.DATASET", "avaa", "TRAIN.DATASET ('avaa') must be ava or jhmdb or kinetics"),
+        ("TRAIN.DATASET", "avaa", "TRAIN.DATASET ('avaa') must be ava or jhmdb or ucf24 or kinetics"),
         ("DATA.STD", "[1, 1, 0]", "DATA.STD ([1.0, 1.0, 0.0]) must be above 0 in every item"),
         ("DATA.TRAIN_CROP_SIZE", 0, "DATA.TRAIN_CROP_SIZE (0) must be at least 1"),
         (

@@ -153,6 +153,8 @@ def test_two_runs_share_their_plots_and_show_the_difference():
     other = page_of(run("runA"), run("runB", protocol="uncapped"))
     assert "Both:" not in other and "<b>uncapped</b>" in other
     assert "runB: 5 detections are odd" in page
+    tubes = page_of(run(convention="every frame, trapezoid"))
+    assert "convention <b>every frame, trapezoid</b>" in tubes and "protocol <b>" not in tubes
 
 
 def test_without_a_log_there_is_no_training_section():
