@@ -11,22 +11,19 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.config import load_cfg
-from slowfast.datasets.ava import AnnotatedSet
-from slowfast.datasets.build import build_clips, build_test_loader, read_annotations
-from slowfast.datasets.key_frame_clips import KeyFrameClips
+from slowfast.datasets.build import build_test_loader, read_annotations
 from slowfast.datasets.toy import APPEARANCE_ACTIONS, MOTION_ACTIONS, make_toy_ava
 from slowfast.engine.checkpoint import Checkpointer, load_weights
+from slowfast.engine.report_gallery import ReportGallery
 from slowfast.engine.run import run
 from slowfast.engine.test import TestReport, evaluate, make_evaluator, make_pipe, write_text_atomically
 from slowfast.models.build import build_model, build_postprocess
-from slowfast.structures.box_table import BoxTable
 from slowfast.structures.predictions import Detections
 from slowfast.utils.logging import LOGGER_NAME
-from slowfast.visualization.draw import DrawnClip, contact_sheet, detection_video
+from slowfast.visualization.draw import contact_sheet, detection_video
 from slowfast.visualization.plots import plot_training_curve
 
 CPU = torch.device("cpu")
-DRAW_ABOVE = 0.3  # boxes and actions with at least this score are drawn
 CLIPS_DRAWN = 12
 VIDEOS = 160  # 560 key frames to train on, 80 held out
 
@@ -79,11 +76,12 @@ class Demo:
     def draw(self) -> None:
         """A video and a sheet of held-out clips with what was found on them."""
         annotated = read_annotations(self.cfg, "test")
-        clips, detections = build_clips(self.cfg, "test", annotated), self._test(self.cfg).detections
-        shown = np.linspace(0, len(clips) - 1, CLIPS_DRAWN).round().astype(int)
-        drawn = [drawn_clip(clips, annotated, detections, int(k)) for k in shown]
+        gallery, detections = ReportGallery(self.cfg, annotated), self._test(self.cfg).detections
+        key_frames = annotated.key_frames
+        shown = np.linspace(0, len(key_frames) - 1, CLIPS_DRAWN).round().astype(int)
+        drawn = [gallery.drawn(key_frames.video_name(k), int(key_frames.timestamp[k]), detections) for k in shown]
         detection_video(drawn, self.out / "detections.mp4", fps=self.cfg.AVA.FPS / self.cfg.DATA.SAMPLING_RATE)
-        contact_sheet(drawn[:6], self.out / "detections.png")
+        contact_sheet(drawn[1:7], self.out / "detections.png")
 
     def print_results(self, seconds: float) -> None:
         """The mAP, the table of the time controls, and where everything is."""
@@ -112,6 +110,7 @@ class Demo:
 _LEFT_BEHIND = {
     "detections.mp4": "held-out clips with boxes, actions and scores",
     "detections.png": "six of them as a picture",
+    "report.html": "one page with everything: open it in a browser",
     "curve.png": "loss and mAP",
     "metrics.json": "the result and its protocol",
     "detections.csv": "every detection, official AVA format",
@@ -125,26 +124,3 @@ _LEFT_BEHIND = {
 def action_blind(found: Detections) -> Detections:
     """The same people, each with one score for all actions: what is left when a model knows where people are only."""
     return replace(found, scores=found.actor[:, None].expand_as(found.scores))
-
-
-def drawn_clip(clips: KeyFrameClips, annotated: AnnotatedSet, detections: BoxTable, k: int) -> DrawnClip:
-    """Key frame k with its pixels, its people, and the detections worth drawing."""
-    video, timestamp = annotated.key_frames.video_name(k), int(annotated.key_frames.timestamp[k])
-    names = np.array(annotated.label_map.names)
-    on_key_frame = (np.array(detections.videos)[detections.video] == video) & (detections.timestamp == timestamp)
-    rows = detections.rows(on_key_frame & (detections.score >= DRAW_ABOVE))
-    boxes, person = np.unique(rows.boxes, axis=0, return_inverse=True)
-    labels = [
-        sorted(
-            (
-                (names[annotated.label_map.to_index(rows.label[i])], float(rows.score[i]))
-                for i in np.flatnonzero(person.ravel() == p)
-            ),
-            key=lambda named: -named[1],
-        )
-        for p in range(len(boxes))
-    ]
-    true_boxes, true_actions = annotated.key_frames.people(k)
-    true_labels = [names[np.flatnonzero(row)].tolist() for row in true_actions]
-    frames = clips.clock.read(clips.pixels, video, timestamp, clips.shape).frames
-    return DrawnClip(frames, len(frames) // 2, f"{video}, second {timestamp}", boxes, labels, true_boxes, true_labels)

@@ -31,24 +31,24 @@ class ReportGallery:
         """A card for each entry of `verdicts`, which holds one verdict for each run of `found` (name, detections)."""
         wanted = {(v.video, v.timestamp) for entry in verdicts for v in entry}
         tables = [(name, _on_key_frames(table, wanted)) for name, table in found]
-        return [Card(self._title(entry[0]), tuple(map(self._shot, entry, tables))) for entry in verdicts]
+        return [Card(self._title(entry[0].video, entry[0].timestamp), tuple(map(self._shot, entry, tables))) for entry in verdicts]
 
-    def _title(self, verdict: KeyFrameVerdict) -> str:
+    def _title(self, video: str, timestamp: int) -> str:
         unit = "second" if isinstance(self._clips.clock, SecondClock) else "frame"
-        return f"{verdict.video}, {unit} {verdict.timestamp}"
+        return f"{video}, {unit} {timestamp}"
 
     def _shot(self, verdict: KeyFrameVerdict, found: tuple[str, BoxTable]) -> Shot:
         name, table = found
         clip, problem = None, ""
         try:
-            clip = self._drawn(verdict, table)
+            clip = self.drawn(verdict.video, verdict.timestamp, table)
         except ClipReadError as error:
             problem = str(error)
         told = (verdict.error, verdict.people, verdict.found, verdict.missed, verdict.false)
         return Shot(name, clip, *told, problem=problem)
 
-    def _drawn(self, verdict: KeyFrameVerdict, table: BoxTable) -> DrawnClip:
-        video, timestamp = verdict.video, verdict.timestamp
+    def drawn(self, video: str, timestamp: int, table: BoxTable) -> DrawnClip:
+        """The clip of one key frame with its people and what `table` found there. Raises ClipReadError."""
         clips, k = self._clips, self._place[video, timestamp]
         frames = clips.clock.read(clips.pixels, video, timestamp, clips.shape).frames
         names = self._annotated.label_map.names
@@ -57,7 +57,7 @@ class ReportGallery:
         true_boxes, true_actions = self._annotated.key_frames.people(k)
         true_labels = [[names[c] for c in np.flatnonzero(row)] for row in true_actions]
         return DrawnClip(
-            np.asarray(frames), len(frames) // 2, self._title(verdict), boxes, labels, true_boxes, true_labels
+            np.asarray(frames), len(frames) // 2, self._title(video, timestamp), boxes, labels, true_boxes, true_labels
         )
 
 
