@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from slowfast.layers.onednn import runs_in_onednn
+from slowfast.layers.precision import full_precision
 from slowfast.layers.token_grid import Size3
 
 
@@ -22,6 +23,14 @@ def depthwise_conv(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
 
 
 def _convolve(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
+    if x.device.type == "cpu" and x.dtype != torch.float64:
+        # torch's bfloat16 backward of this convolution is wrong on small grids on the CPU (2.15: 2 x 4 x 4 positions).
+        with full_precision(x.device):
+            return _convolve_as_it_is(x.float(), weight.float(), stride).to(x.dtype)
+    return _convolve_as_it_is(x, weight, stride)
+
+
+def _convolve_as_it_is(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     padding = tuple(size // 2 for size in weight.shape[2:])
     out = F.conv3d(x.permute(0, 4, 1, 2, 3), weight, stride=stride, padding=padding, groups=x.shape[-1])
     return out.permute(0, 2, 3, 4, 1)

@@ -109,6 +109,8 @@ def test_played_backwards_the_walking_directions_are_lost(controls):
 def test_a_frozen_frame_leaves_motion_to_chance_and_appearance_untouched(controls):
     for action in MOTION_ACTIONS:
         assert controls["frozen"][f"AP/{action}"] < controls["chance"][f"AP/{action}"] + 0.15
-        assert controls["frozen"][f"AP/{action}"] < 0.5 * controls["forward"][f"AP/{action}"]
+    # Waving is barely learned in the demo's five minutes, so it has nothing to lose; the large motions lose nearly all.
+    for action in ("walk left", "walk right", "jump"):
+        assert controls["frozen"][f"AP/{action}"] < 0.2 * controls["forward"][f"AP/{action}"]
     for action in APPEARANCE_ACTIONS:
         assert controls["frozen"][f"AP/{action}"] > controls["forward"][f"AP/{action}"] - 0.1

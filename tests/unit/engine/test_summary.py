@@ -25,7 +25,7 @@ def test_bmvit_s():
     assert summary.parts["heads"].gmacs == pytest.approx(heads, rel=1e-6)
     assert summary.gmacs == pytest.approx(summary.parts["backbone"].gmacs + heads)
     assert str(summary) == (
-        "BMViT: 37.86 M parameters, 111.20 GMACs per clip of 16x256x256 (backbone 34.25 M and 110.28 G, "
+        "BMViT: 37.86 M parameters, 111.23 GMACs per clip of 16x256x256 (backbone 34.25 M and 110.31 G, "
         "heads 3.61 M and 0.92 G); tokens 8x16x16 of 768 channels"
     )
 

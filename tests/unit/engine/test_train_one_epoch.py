@@ -180,4 +180,7 @@ def test_mixed_precision_trains_float32_weights():
     assert {value.dtype for value in found.values()} == {torch.float32}
     plain = after(batch_of((2, 1)))
     assert any(not torch.equal(found[name], plain[name]) for name in plain)
-    assert_same(found, plain, rtol=0.2, atol=0.05)
+    start = weights(tiny_bmvit())
+    update = torch.cat([(plain[name] - start[name]).flatten() for name in plain])
+    error = torch.cat([(found[name] - plain[name]).flatten() for name in plain])
+    assert error.norm() < 0.3 * update.norm()  # bf16 keeps 8 bits; a wrong gradient would be off by its own size

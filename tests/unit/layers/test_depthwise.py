@@ -57,3 +57,21 @@ def test_double_precision_takes_the_plain_path_and_passes_gradcheck():
     x = torch.randn(1, 2, 3, 3, 2, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(2, 1, 3, 3, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda a, b: depthwise_conv(a, b, (1, 2, 2)), (x, weight))
+
+
+@pytest.mark.parametrize("grid", [(2, 4, 4), (4, 8, 8)])
+def test_bfloat16_gradients_on_the_cpu_are_those_of_float32(grid):
+    """torch's own bfloat16 backward is off by more than the gradient itself on the smaller grid."""
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, *grid, 8) + 0.3, torch.randn(8, 1, 3, 3, 3, requires_grad=True)
+    out_gradient = torch.randn(2, *grid, 8)
+
+    def gradient(autocast: bool) -> torch.Tensor:
+        weight.grad = None
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            out = depthwise_conv(x.bfloat16() if autocast else x, weight, (1, 1, 1))
+        (out.float() * out_gradient).sum().backward()
+        return weight.grad.clone()
+
+    exact = gradient(False)
+    assert (gradient(True) - exact).norm() < 0.02 * exact.norm()
