@@ -8,9 +8,10 @@ from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
 from slowfast.datasets.build import build_view_loader, read_labelled_videos
+from slowfast.engine.files import write_text_atomically
 from slowfast.engine.load_weights import load_weights
 from slowfast.engine.run_log import RunLog
-from slowfast.engine.test import log_unreadable, write_text_atomically
+from slowfast.engine.test import log_unreadable
 from slowfast.evaluation.build import build_classification_evaluator
 from slowfast.evaluation.video_scores import VideoScores, write_scores
 from slowfast.models.build import build_model

@@ -14,9 +14,10 @@ from slowfast.config import load_cfg
 from slowfast.datasets.build import build_test_loader, read_annotations
 from slowfast.datasets.toy import APPEARANCE_ACTIONS, MOTION_ACTIONS, make_toy_ava
 from slowfast.engine.checkpoint import Checkpointer, load_weights
+from slowfast.engine.files import write_text_atomically
 from slowfast.engine.report_gallery import ReportGallery
 from slowfast.engine.run import run
-from slowfast.engine.test import TestReport, evaluate, make_evaluator, make_pipe, write_text_atomically
+from slowfast.engine.test import TestReport, evaluate, make_evaluator, make_pipe
 from slowfast.models.build import build_model, build_postprocess
 from slowfast.structures.predictions import Detections
 from slowfast.utils.logging import LOGGER_NAME

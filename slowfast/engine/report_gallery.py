@@ -31,7 +31,10 @@ class ReportGallery:
         """A card for each entry of `verdicts`, which holds one verdict for each run of `found` (name, detections)."""
         wanted = {(v.video, v.timestamp) for entry in verdicts for v in entry}
         tables = [(name, _on_key_frames(table, wanted)) for name, table in found]
-        return [Card(self._title(entry[0].video, entry[0].timestamp), tuple(map(self._shot, entry, tables))) for entry in verdicts]
+        return [
+            Card(self._title(entry[0].video, entry[0].timestamp), tuple(map(self._shot, entry, tables)))
+            for entry in verdicts
+        ]
 
     def _title(self, video: str, timestamp: int) -> str:
         unit = "second" if isinstance(self._clips.clock, SecondClock) else "frame"

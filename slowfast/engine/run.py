@@ -12,9 +12,11 @@ from slowfast.datasets.build import build_clips, read_annotations
 from slowfast.datasets.pixel_cache import CachedVideos
 from slowfast.engine.checkpoint import load_weights
 from slowfast.engine.classification import test_classifier
+from slowfast.engine.files import save_config
 from slowfast.engine.summary import model_summary
-from slowfast.engine.test import test, write_text_atomically
+from slowfast.engine.test import test
 from slowfast.engine.train import train
+from slowfast.layers.onednn import describe_kernels
 from slowfast.models.build import build_model
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger, setup_logging
@@ -25,7 +27,6 @@ def run(cfg: CfgNode, device: torch.device) -> None:
     output = Path(cfg.OUTPUT_DIR)
     if distributed.is_main():
         output.mkdir(parents=True, exist_ok=True)
-        write_text_atomically(cfg.dump(), output / "config.yaml")
     distributed.barrier()
     setup_logging(output)
     log = get_logger()
@@ -33,8 +34,10 @@ def run(cfg: CfgNode, device: torch.device) -> None:
         "%d process(es) on %s, torch %s, output in %s", distributed.world_size(), device, torch.__version__, output
     )
     log.info("%s", model_summary(cfg))
+    log.info("%s", describe_kernels(device, autocast=cfg.TRAIN.MIXED_PRECISION))
 
     if cfg.TEST.DATASET in CLASSIFICATION_DATASETS:
+        save_config(cfg)
         test_classifier(cfg, device)
         return
     test_set = read_annotations(cfg, "test")
@@ -51,6 +54,7 @@ def run(cfg: CfgNode, device: torch.device) -> None:
         model = build_model(cfg).to(device)
         names = test_set.label_map.names
         log.info("%s", load_weights(model, cfg.TEST.CHECKPOINT_FILE_PATH, class_names=names))
+        save_config(cfg)
     if cfg.TEST.ENABLE:
         test(cfg, device, model, test_set)
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from slowfast.datasets.ava import AnnotatedSet
 from slowfast.datasets.build import build_test_loader
+from slowfast.engine.files import write_text_atomically
 from slowfast.engine.inputs import InputPipe
 from slowfast.engine.report import TestedRun, write_report
 from slowfast.engine.run_log import RunLog
@@ -157,9 +158,3 @@ def log_unreadable(unreadable: list[str], repeated_frames: int) -> None:
             log.warning("  - and %d more", len(unreadable) - 10)
     if repeated_frames:
         log.info("%d frames beyond the ends of their videos repeat the first or last frame", repeated_frames)
-
-
-def write_text_atomically(text: str, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

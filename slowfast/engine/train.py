@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from slowfast.datasets.ava import AnnotatedSet
 from slowfast.datasets.build import build_test_loader, build_train_loader
 from slowfast.engine.checkpoint import Checkpointer, load_weights, write_atomically
+from slowfast.engine.files import save_config
 from slowfast.engine.run_log import RunLog
 from slowfast.engine.test import TestReport, evaluate, log_unreadable, make_evaluator, make_pipe
 from slowfast.engine.train_one_epoch import train_one_epoch
@@ -28,7 +29,9 @@ from slowfast.utils.seed import seed_everything
 def train(cfg: CfgNode, device: torch.device, train_set: AnnotatedSet, test_set: AnnotatedSet) -> nn.Module:
     """Train as `cfg` says and return the model to test: the weight average where there is one, else the last weights."""
     run = TrainingRun(cfg, device, train_set, test_set)
-    for epoch in range(run.resume(), cfg.SOLVER.MAX_EPOCH):
+    start = run.resume()
+    save_config(cfg)
+    for epoch in range(start, cfg.SOLVER.MAX_EPOCH):
         run.train_epoch(epoch)
         done, last = epoch + 1, epoch + 1 == cfg.SOLVER.MAX_EPOCH
         if done % cfg.TRAIN.EVAL_PERIOD == 0 or last:

@@ -4,6 +4,16 @@ import torch
 from torch import Tensor
 
 
+def describe_kernels(device: torch.device, *, autocast: bool) -> str:
+    """One line for the log: which kernels the layers choose on this device."""
+    attention = "fused attention with the relative positions inside the inner product"
+    if autocast:
+        return f"kernels: {attention}; bfloat16 autocast, boxes and losses in float32"
+    onednn = device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+    linear = "large linear layers and depthwise gradients through oneDNN" if onednn else "PyTorch's own linear layers"
+    return f"kernels: {attention}; float32, {linear}"
+
+
 def runs_in_onednn(x: Tensor) -> bool:
     """True where the layers of this package choose oneDNN themselves: float32 on a CPU, outside autocast.
 

@@ -49,6 +49,12 @@ def test_a_run_leaves_everything_and_goes_on_where_it_stopped(run_tool, toy_conf
     assert "going on after epoch 1" in second.stdout
     assert [r["epoch"] for r in records(run) if r["kind"] == "eval"] == [1, 2]
 
+    # Another model in the same folder is refused, and what is there stays as it was.
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != "stdout.log"}
+    other = run_tool("tools/run_net.py", "--cfg", toy_config, *longer, "MVIT.EMBED_DIM", "24", expect=1)
+    assert "does not belong to this configuration" in other.stderr and "OUTPUT_DIR" in other.stderr
+    assert all(path.read_bytes() == content for path, content in before.items())
+
 
 def test_a_checkpoint_is_tested_without_training(run_tool, toy_config, overrides, tmp_path):
     once = [*overrides, "SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0"]
