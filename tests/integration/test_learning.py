@@ -16,13 +16,13 @@ from slowfast.datasets.toy import (
     video_scenes,
 )
 from slowfast.datasets.toy_scene import FPS, render_scene
-from slowfast.engine.demo import Demo
+from slowfast.engine.demo import SEED, VIDEOS, Demo
 from slowfast.engine.run import run
 from slowfast.structures.label_map import write_label_map
 from slowfast.utils.video_writer import write_video
 
 RECORDED = Path(__file__).parents[1] / "golden/toy/bmvit_toy.pyth"
-RECORDED_VIDEOS, RECORDED_SECONDS, RECORDED_SEED = 160, 8, 0  # what `make demo` generates
+RECORDED_SECONDS = 8  # of each video, the default of make_toy_ava
 
 
 def write_toy(root: Path, indices: list[int], *, seconds: int, seed: int) -> None:
@@ -88,8 +88,8 @@ def test_one_clip_is_learned_by_heart(toy_config, tmp_path):
 def controls(tmp_path_factory: pytest.TempPathFactory, repo_root: Path) -> dict[str, dict[str, float]]:
     """The table that `make demo` prints, for the recorded checkpoint on the demo's held-out videos."""
     root = tmp_path_factory.mktemp("recorded")
-    held_out = [index for index in range(RECORDED_VIDEOS) if is_held_out(index, RECORDED_VIDEOS)]
-    write_toy(root, held_out, seconds=RECORDED_SECONDS, seed=RECORDED_SEED)
+    held_out = [index for index in range(VIDEOS) if is_held_out(index, VIDEOS)]
+    write_toy(root, held_out, seconds=RECORDED_SECONDS, seed=SEED)
     demo = Demo(repo_root / "configs/Toy/BMViT_toy.yaml", where(root, root / "out"), root / "out")
     (root / "out").mkdir()
     demo.ask_whether_it_uses_time(RECORDED)
