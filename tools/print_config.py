@@ -4,6 +4,7 @@ python tools/print_config.py --cfg FILE [--docs] [--json FILE] [--opts] [KEY VAL
 """
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,7 +75,10 @@ def main(argv: Sequence[str]) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(report_text(cfg, report, docs=args.docs))
+    try:
+        print(report_text(cfg, report, docs=args.docs), flush=True)
+    except BrokenPipeError:  # the reader has seen enough (`| head`); Python would complain once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -57,3 +57,13 @@ def test_a_missing_file_exits_with_1(tmp_path):
     done = run("--cfg", "none.yaml", cwd=tmp_path)
     assert done.returncode == 1
     assert "error: config file none.yaml does not exist" in done.stderr
+
+
+def test_a_reader_that_stops_early_is_no_error(tmp_path):
+    (tmp_path / "a.yaml").write_text("")
+    reading, writing = os.pipe()
+    os.close(reading)  # as `| head -0` would
+    command = [sys.executable, str(REPO / "tools" / "print_config.py"), "--cfg", "a.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
