@@ -159,6 +159,9 @@ def _to_float(value: Any) -> float:
 def _to_str(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError
+    if is_plain(value) and value.startswith(("'", '"')):  # quoted once more than the shell needs, as yacs has it
+        spelt = decode(value)
+        value = spelt if isinstance(spelt, str) else value
     return str(value)
 
 

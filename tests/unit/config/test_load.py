@@ -74,6 +74,13 @@ def test_lists_and_tuples_in_any_spelling(write, typed):
     assert load_cfg(write(), ["MVIT.POOL_KV_STRIDE_ADAPTIVE", typed]).MVIT.POOL_KV_STRIDE_ADAPTIVE == [1, 8, 8]
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected"), [("''", ""), ("'a b'", "a b"), ('"7"', "7"), ("it's", "it's"), ("'a", "'a")]
+)
+def test_text_may_be_quoted_once_more_than_the_shell_needs(write, typed, expected):
+    assert load_cfg(write(), ["DATA.CACHE_DIR", typed]).DATA.CACHE_DIR == expected
+
+
 def test_numbers_inside_lists_may_have_exponents_and_rows_are_typed(write):
     cfg = load_cfg(write("SOLVER: {STEPS: [0, 5], LRS: [1, 1e-1]}\nMVIT: {DIM_MUL: [[1, 2], [3, 2e0]]}\n"))
     assert cfg.SOLVER.STEPS == [0.0, 5.0]
