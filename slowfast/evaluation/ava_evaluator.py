@@ -146,7 +146,12 @@ class _People:
         number = {name: i for i, name in enumerate(self.videos)}
         video = np.array([number[name] for name, _ in key_frames], dtype=np.int32)[frame]
         timestamp = np.array([time for _, time in key_frames], dtype=np.int32)[frame]
-        order = np.lexsort((*scores.T[::-1], *boxes.T[::-1], -actor, timestamp, video))
+        order = np.lexsort((-actor, timestamp, video))
+        # Boxes and scores decide among people of one key frame whose actor scores are equal: most often nobody.
+        place = np.cumsum(_starts(video[order], timestamp[order], actor[order]))
+        tied = np.flatnonzero(np.bincount(place)[place] > 1)
+        rows = order[tied]
+        order[tied] = rows[np.lexsort((*scores[rows].T[::-1], *boxes[rows].T[::-1], place[tied]))]
         self.video, self.timestamp, self.boxes = video[order], timestamp[order], boxes[order]
         self.actor, self.scores = actor[order], scores[order]
 
@@ -163,6 +168,13 @@ class _People:
         )
 
 
+def _starts(*columns: np.ndarray) -> np.ndarray:
+    """(n,) bool: does a row differ from the row before in any of the columns (n,)? True in the first row."""
+    starts = np.ones(len(columns[0]), dtype=bool)
+    starts[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
+    return starts
+
+
 def person_groundtruth(table: BoxTable) -> BoxTable:
     """Ground truth for finding people: each distinct box of a key frame once, with the id of PERSON.
 
@@ -172,10 +184,7 @@ def person_groundtruth(table: BoxTable) -> BoxTable:
     people = table.rows(has_box)
     order = np.lexsort((*people.boxes.T[::-1], people.timestamp, people.video))
     people = people.rows(order)
-    first = np.ones(len(people), dtype=bool)
-    first[1:] = (people.boxes[1:] != people.boxes[:-1]).any(axis=1)
-    first[1:] |= (people.video[1:] != people.video[:-1]) | (people.timestamp[1:] != people.timestamp[:-1])
-    people, empty = people.rows(first), table.rows(~has_box)
+    people, empty = people.rows(_starts(people.video, people.timestamp, *people.boxes.T)), table.rows(~has_box)
     return BoxTable(
         table.videos,
         np.concatenate([people.video, empty.video]),

@@ -16,17 +16,18 @@ Rules, each tested:
   evaluator breaks ties by file order and by an unstable sort; on real detections rounded to 4 digits, where ties are
   many, its mAP differs from ours by 0.000 to 0.002, and single classes by up to 0.012.)
 - A ground-truth row that is there twice counts twice and can be found once, as in the official evaluator; counted.
-- A detection without area takes one of the 50 places and is then dropped, as in the official evaluator; it is counted.
+- A detection without area (or inverted) takes one of the 50 places and is then dropped, as in the official evaluator;
+  it is counted.
 - Errors (ValueError): scores or boxes that are not finite, inverted ground-truth boxes, no ground truth, no detection
   on any listed key frame, or of any known class. An empty detection table is a mAP of 0 with a warning.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 
 import numpy as np
 
 from slowfast.evaluation.ap_rules import AP_RULES, ApRule
+from slowfast.evaluation.best_rows import BestRows
 from slowfast.evaluation.frame_map_result import FrameMap
 from slowfast.evaluation.key_frames import EXCLUDED, KeyFrameIndex
 from slowfast.evaluation.matching import GroundTruthCells
@@ -42,7 +43,12 @@ OFFICIAL_CAP = 50
 # Rows worked on at a time: all temporary arrays have this length, and they stay in the processor's cache.
 BATCH_ROWS = 1 << 17
 
+# Why a detection may not count.
+DROPPED = ("excluded_key_frame", "unlisted_key_frame", "unknown_class", "cap", "no_area")
+
 KeyFrames = Iterable[tuple[str, int]]
+# (row numbers in the table, their key-frame numbers, their class indices)
+Batch = tuple[slice | np.ndarray, np.ndarray, np.ndarray]
 
 
 def frame_map(
@@ -64,7 +70,7 @@ def frame_map(
     included:   further key frames to score that the ground truth does not list (nobody is there)
     ap_rule:    one of `ap_rules.AP_RULES`; AVA's is voc_all_point
     matching:   "best" (a detection has one chance, its best box; AVA, VOC) or "remaining" (`remaining_matching`; ACT)
-    Row order is free in both tables. Besides the tables it needs 10 to 25 bytes a detection (most: capped, unsorted).
+    Row order is free in both tables. Besides the tables it needs 5 to 30 bytes a detection (most: capped).
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol must be one of {PROTOCOLS}, got {protocol!r}")
@@ -170,32 +176,15 @@ def _sweep(
     """Offer every detection that counts to `cells`; returns its scores, per class, in pieces; fills `counters`."""
     if table.score is None:
         raise ValueError("the detections have no scores; is this a ground-truth table?")
-    class_of_label = label_map.to_index(np.arange(max(label_map.ids) + 2))
-    class_ids = np.array(label_map.ids)
-    counted = ("excluded_key_frame", "unlisted_key_frame", "unknown_class", "cap", "no_area")
-    dropped = dict.fromkeys(counted, 0)
+    dropped = dict.fromkeys(DROPPED, 0)
     pieces: list[list[np.ndarray]] = [[] for _ in range(label_map.num_classes)]
-    for rows, frame in _batches(table, index, grouped=cap > 0):
-        score, boxes, label = table.score[rows], table.boxes[rows], table.label[rows]
-        if not np.isfinite(score).all():
-            _refuse(table, ~np.isfinite(table.score), "detections have a score that is not finite")
-        # Ids below 1 and above the largest are clipped to entries that hold no class.
-        class_index = class_of_label.take(label, mode="clip")
-        keep = (class_index >= 0) & (frame >= 0)
-        if not keep.all():
-            excluded, outside = int((frame == EXCLUDED).sum()), int((frame < 0).sum())
-            dropped["excluded_key_frame"] += excluded
-            dropped["unlisted_key_frame"] += outside - excluded
-            dropped["unknown_class"] += int((~keep).sum()) - outside
-            frame, score, boxes, class_index = _take(keep, frame, score, boxes, class_index)
-        if cap:
-            best = _best_rows(frame, score, boxes, class_ids.take(class_index), cap)
-            dropped["cap"] += len(best) - int(best.sum())
-            frame, score, boxes, class_index = _take(best, frame, score, boxes, class_index)
+    batches = _listed_rows(table, label_map, index, dropped)
+    if cap:
+        batches = _capped(table, list(batches), cap, len(index), dropped)
+    for rows, frame, class_index in batches:
+        score, boxes = table.score[rows], table.boxes[rows]
         solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         if not solid.all():
-            if not np.isfinite(boxes[~solid]).all():
-                _refuse(table, ~np.isfinite(table.boxes).all(axis=1), "detections have a box that is not finite")
             dropped["no_area"] += len(solid) - int(solid.sum())
             frame, score, boxes, class_index = _take(solid, frame, score, boxes, class_index)
         cell = frame.astype(np.int64) * label_map.num_classes + class_index
@@ -206,6 +195,56 @@ def _sweep(
     counters.update({f"detections_dropped_{reason}": count for reason, count in dropped.items()})
     _require_overlap(table, dropped)
     return pieces
+
+
+def _listed_rows(
+    table: BoxTable, label_map: LabelMap, index: KeyFrameIndex, dropped: dict[str, int]
+) -> Iterator[Batch]:
+    """The rows on scored key frames and of known classes, in pieces of BATCH_ROWS; the others are added to `dropped`."""
+    video_number = index.video_numbers(table.videos)
+    class_of_label = label_map.to_index(np.arange(max(label_map.ids) + 2)).astype(np.int32)
+    for start in range(0, len(table), BATCH_ROWS):
+        rows = slice(start, min(start + BATCH_ROWS, len(table)))
+        if not np.isfinite(table.score[rows]).all():
+            _refuse(table, ~np.isfinite(table.score), "detections have a score that is not finite")
+        if not np.isfinite(table.boxes[rows]).all():
+            _refuse(table, ~np.isfinite(table.boxes).all(axis=1), "detections have a box that is not finite")
+        frame = index.find(video_number.take(table.video[rows]), table.timestamp[rows])
+        # Ids below 1 and above the largest are clipped to entries that hold no class.
+        class_index = class_of_label.take(table.label[rows], mode="clip")
+        keep = (class_index >= 0) & (frame >= 0)
+        if not keep.all():
+            excluded, outside = int((frame == EXCLUDED).sum()), int((frame < 0).sum())
+            dropped["excluded_key_frame"] += excluded
+            dropped["unlisted_key_frame"] += outside - excluded
+            dropped["unknown_class"] += int((~keep).sum()) - outside
+            rows = start + np.flatnonzero(keep)
+            frame, class_index = _take(keep, frame, class_index)
+        yield rows, frame, class_index
+
+
+def _capped(
+    table: BoxTable, batches: list[Batch], cap: int, num_frames: int, dropped: dict[str, int]
+) -> Iterator[Batch]:
+    """The `cap` best rows of each key frame; the others are added to `dropped`."""
+    best = BestRows(cap=cap, num_frames=num_frames, num_rows=len(table))
+    for rows, frame, _ in batches:
+        best.add(frame, table.score[rows])
+    best.settle()
+    waiting: list[tuple[np.ndarray, ...]] = []
+    for rows, frame, class_index in batches:
+        stays, waits = best.choose(frame, table.score[rows])
+        if isinstance(rows, slice):
+            rows = np.arange(rows.start, rows.stop)
+        if waits.any():
+            waiting.append(_take(waits, rows, frame, class_index))
+        dropped["cap"] += len(stays) - int(stays.sum())
+        yield _take(stays, rows, frame, class_index)
+    if waiting:
+        rows, frame, class_index = (np.concatenate(column) for column in zip(*waiting, strict=True))
+        stays = best.decide_ties(table, rows, frame)
+        dropped["cap"] -= int(stays.sum())
+        yield _take(stays, rows, frame, class_index)
 
 
 def _require_overlap(table: BoxTable, dropped: dict[str, int]) -> None:
@@ -222,76 +261,6 @@ def _take(keep: np.ndarray, *columns: np.ndarray) -> tuple[np.ndarray, ...]:
     """The rows of each column where the mask `keep` is true."""
     rows = np.flatnonzero(keep)
     return tuple(column.take(rows, axis=0) for column in columns)
-
-
-def _batches(
-    table: BoxTable, index: KeyFrameIndex, *, grouped: bool
-) -> Iterator[tuple[slice | np.ndarray, np.ndarray]]:
-    """All rows in pieces of about BATCH_ROWS: (rows, key-frame number of each).
-
-    grouped: no key frame is split, and numbers rise within a batch.
-    """
-    video_number = index.video_numbers(table.videos)
-    slices = [slice(start, min(start + BATCH_ROWS, len(table))) for start in range(0, len(table), BATCH_ROWS)]
-    find = ((rows, index.find(video_number.take(table.video[rows]), table.timestamp[rows])) for rows in slices)
-    if not grouped:
-        yield from find
-        return
-    # Numbers shifted by 2 so that EXCLUDED and UNLISTED fit an unsigned type; 16 bits let numpy sort by radix.
-    num_codes = len(index) + 2
-    code = np.empty(len(table), dtype=np.uint16 if num_codes <= 1 << 16 else np.uint32)
-    count = np.zeros(num_codes, dtype=np.int64)
-    rising = True
-    for rows, frame in find:
-        code[rows] = frame + 2
-        count += np.bincount(frame + 2, minlength=num_codes)
-        rising = (
-            rising
-            and bool((np.diff(frame) >= 0).all())
-            and (rows.start == 0 or code[rows.start - 1] <= code[rows.start])
-        )
-    ends = np.cumsum(count)
-    cuts = np.unique(
-        np.append(ends[np.searchsorted(ends, np.arange(BATCH_ROWS, len(table), BATCH_ROWS))], [0, len(table)])
-    )
-    order = None if rising else np.argsort(code, kind="stable")
-    for start, stop in pairwise(cuts):
-        rows = slice(int(start), int(stop)) if order is None else order[start:stop]
-        yield rows, code[rows].astype(np.int32) - 2
-
-
-def _best_rows(frame: np.ndarray, score: np.ndarray, boxes: np.ndarray, class_id: np.ndarray, cap: int) -> np.ndarray:
-    """(n,) bool: the `cap` best rows of every key frame; `frame` (n,) rises."""
-    keep = np.ones(len(frame), dtype=bool)
-    if len(frame) == 0:
-        return keep
-    first = np.flatnonzero(np.diff(frame, prepend=frame[0] - 1))
-    count = np.diff(first, append=len(frame))
-    threshold = np.full(len(first), -np.inf, dtype=score.dtype)
-    full = np.flatnonzero(count > cap)
-    # Frames of similar size share a rectangle, so that padding never takes more than half of it.
-    for size in np.unique(np.ceil(np.log2(count[full]))):
-        group = full[np.ceil(np.log2(count[full])) == size]
-        width = int(count[group].max())
-        column = np.arange(width)
-        rectangle = score.take(first[group, None] + column, mode="clip")
-        rectangle[column >= count[group, None]] = -np.inf
-        rectangle.partition(width - cap, axis=1)
-        threshold[group] = rectangle[:, width - cap]
-    if len(full) == 0:
-        return keep
-    limit = np.repeat(threshold, count)
-    keep = score >= limit
-    kept = np.add.reduceat(keep, first, dtype=np.int64)
-    crowded = np.repeat(kept > cap, count)
-    if crowded.any():
-        tied = np.flatnonzero(crowded & (score == limit))
-        tied = tied[np.lexsort((class_id[tied], *-boxes[tied].T[::-1], frame[tied]))]
-        place = np.arange(len(tied)) - np.searchsorted(frame[tied], frame[tied])
-        group = np.searchsorted(frame[first], frame[tied])
-        num_tied = np.bincount(group, minlength=len(first))
-        keep[tied[place >= (cap - (kept - num_tied))[group]]] = False
-    return keep
 
 
 def _append_by_class(pieces: list[list[np.ndarray]], class_index: np.ndarray, score: np.ndarray) -> None:

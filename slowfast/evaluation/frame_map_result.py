@@ -13,7 +13,7 @@ WARNINGS = {
     "detections_dropped_unlisted_key_frame": "detections are on key frames that the ground truth does not list: "
     "ignored",
     "detections_dropped_unknown_class": "detections have a class id outside the label map: ignored",
-    "detections_dropped_no_area": "detections have a box without area: ignored",
+    "detections_dropped_no_area": "detections have a box without area, or an inverted one: ignored",
     "key_frames_unscored": "key frames of the ground truth were never given to the model: their people count as missed",
 }
 
@@ -58,8 +58,16 @@ class FrameMap:
         """One sentence per thing that a reader of the number should know."""
         found = [f"{self.counters[name]} {text}" for name, text in WARNINGS.items() if self.counters.get(name)]
         if self.detections.sum() == 0:
-            found.insert(0, "no detection was scored: the mAP is 0 because nothing was detected")
+            found.insert(0, self._why_nothing_was_scored())
         return found
+
+    def _why_nothing_was_scored(self) -> str:
+        count, prefix = self.counters["detections"], "detections_dropped_"
+        if count == 0:
+            return "no detection was scored: the mAP is 0 because nothing was detected"
+        reasons = {name.removeprefix(prefix): n for name, n in self.counters.items() if name.startswith(prefix) and n}
+        told = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in reasons.items())
+        return f"no detection was scored: the mAP is 0 because all {count} detections were left out ({told})"
 
     def summary(self) -> dict[str, float | None]:
         """{"mAP": ..., "AP/<class name>": ..., "person_AP": ...}, fractions; None for a class without ground truth."""

@@ -5,6 +5,8 @@ A cell is one class on one key frame: cell = key frame number * classes + class 
 
 import numpy as np
 
+ONES_IN_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1, dtype=np.uint8)
+
 
 def box_iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
     """IoU of (n, 4) and (n, 4) float64 xyxy boxes, row by row; 0 where both areas are 0."""
@@ -45,6 +47,7 @@ class GroundTruthCells:
         self._cells, self._first, self._count = np.unique(cell, return_index=True, return_counts=True)
         self._occupied = np.zeros(num_cells // 8 + 1, dtype=np.uint8)
         np.bitwise_or.at(self._occupied, self._cells >> 3, (1 << (self._cells & 7)).astype(np.uint8))
+        self._before = np.cumsum(ONES_IN_BYTE[self._occupied], dtype=np.int32) - ONES_IN_BYTE[self._occupied]
         same = (cell[1:] == cell[:-1]) & (self.boxes[1:] == self.boxes[:-1]).all(axis=1)
         self.num_repeated = int(same.sum())
 
@@ -52,12 +55,17 @@ class GroundTruthCells:
         """(n,) int64 cells -> (n,) bool: does the cell hold ground truth? Most detections stop at this one bit."""
         return (self._occupied.take(cell >> 3) >> (cell & 7).astype(np.uint8)) & 1 == 1
 
+    def _place(self, cell: np.ndarray) -> np.ndarray:
+        """(n,) occupied cells -> (n,) their places among all occupied cells: the bits set before theirs."""
+        lower_bits = (1 << (cell & 7)) - 1
+        return self._before.take(cell >> 3) + ONES_IN_BYTE.take(self._occupied.take(cell >> 3) & lower_bits)
+
     def offer(self, cell: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> None:
         """Detections of occupied cells: cell (n,) int64, boxes (n, 4) xyxy, scores (n,)."""
         if len(cell) == 0:
             return
         boxes = boxes.astype(np.float64)
-        place = np.searchsorted(self._cells, cell)
+        place = self._place(cell)
         first, count = self._first[place], self._count[place]
         best_iou = np.full(len(cell), -1.0)
         best_box = first.copy()

@@ -20,7 +20,7 @@ class RemainingCells(GroundTruthCells):
 
     def offer(self, cell: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> None:
         """As GroundTruthCells.offer; what concerns cells of several boxes waits for `finish`."""
-        crowded = self._count[np.searchsorted(self._cells, cell)] > 1
+        crowded = self._count[self._place(cell)] > 1
         super().offer(cell[~crowded], boxes[~crowded], scores[~crowded])
         if crowded.any():
             self._waiting.append((cell[crowded], boxes[crowded].astype(np.float64), scores[crowded].astype(np.float64)))
@@ -41,7 +41,7 @@ class RemainingCells(GroundTruthCells):
 
     def _take_best(self, cell: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> None:
         """One detection for each of different cells."""
-        place = np.searchsorted(self._cells, cell)
+        place = self._place(cell)
         first, count = self._first[place], self._count[place]
         best_iou, best_box = np.full(len(cell), -1.0), first.copy()
         for k in range(count.max()):

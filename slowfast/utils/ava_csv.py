@@ -1,6 +1,7 @@
 """AVA CSV files <-> BoxTable.
 
-A well-formed file is parsed at C speed; any other is read again, line by line, to name the lines that are wrong.
+A regular detections file is read a block at a time (`ava_csv_blocks`), any other well-formed file by pandas. Only what
+neither can read is read line by line, which decides what is right and names the lines that are wrong.
 
 Ground truth   video,timestamp,x1,y1,x2,y2,label[,person]    a person; an empty label: a person without an action
                video,timestamp                               a key frame that shows nobody
@@ -17,14 +18,17 @@ import io
 import math
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.utils.ava_csv_blocks import read_regular_detections
 
 # How far a box may reach outside [0, 1]: an annotated one by what rounding to three decimals moves it, a detected one
 # (most detectors do not clip) by half a frame; pixels are further out.
@@ -32,6 +36,7 @@ GROUNDTRUTH_MARGIN = 1e-3
 DETECTION_MARGIN = 0.5
 MAX_INT32 = 2**31 - 1
 SHOWN_PROBLEMS = 5
+UNREADABLE = (OSError, EOFError, zlib.error)  # the last two: a damaged .gz
 GROUNDTRUTH_COLUMNS = "2, 7 or 8 columns (video,timestamp,x1,y1,x2,y2,label[,person])"
 DETECTION_COLUMNS = "8 columns (video,timestamp,x1,y1,x2,y2,label,score)"
 EXCLUSION_COLUMNS = "2 columns (video,timestamp)"
@@ -66,12 +71,23 @@ def read_exclusions_csv(path: str | Path) -> set[tuple[str, int]]:
 def _read(path: Path, parse_row: Callable[[list[str]], Row]) -> BoxTable:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    table = _read_at_once(path, parse_row)
+    table = _read_in_blocks(path) if parse_row is _detection_row else None
+    if table is None:
+        table = _read_at_once(path, parse_row)
     if table is None:
         table = _read_line_by_line(path, parse_row)
     if len(table) == 0:
         raise ValueError(f"{path}: the file is empty")
     return table
+
+
+def _read_in_blocks(path: Path) -> BoxTable | None:
+    """The table of a regular detections file; None for any other."""
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            return read_regular_detections(file, partial(_are_boxes, margin=DETECTION_MARGIN))
+    except UNREADABLE:
+        return None
 
 
 def _read_at_once(path: Path, parse_row: Callable) -> BoxTable | None:
@@ -91,7 +107,7 @@ def _read_at_once(path: Path, parse_row: Callable) -> BoxTable | None:
             na_values={column: [""] for column in floats},
             encoding="utf-8",
         )
-    except (ValueError, OverflowError, OSError, EOFError):  # ParserError and UnicodeDecodeError are ValueErrors
+    except (ValueError, OverflowError, *UNREADABLE):  # ParserError and UnicodeDecodeError are ValueErrors
         return None
     # Rows that are longer still become an index.
     if len(frame) == 0 or not isinstance(frame.index, pd.RangeIndex) or frame[width - 1].notna().any():
@@ -114,21 +130,24 @@ def _read_at_once(path: Path, parse_row: Callable) -> BoxTable | None:
 
 def _follows_rules(table: BoxTable, label: np.ndarray, with_score: bool) -> bool:
     """The rules of `_groundtruth_row` and `_detection_row` for all rows; fills table.label."""
-    boxes = table.boxes
     empty = np.isnan(label)
-    x1, y1, x2, y2 = boxes.T
-    margin = DETECTION_MARGIN if with_score else GROUNDTRUTH_MARGIN
-    good = (x1 >= -margin) & (y1 >= -margin) & (x2 <= 1 + margin) & (y2 <= 1 + margin) & (x2 >= x1) & (y2 >= y1)
+    good = _are_boxes(table.boxes, DETECTION_MARGIN if with_score else GROUNDTRUTH_MARGIN)
     with np.errstate(invalid="ignore"):
         good &= empty | ((label >= 1) & (label <= MAX_INT32) & (label == np.floor(label)))
     if with_score:
         good &= np.isfinite(table.score) & ~empty
     else:
-        good |= empty & np.isnan(boxes).all(axis=1)
+        good |= empty & np.isnan(table.boxes).all(axis=1)
     if not good.all():
         return False
     table.label[:] = np.where(empty, NO_LABEL, label)
     return True
+
+
+def _are_boxes(boxes: np.ndarray, margin: float) -> np.ndarray:
+    """(n, 4) -> (n,) bool: the rules of `_box`."""
+    x1, y1, x2, y2 = boxes.T
+    return (x1 >= -margin) & (y1 >= -margin) & (x2 <= 1 + margin) & (y2 <= 1 + margin) & (x2 >= x1) & (y2 >= y1)
 
 
 def _open_text(path: Path) -> io.TextIOBase:
@@ -173,7 +192,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             for columns in reader:
                 if columns:
                     yield reader.line_num, columns
-        except (csv.Error, UnicodeDecodeError, EOFError, OSError) as error:
+        except (csv.Error, UnicodeDecodeError, *UNREADABLE) as error:
             raise ValueError(f"{path}: cannot be read as UTF-8 CSV after line {reader.line_num}: {error}") from None
 
 

@@ -6,12 +6,15 @@ over key frames and over classes, compare boxes with small numpy calls, keep Pyt
 
 import csv
 import tempfile
-import time
 import tracemalloc
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
+from bench.timing import interleaved
 
 from slowfast.evaluation.ava_map import OFFICIAL_CAP, PROTOCOLS, frame_map
 from slowfast.structures.box_table import BoxTable
@@ -21,7 +24,9 @@ from slowfast.utils.ava_csv import read_detections_csv, write_detections_csv
 NUM_CLASSES = 60
 KEY_FRAMES_PER_VIDEO = 900
 FIRST_SECOND = 902
-REFERENCE_KEY_FRAMES = 1_000
+VAL_KEY_FRAMES = 57_600
+REFERENCE_ROWS = 120_000
+CSV_ROWS = 7_000_000
 
 
 def make_tables(rows: int, *, boxes_per_frame: int, seed: int = 0) -> tuple[BoxTable, BoxTable, LabelMap]:
@@ -113,15 +118,10 @@ def reference_map(truth: dict, found: dict, class_ids: tuple[int, ...], *, proto
     return float(np.mean(values))
 
 
-def _timed(function, *args, **kwargs) -> tuple[float, object]:
-    start = time.perf_counter()
-    result = function(*args, **kwargs)
-    return time.perf_counter() - start, result
-
-
-def _peak_bytes(groundtruth: BoxTable, detections: BoxTable, label_map: LabelMap, protocol: str) -> int:
+def _peak_bytes(work: Callable[[], object]) -> int:
+    """What `work` allocates at its worst moment, its result included."""
     tracemalloc.start()
-    frame_map(groundtruth, detections, label_map, protocol=protocol)
+    work()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
@@ -131,52 +131,73 @@ def _first_key_frames(table: BoxTable, count: int) -> BoxTable:
     return table.rows((table.video.astype(np.int64) * KEY_FRAMES_PER_VIDEO + table.timestamp - FIRST_SECOND) < count)
 
 
-def _measure_reference(
+def _check(truth: BoxTable, found: BoxTable, label_map: LabelMap) -> None:
+    """Both implementations must agree before they are timed."""
+    for protocol in PROTOCOLS:
+        theirs = reference_map(_group_rows(truth), _group_rows(found), label_map.ids, protocol=protocol)
+        ours = frame_map(truth, found, label_map, protocol=protocol).mAP
+        if abs(theirs - ours) > 1e-4:  # scores drawn at random tie now and then
+            raise RuntimeError(f"the two implementations disagree under {protocol}: {theirs} and {ours}")
+
+
+def _reference_cases(
     truth: BoxTable, found: BoxTable, label_map: LabelMap, folder: Path
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Microseconds a row of the straightforward implementation, from arrays and from CSV; it must agree with ours."""
+) -> dict[str, Callable[[], object]]:
+    """What the straightforward implementation does with the rows of `found`, from arrays and from a CSV."""
     path = folder / "subset.csv"
     write_detections_csv(found, path)
-    truth_rows = _group_rows(truth)
-    grouping, found_rows = _timed(_group_rows, found)
-    reading, _ = _timed(_read_rows, path)
-    arrays, files = {}, {}
+    truth_rows, found_rows = _group_rows(truth), _group_rows(found)
+    cases = {"their arrays": partial(_group_rows, found), "their CSV": partial(_read_rows, path)}
     for protocol in PROTOCOLS:
-        seconds, value = _timed(reference_map, truth_rows, found_rows, label_map.ids, protocol=protocol)
-        ours = frame_map(truth, found, label_map, protocol=protocol).mAP
-        if abs(value - ours) > 1e-4:  # scores drawn at random tie now and then
-            raise RuntimeError(f"the two implementations disagree under {protocol}: {value} and {ours}")
-        arrays[protocol] = (grouping + seconds) / len(found) * 1e6
-        files[protocol] = (reading + seconds) / len(found) * 1e6
-    return arrays, files
+        work = partial(reference_map, truth_rows, found_rows, label_map.ids, protocol=protocol)
+        cases[f"their {protocol}"] = work
+    return cases
 
 
-def main(rows: int, *, boxes_per_frame: int = 2, csv_rows: int | None = None) -> None:
-    """Print the table. rows: detections from arrays; csv_rows: detections from CSV (default: the same)."""
+def _our_cases(
+    groundtruth: BoxTable, detections: BoxTable, label_map: LabelMap, path: Path
+) -> dict[str, Callable[[], object]]:
+    """The same for ours; the CSV at `path` holds the first rows of `detections`."""
+    shuffled = detections.rows(np.random.default_rng(1).permutation(len(detections)))
+    tables = {"arrays": detections, "arrays, shuffled": shuffled, "CSV": read_detections_csv(path)}
+    cases = {"read CSV": partial(read_detections_csv, path)}
+    for protocol in PROTOCOLS:
+        for name, table in tables.items():
+            cases[f"{protocol} {name}"] = partial(frame_map, groundtruth, table, label_map, protocol=protocol)
+    return cases
+
+
+def main(rows: int, *, repeats: int) -> None:
+    """Print the table for `rows` detections on the key frames of AVA val or fewer; the CSV holds at most CSV_ROWS."""
+    boxes_per_frame = max(2, round(rows / (VAL_KEY_FRAMES * NUM_CLASSES)))
     groundtruth, detections, label_map = make_tables(rows, boxes_per_frame=boxes_per_frame)
     frames = len(groundtruth) // 6
-    subset = min(frames, REFERENCE_KEY_FRAMES)
+    subset = min(frames, REFERENCE_ROWS // (boxes_per_frame * NUM_CLASSES))
     truth, found = _first_key_frames(groundtruth, subset), _first_key_frames(detections, subset)
-    shuffled = detections.rows(np.random.default_rng(1).permutation(len(detections)))
+    _check(truth, found, label_map)
+    in_csv = min(len(detections), CSV_ROWS)
     print(
-        f"{len(detections)} detections, {boxes_per_frame} boxes x {NUM_CLASSES} classes on {frames} key frames;",
-        end=" ",
+        f"\n{len(detections)} detections, {boxes_per_frame} boxes x {NUM_CLASSES} classes on {frames} key frames, "
+        f"{in_csv} of them in the CSV;\nstraightforward implementation on the first {len(found)}; "
+        f"CPU time, median of {repeats}"
     )
-    print(f"straightforward implementation on the first {len(found)}")
     with tempfile.TemporaryDirectory() as folder:
-        from_arrays, from_csv = _measure_reference(truth, found, label_map, Path(folder))
         path = Path(folder) / "detections.csv"
-        writing, _ = _timed(write_detections_csv, detections.rows(np.s_[:csv_rows]), path)
-        reading, read = _timed(read_detections_csv, path)
-        print(f"write CSV {writing / len(read) * 1e6:.3f} us/row, read CSV {reading / len(read) * 1e6:.3f} us/row")
-        header = ("protocol", "input", "seconds", "us/row", "per frame us/row", "ratio", "peak bytes/row")
-        print("{:<10}{:<18}{:>9}{:>9}{:>18}{:>9}{:>16}".format(*header))
-        for protocol in PROTOCOLS:
-            cases = {"arrays": (detections, 0.0), "arrays, shuffled": (shuffled, 0.0), "CSV": (read, reading)}
-            for name, (table, before) in cases.items():
-                seconds, _ = _timed(frame_map, groundtruth, table, label_map, protocol=protocol)
-                ours = (seconds + before) / len(table) * 1e6
-                theirs = (from_csv if name == "CSV" else from_arrays)[protocol]
-                peak = _peak_bytes(groundtruth, table, label_map, protocol) / len(table) if before == 0 else None
-                line = f"{protocol:<10}{name:<18}{seconds + before:>9.2f}{ours:>9.3f}{theirs:>18.1f}"
-                print(f"{line}{theirs / ours:>8.0f}x{'-' if peak is None else f'{peak:.1f}':>16}")
+        write_detections_csv(detections.rows(np.s_[:in_csv]), path)
+        cases = _our_cases(groundtruth, detections, label_map, path)
+        timings = interleaved(
+            cases | _reference_cases(truth, found, label_map, Path(folder)), repeats=repeats, device=torch.device("cpu")
+        )
+        peaks = {name: _peak_bytes(work) for name, work in cases.items()}
+    cpu = {name: timing.cpu_median * 1e6 for name, timing in timings.items()}
+    reading = cpu["read CSV"] / in_csv
+    print(f"read CSV {reading:.3f} us/row, peak {peaks['read CSV'] / in_csv:.1f} bytes/row with the table")
+    header = ("protocol", "input", "us/row", "per frame us/row", "ratio", "peak bytes/row")
+    print("{:<10}{:<18}{:>9}{:>18}{:>9}{:>16}".format(*header))
+    for protocol in PROTOCOLS:
+        for name in ("arrays", "arrays, shuffled", "CSV"):
+            count, before, origin = (in_csv, reading, "CSV") if name == "CSV" else (len(detections), 0.0, "arrays")
+            ours = cpu[f"{protocol} {name}"] / count + before
+            theirs = (cpu[f"their {origin}"] + cpu[f"their {protocol}"]) / len(found)
+            peak = peaks[f"{protocol} {name}"] / count
+            print(f"{protocol:<10}{name:<18}{ours:>9.3f}{theirs:>18.1f}{theirs / ours:>8.0f}x{peak:>16.1f}")

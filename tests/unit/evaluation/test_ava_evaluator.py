@@ -1,3 +1,4 @@
+import itertools
 import pickle
 from pathlib import Path
 
@@ -85,6 +86,26 @@ def test_any_number_of_ranks_and_any_order_give_the_same(split: list[list[int]])
             np.testing.assert_array_equal(getattr(rows, name), getattr(expected_rows, name))
         assert rows.videos == expected_rows.videos
     assert 0 < expected.mAP < 1
+
+
+def test_people_with_equal_actor_scores_come_in_an_order_of_their_own() -> None:
+    people = [
+        (BOX, 0.5, [0.1, 0.2, 0.3]),
+        (BOX, 0.5, [0.1, 0.3, 0.2]),
+        (FAR, 0.5, [0.1, 0.2, 0.3]),
+        (FAR, 0.9, [0.0] * 3),
+    ]
+    tables = []
+    for order in itertools.permutations(range(4)):
+        one = evaluator()
+        boxes, actor, scores = zip(*(people[i] for i in order), strict=True)
+        one.process(detections([0] * 4, list(boxes), list(actor), list(scores)), [meta(*KEY_FRAMES[0])])
+        tables.append(one.evaluate()[1])
+    for rows in tables:
+        np.testing.assert_array_equal(rows.boxes, tables[0].boxes)
+        np.testing.assert_array_equal(rows.score, tables[0].score)
+    expected = np.float32([[0, 0, 0], [0.1, 0.2, 0.3], [0.1, 0.3, 0.2], [0.1, 0.2, 0.3]])
+    np.testing.assert_array_equal(tables[0].score.reshape(4, 3), expected)  # best actor first, then the lower box
 
 
 def test_rows_hold_every_class_of_the_model_and_score_the_same_from_the_file(tmp_path: Path) -> None:

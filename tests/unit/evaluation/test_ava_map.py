@@ -232,6 +232,18 @@ def test_no_detection_at_all_is_zero_with_a_warning() -> None:
     assert result.warnings == ["no detection was scored: the mAP is 0 because nothing was detected"]
 
 
+def test_a_zero_says_why_no_detection_counted() -> None:
+    truth = table(("v", 1, BOX, 1), ("w", 1, BOX, 1))
+    rows = found(("w", 1, BOX, 1, 0.5), ("w", 1, BOX, 7, 0.5), ("v", 1, (0.5, 0.5, 0.1, 0.9), 1, 0.5))
+    result = frame_map(truth, rows, ONE, exclusions=[("w", 1)])
+    assert result.mAP == 0.0
+    assert result.warnings == [
+        "no detection was scored: the mAP is 0 because all 3 detections were left out "
+        "(2 excluded key frame, 1 no area)",
+        "1 detections have a box without area, or an inverted one: ignored",
+    ]
+
+
 GOOD_TRUTH, GOOD_FOUND = table(("v", 1, BOX, 1)), found(("v", 1, BOX, 1, 0.5))
 
 
@@ -252,6 +264,7 @@ GOOD_TRUTH, GOOD_FOUND = table(("v", 1, BOX, 1)), found(("v", 1, BOX, 1, 0.5))
         (GOOD_TRUTH, found(("v", 1, BOX, 1, np.nan)), r"1 detections have a score that is not finite; .* score nan"),
         (GOOD_TRUTH, found(("v", 1, BOX, 1, np.inf)), "1 detections have a score that is not finite"),
         (GOOD_TRUTH, found(("v", 1, NOBODY, 1, 0.5)), "1 detections have a box that is not finite"),
+        (GOOD_TRUTH, found(("v", 1, (0.1, 0.1, np.inf, 1), 1, 0.5)), "1 detections have a box that is not finite"),
         (GOOD_TRUTH, found(("w", 4, BOX, 1, 0.5)), r"none of the 1 detections can be scored: 1 .* 'w', timestamp 4"),
         (GOOD_TRUTH, found(("v", 1, BOX, 2, 0.5)), "1 have a class id outside the label map"),
     ],
