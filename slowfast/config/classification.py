@@ -1,4 +1,4 @@
-"""Keys of testing a classifier on Kinetics or SSv2, under PySlowFast's names; they are part of DATA and TEST."""
+"""Keys of testing a classifier on Kinetics, SSv2 or Charades, under PySlowFast's names; they are part of DATA and TEST."""
 
 from slowfast.config.keys import Key, at_least, not_empty, one_of
 
@@ -6,10 +6,13 @@ CLASSIFICATION_DATA = {
     "PATH_TO_DATA_DIR": Key(
         "data/kinetics",
         "Directory of the lists to classify. kinetics: test.csv with a line `PATH LABEL` per video; ssv2: "
-        "something-something-v2-validation.json and something-something-v2-labels.json.",
+        "something-something-v2-validation.json and something-something-v2-labels.json; charades: PySlowFast's frame "
+        "list val.csv.",
         not_empty(),
     ),
-    "PATH_PREFIX": Key("", "Directory that the paths of the lists start from. Empty: the working directory."),
+    "PATH_PREFIX": Key(
+        "", "Directory that the paths of the lists (charades: of the frames) start from. Empty: the working directory."
+    ),
     "PATH_LABEL_SEPARATOR": Key(" ", "What stands between path and label in test.csv.", not_empty()),
     "MULTI_LABEL": Key(False, "A video may have many labels, `PATH 3,17`, or none; scored by mAP instead of accuracy."),
     "ENSEMBLE_METHOD": Key(

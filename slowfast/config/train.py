@@ -2,13 +2,13 @@
 
 from slowfast.config.keys import Key, Section, at_least, one_of
 
-DATASET_NAMES = ("ava", "jhmdb", "ucf24", "kinetics", "ssv2", "imagenet")
+DATASET_NAMES = ("ava", "jhmdb", "ucf24", "kinetics", "ssv2", "charades", "imagenet")
 RUNNABLE_DATASETS = ("ava", "jhmdb", "ucf24")
-CLASSIFICATION_DATASETS = ("kinetics", "ssv2")
+CLASSIFICATION_DATASETS = ("kinetics", "ssv2", "charades")
 TUBE_DATASETS = ("jhmdb", "ucf24")  # annotated frame by frame, scored as TUBES says
 DATASET_DOC = (
-    "ava: AVA-format files, keys AVA.*; jhmdb: JHMDB-21, keys JHMDB.*; ucf24: UCF101-24, keys UCF24.*; kinetics "
-    "and ssv2: lists of videos, keys DATA.PATH_*, only to test. imagenet is understood so that published YAML files "
+    "ava: AVA-format files, keys AVA.*; jhmdb: JHMDB-21, keys JHMDB.*; ucf24: UCF101-24, keys UCF24.*; kinetics, "
+    "ssv2 and charades: lists of videos, keys DATA.PATH_*, only to test. imagenet is understood so that published YAML files "
     "load and their models build; there is no loader for it and the data set builder says so."
 )
 

@@ -9,6 +9,7 @@ from fvcore.common.config import CfgNode
 from torch.utils.data import DataLoader
 
 from slowfast.datasets.ava import AnnotatedSet, read_ava, without_missing_videos
+from slowfast.datasets.charades import FrameViews, read_charades
 from slowfast.datasets.collate import collate
 from slowfast.datasets.frames import FrameFolders
 from slowfast.datasets.jhmdb_annotations import read_jhmdb
@@ -31,6 +32,8 @@ from slowfast.datasets.video import VideoFiles
 from slowfast.datasets.video_lists import LabelledVideos, read_ssv2, read_video_list
 from slowfast.datasets.video_views import VideoViews, ViewShape
 from slowfast.structures.clip import ClipBatch
+
+CHARADES_LIST = "val.csv"
 
 
 def read_annotations(cfg: CfgNode, split: str) -> AnnotatedSet:
@@ -210,6 +213,10 @@ def read_labelled_videos(cfg: CfgNode) -> LabelledVideos:
     d = cfg.DATA
     if cfg.TEST.DATASET == "ssv2":
         videos = read_ssv2(d.PATH_TO_DATA_DIR)
+    elif cfg.TEST.DATASET == "charades":
+        if not d.MULTI_LABEL:
+            raise ValueError("DATA.MULTI_LABEL (False) must be True on charades: its videos have many labels each")
+        videos = read_charades(Path(d.PATH_TO_DATA_DIR) / CHARADES_LIST, num_classes=cfg.MODEL.NUM_CLASSES)
     else:
         videos = read_video_list(
             Path(d.PATH_TO_DATA_DIR) / "test.csv",
@@ -239,9 +246,15 @@ def build_view_loader(cfg: CfgNode, videos: LabelledVideos, *, rank: int, world_
         num_crops=cfg.TEST.NUM_SPATIAL_CROPS,
         whole_video=cfg.TEST.DATASET == "ssv2",
     )
-    files = VideoFiles(cfg.DATA.PATH_PREFIX or ".", threads=1 if cfg.DATA_LOADER.NUM_WORKERS else 0)
+    root, views = cfg.DATA.PATH_PREFIX or ".", {"shape": shape, "strict": cfg.DATA.STRICT}
+    if cfg.TEST.DATASET == "charades":
+        lists = Path(cfg.DATA.PATH_TO_DATA_DIR) / CHARADES_LIST
+        dataset = FrameViews(videos.paths, FrameFolders(root, fps=cfg.AVA.FPS, frame_lists=lists), **views)
+    else:
+        files = VideoFiles(root, threads=1 if cfg.DATA_LOADER.NUM_WORKERS else 0)
+        dataset = VideoViews(videos.paths, files, **views)
     return DataLoader(
-        VideoViews(videos.paths, files, shape=shape, strict=cfg.DATA.STRICT),
+        dataset,
         sampler=ShardSampler(len(videos.paths), rank=rank, world_size=world_size),
         batch_size=None,
         multiprocessing_context="spawn" if cfg.DATA_LOADER.NUM_WORKERS else None,

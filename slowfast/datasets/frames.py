@@ -87,6 +87,11 @@ class FrameFolders:
             raise ClipReadError(folder, key, f"frames {wanted.tolist()} differ in size: {sorted(sizes)}", "frame")
         return ClipPixels(np.stack([pictures[i] for i in where]), int((inside != numbers).sum()))
 
+    def span(self, video: str) -> tuple[int, int]:
+        """The first and the last frame id of a video. Raises ClipReadError when there is no such video."""
+        ids = self._files(video, self.first_frame).ids
+        return int(ids[0]), int(ids[-1])
+
     def _files(self, video: str, key: int) -> _FrameFiles:
         if video not in self._videos:
             if self._from_lists:

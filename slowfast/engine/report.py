@@ -13,6 +13,7 @@ from slowfast.datasets.ava import AnnotatedSet
 from slowfast.datasets.build import read_annotations
 from slowfast.engine.report_gallery import ReportGallery
 from slowfast.evaluation.diagnose import diagnose
+from slowfast.evaluation.frame_conventions import convention_named
 from slowfast.evaluation.key_frame_verdicts import KeyFrameVerdict
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.diagnosis import Diagnosis
@@ -24,7 +25,8 @@ from slowfast.visualization.tensorboard import TensorBoardLog
 
 NEEDED = ("config.yaml", "metrics.json", "detections.csv")
 SHOWN_KEY_FRAMES = 6  # of each gallery
-MAP_TOLERANCE = 1e-3
+MAP_TOLERANCE = 1e-4
+GIVEN_BOXES = {"groundtruth": "the annotated boxes", "proposals": "the boxes of a person detector"}
 
 
 @dataclass(frozen=True)
@@ -38,17 +40,29 @@ class TestedRun:
     detections: BoxTable
     people: BoxTable | None
 
+    @property
+    def given_boxes(self) -> str:
+        """Where the boxes came from when the model was told them; "" when it found them."""
+        return GIVEN_BOXES[self.cfg.DETECTION.BOXES] if self.cfg.DETECTION.ENABLE else ""
+
     @cached_property
     def diagnosed(self) -> tuple[Diagnosis, list[KeyFrameVerdict]]:
+        """By the rules that the result was measured with."""
+        rules = {}
+        if self.metrics.get("convention"):
+            convention = convention_named(self.metrics["convention"])
+            rules = {"ap_rule": convention.ap, "matching": convention.matching}
         return diagnose(
             self.annotated.groundtruth,
             self.detections,
             self.annotated.eval_label_map,
             people=self.people,
+            boxes_given=bool(self.given_boxes),
             protocol=self.metrics["protocol"],
             key_frames=self.metrics["key_frames"],
             exclusions=self.annotated.exclusions,
             iou_threshold=self.metrics["iou_threshold"],
+            **rules,
         )
 
     def reported(self, name: str) -> ReportedRun:
@@ -58,10 +72,11 @@ class TestedRun:
         notes = [] if log.is_file() else ["there is no log.jsonl, so there are no learning curves"]
         if abs(diagnosis.mean_ap - self.metrics["mAP"]) > MAP_TOLERANCE:
             notes.append(
-                f"metrics.json says mAP {self.metrics['mAP']:.4f}; by AVA's rules these detections have "
-                f"{diagnosis.mean_ap:.4f} on the annotations as they are now. All below is by AVA's rules"
+                f"metrics.json says mAP {self.metrics['mAP']:.4f}; on the annotations as they are now these detections "
+                f"have {diagnosis.mean_ap:.4f}, and all below is about that"
             )
-        return ReportedRun(name, self.metrics, diagnosis, read_log(log) if log.is_file() else [], tuple(notes))
+        records = read_log(log) if log.is_file() else []
+        return ReportedRun(name, self.metrics, diagnosis, records, tuple(notes), self.given_boxes)
 
 
 def read_tested_run(folder: str | Path, overrides: Sequence[str] = ()) -> TestedRun:
@@ -151,9 +166,10 @@ def _refuse_other_data(run: TestedRun, compare: TestedRun) -> None:
 
 
 def _one_gallery(run: TestedRun, name: str) -> dict[str, list[Card]]:
-    verdicts = sorted(run.diagnosed[1], key=lambda v: -v.error)
-    worst = _varied(verdicts)
-    best = _varied([v for v in reversed(verdicts) if v not in worst])
+    verdicts = run.diagnosed[1]
+    worst = _varied(sorted(verdicts, key=lambda v: -v.error))
+    hits = [v for v in verdicts if v.hit and v not in worst]
+    best = _varied(sorted(hits, key=lambda v: (len(v.false) > 0, -v.hit)))
     gallery = ReportGallery(run.cfg, run.annotated)
     return {
         heading: gallery.cards([[v] for v in chosen], [(name, run.detections)])

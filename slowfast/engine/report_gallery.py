@@ -10,7 +10,7 @@ from slowfast.datasets.build import build_clips
 from slowfast.datasets.key_frame_clips import SecondClock
 from slowfast.datasets.pixels import ClipReadError
 from slowfast.evaluation.key_frame_verdicts import KeyFrameVerdict
-from slowfast.structures.box_table import BoxTable
+from slowfast.structures.box_table import NO_LABEL, BoxTable
 from slowfast.visualization.draw import DrawnClip
 from slowfast.visualization.gallery import Card, Shot
 
@@ -24,8 +24,6 @@ class ReportGallery:
     def __init__(self, cfg: CfgNode, annotated: AnnotatedSet) -> None:
         self._clips = build_clips(cfg, "test", annotated)
         self._annotated = annotated
-        key_frames = annotated.key_frames
-        self._place = {(key_frames.video_name(k), int(key_frames.timestamp[k])): k for k in range(len(key_frames))}
 
     def cards(self, verdicts: Sequence[Sequence[KeyFrameVerdict]], found: Sequence[tuple[str, BoxTable]]) -> list[Card]:
         """A card for each entry of `verdicts`, which holds one verdict for each run of `found` (name, detections)."""
@@ -52,16 +50,25 @@ class ReportGallery:
 
     def drawn(self, video: str, timestamp: int, table: BoxTable) -> DrawnClip:
         """The clip of one key frame with its people and what `table` found there. Raises ClipReadError."""
-        clips, k = self._clips, self._place[video, timestamp]
+        clips = self._clips
         frames = clips.clock.read(clips.pixels, video, timestamp, clips.shape).frames
         names = self._annotated.label_map.names
         rows = _on_key_frames(table, {(video, timestamp)})
         boxes, labels = _strongest(rows, [names[c] for c in self._annotated.label_map.to_index(rows.label)])
-        true_boxes, true_actions = self._annotated.key_frames.people(k)
-        true_labels = [[names[c] for c in np.flatnonzero(row)] for row in true_actions]
+        true_boxes, true_labels = self._annotated_people(video, timestamp)
         return DrawnClip(
             np.asarray(frames), len(frames) // 2, self._title(video, timestamp), boxes, labels, true_boxes, true_labels
         )
+
+    def _annotated_people(self, video: str, timestamp: int) -> tuple[np.ndarray, list[list[str]]]:
+        """(m, 4) boxes and what each person does: of the ground truth, as the boxes of the clip may be given ones."""
+        label_map = self._annotated.label_map
+        rows = _on_key_frames(self._annotated.groundtruth, {(video, timestamp)})
+        rows = rows.rows(np.isfinite(rows.boxes).all(axis=1))
+        boxes, person = np.unique(rows.boxes, axis=0, return_inverse=True)
+        class_index = np.where(rows.label == NO_LABEL, -1, label_map.to_index(rows.label))
+        does = [sorted(set(class_index[person.ravel() == p].tolist()) - {-1}) for p in range(len(boxes))]
+        return boxes.reshape(-1, 4), [[label_map.names[c] for c in classes] for classes in does]
 
 
 def _on_key_frames(table: BoxTable, wanted: set[tuple[str, int]]) -> BoxTable:

@@ -1,18 +1,16 @@
 """Finding people: precision against recall, and what a threshold on the actor score would do. Numpy only."""
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from slowfast.evaluation.ava_evaluator import PERSON, person_groundtruth
 from slowfast.evaluation.ava_map import frame_map
 from slowfast.evaluation.breakdown import precision_recall
+from slowfast.evaluation.distinct_boxes import distinct_boxes
 from slowfast.evaluation.matching import box_iou
-from slowfast.evaluation.person_matches import PersonMatches, ap_per_class, distinct_boxes, match_people
+from slowfast.evaluation.person_matches import PersonMatches, match_people
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.diagnosis import ActorCurve, ThresholdSweep
 from slowfast.structures.label_map import LabelMap
-from slowfast.utils.ava_csv import concatenate_tables
 
 THRESHOLDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ACTOR_SCORE, BEST_ACTION_SCORE = "p(actor)", "best action score"
@@ -29,20 +27,18 @@ class FoundPeople:
         self.detections = detections
         self.score_name = BEST_ACTION_SCORE if people is None else ACTOR_SCORE
         source = detections if people is None else people
-        both = source if people is None else concatenate_tables([people, detections])
-        key_frame = (both.video.astype(np.int64) << 32) + both.timestamp
-        number, first = distinct_boxes(key_frame, both.boxes)
-        if (first >= len(source)).any():
-            missing = int((first >= len(source)).sum())
+        numbers, boxes = distinct_boxes(detections) if people is None else distinct_boxes(detections, people)
+        self.row_person = numbers[0]
+        score = np.full(len(boxes), -np.inf)
+        np.maximum.at(score, numbers[-1], source.score.astype(np.float64))
+        missing = int(np.isneginf(score).sum())
+        if missing:
             raise ValueError(
-                f"{missing} of {len(first)} boxes with detections are not in the table of people: "
+                f"{missing} of {len(boxes)} boxes with detections are not in the table of people: "
                 "the two were not written by the same test"
             )
-        self.row_person = number[len(number) - len(detections) :]
-        score = np.full(len(first), -np.inf)
-        np.maximum.at(score, number[: len(source)], source.score.astype(np.float64))
-        label = np.full(len(first), PERSON.ids[0], dtype=np.int32)
-        self.table = BoxTable(both.videos, both.video[first], both.timestamp[first], both.boxes[first], label, score)
+        label = np.full(len(boxes), PERSON.ids[0], dtype=np.int32)
+        self.table = BoxTable(boxes.videos, boxes.video, boxes.timestamp, boxes.boxes, label, score)
 
     def suppressed(self, iou_threshold: float) -> np.ndarray:
         """(n,) bool, people whom greedy suppression drops: a better-scored one overlaps by more than the threshold."""
@@ -73,7 +69,7 @@ def match_found_people(found: FoundPeople, groundtruth: BoxTable, **settings: ob
 def actor_curve(matches: PersonMatches, *, score: str) -> ActorCurve:
     """Precision against recall of `match_found_people`; score: what people are ranked by."""
     count = len(matches.truth_cell)
-    ap = ap_per_class(matches.row_class, matches.row_score, matches.row_hit, np.array([count]))
+    ap = matches.average_precisions(matches.row_class, matches.row_score, matches.row_hit, np.array([count]))
     curve = precision_recall(matches.row_score, matches.row_hit, count)
     return ActorCurve(score, float(ap[0]), count, len(matches.row_score), *curve)
 
@@ -85,12 +81,15 @@ def threshold_sweep(
     *,
     nms_iou: float,
     protocol: str,
-    key_frames: str = "all_included",
-    exclusions: Iterable[tuple[str, int]] = (),
-    iou_threshold: float = 0.5,
+    ap_rule: str = "voc_all_point",
+    matching: str = "best",
+    **settings: object,
 ) -> ThresholdSweep:
-    """Score again with the people of at least each of THRESHOLDS; before it suppress with `nms_iou` (0: do not)."""
-    settings = {"key_frames": key_frames, "exclusions": list(exclusions), "iou_threshold": iou_threshold}
+    """Score again with the people of at least each of THRESHOLDS; before it suppress with `nms_iou` (0: do not).
+
+    settings: key_frames, exclusions, iou_threshold; people are found by AVA's rules whatever the rules of the actions
+    """
+    rules = {"protocol": protocol, "ap_rule": ap_rule, "matching": matching}
     people = person_groundtruth(groundtruth)
     kept = np.ones(len(found.table), dtype=bool) if nms_iou == 0 else ~found.suppressed(nms_iou)
     points: list[tuple[float, float, float, float]] = []
@@ -100,8 +99,9 @@ def threshold_sweep(
             points.append(points[-1])
             continue
         kept = left
-        rows = found.detections.rows(kept[found.row_person])
-        mean_ap = frame_map(groundtruth, rows, label_map, protocol=protocol, **settings).mAP if len(rows) else 0.0
+        rows = found.detections if kept.all() else found.detections.rows(kept[found.row_person])
+        mean_ap = frame_map(groundtruth, rows, label_map, **rules, **settings).mAP if len(rows) else 0.0
+        del rows  # before the next threshold makes others
         matches = match_people(people, found.table.rows(kept), PERSON, protocol="uncapped", **settings)
         hits, boxes = int(matches.row_hit.sum()), len(matches.row_hit)
         precision = hits / boxes if boxes else float("nan")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slowfast.evaluation.person_matches import PersonMatches, ap_per_class, best_of_each
+from slowfast.evaluation.person_matches import PersonMatches, best_of_each
 from slowfast.structures.diagnosis import ClassCurve, Confusion, Part
 
 CURVE_POINTS = 60
@@ -27,12 +27,12 @@ def precision_recall(score: np.ndarray, hit: np.ndarray, num_truth: int) -> tupl
 def class_curves(matches: PersonMatches) -> tuple[ClassCurve, ...]:
     """One curve per class, in the order of the label map."""
     num_truth = np.bincount(matches.truth_class, minlength=matches.num_classes)
-    ap = ap_per_class(matches.row_class, matches.row_score, matches.row_hit, num_truth)
+    ap = matches.average_precisions(matches.row_class, matches.row_score, matches.row_hit, num_truth)
     curves = []
     for c, name in enumerate(matches.label_map.names):
-        rows = np.flatnonzero(matches.row_class == c)
-        curve = precision_recall(matches.row_score[rows], matches.row_hit[rows], int(num_truth[c]))
-        curves.append(ClassCurve(name, float(ap[c]), int(num_truth[c]), len(rows), *curve))
+        score, hit = matches.row_score[matches.class_rows(c)], matches.row_hit[matches.class_rows(c)]
+        curve = precision_recall(score, hit, int(num_truth[c]))
+        curves.append(ClassCurve(name, float(ap[c]), int(num_truth[c]), len(score), *curve))
     return tuple(curves)
 
 
@@ -45,10 +45,11 @@ def parts_by_size(matches: PersonMatches) -> tuple[Part, ...]:
     area = _area(matches.people_boxes)[matches.truth_person]
     edges = np.quantile(area, [1 / 3, 2 / 3])
     truth_bin = np.searchsorted(edges, area, side="left")
-    own = np.searchsorted(edges, _area(matches.found_boxes), side="left")[matches.row_box]
-    people_bin = np.searchsorted(edges, _area(matches.people_boxes), side="left")
-    found = matches.row_iou >= matches.iou_threshold
-    row_bin = np.where(found, people_bin[matches.row_person], own)
+    own = np.searchsorted(edges, _area(matches.found_boxes), side="left").astype(np.int8)
+    people_bin = np.searchsorted(edges, _area(matches.people_boxes), side="left").astype(np.int8)
+    found = np.where(matches.pair_iou >= matches.iou_threshold, people_bin[matches.pair_person], -1)  # of each pair
+    row_bin = found[matches.row_pair]
+    row_bin = np.where(row_bin >= 0, row_bin, own[matches.row_box])
     low, high = (f"{100 * edge:.2g} %" for edge in edges)
     names = (f"small, to {low}", f"medium, {low} to {high}", f"large, over {high}")
     return _parts(matches, names, truth_bin, row_bin)
@@ -57,7 +58,7 @@ def parts_by_size(matches: PersonMatches) -> tuple[Part, ...]:
 def parts_by_crowd(matches: PersonMatches) -> tuple[Part, ...]:
     """Key frames by the number of annotated people, those with nobody in none; empty parts are left out."""
     count = np.bincount(matches.people_frame, minlength=len(matches.index))
-    part = np.full(len(count), -1)
+    part = np.full(len(count), -1, dtype=np.int8)
     for number, (_, low, high) in enumerate(CROWDS):
         part[(count >= low) & (count <= (np.inf if high is None else high))] = number
     truth_bin = part[matches.people_frame[matches.truth_person]]
@@ -76,8 +77,9 @@ def _parts(
     parts = []
     for number, name in enumerate(names):
         num_truth = np.bincount(matches.truth_class[truth_bin == number], minlength=matches.num_classes)
-        rows = np.flatnonzero(row_bin == number)
-        ap = ap_per_class(matches.row_class[rows], matches.row_score[rows], matches.row_hit[rows], num_truth)
+        rows = row_bin == number
+        row_class, score, hit = matches.row_class[rows], matches.row_score[rows], matches.row_hit[rows]
+        ap = matches.average_precisions(row_class, score, hit, num_truth)
         mean = float(np.nanmean(ap)) if num_truth.any() else float("nan")
         parts.append(Part(name, int(num_truth.sum()), mean))
     return tuple(parts)
@@ -89,36 +91,37 @@ def confusion(matches: PersonMatches) -> Confusion:
     A person is found by the box nearest to it with IoU >= threshold; of equal ones the first. An action that a box has
     no score for scores below all others; with no score for any action at all the person's actions are not counted.
     """
-    box = _box_of_each_person(matches)
-    num_classes, num_people = matches.num_classes, len(matches.people_boxes)
-    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
-    acts = np.zeros(num_people, dtype=bool)
-    acts[matches.truth_person] = True
+    num_classes, box = matches.num_classes, _box_of_each_person(matches)
+    does = np.zeros((len(matches.people_boxes), num_classes), dtype=bool)
+    does[matches.truth_person, matches.truth_class] = True
+    acts = does.any(axis=1)
     found = np.flatnonzero(acts & (box >= 0))
-    used = np.unique(box[found])
-    slot = np.full(len(matches.found_boxes), -1)
-    slot[used] = np.arange(len(used))
-    rows = np.flatnonzero(slot[matches.row_box] >= 0)
-    score = np.full((len(used), num_classes), -np.inf)
-    score[slot[matches.row_box[rows]], matches.row_class[rows]] = matches.row_score[rows]
-    truth = np.zeros((num_people, num_classes), dtype=bool)
-    truth[matches.truth_person, matches.truth_class] = True
-    scores, truth = score[slot[box[found]]], truth[found]
-    wrong = np.where(truth, -np.inf, scores)
-    best_wrong, wrong_score = wrong.argmax(axis=1), wrong.max(axis=1)
-    person, action = np.nonzero(truth)
-    right = (scores[person, action] > wrong_score[person]) | ~np.isfinite(wrong_score[person])
-    taken_for = np.where(right, action, best_wrong[person])
-    known = np.isfinite(scores[person]).any(axis=1)
-    np.add.at(counts, (action[known], taken_for[known]), 1)
+    box, does = box[found], does[found]
+    person, action = np.nonzero(does)
+    own, best_wrong = np.full(len(person), -np.inf), np.full(len(found), -np.inf)
+    taken_for = np.zeros(len(found), dtype=np.int64)
+    of_box = np.empty(len(matches.found_boxes))
+    for c in range(num_classes):
+        of_box.fill(-np.inf)
+        of_box[matches.row_box[matches.class_rows(c)]] = matches.row_score[matches.class_rows(c)]
+        score = of_box[box]
+        own[action == c] = score[person[action == c]]
+        worse = ~does[:, c] & (score > best_wrong)
+        best_wrong[worse], taken_for[worse] = score[worse], c
+    known = np.isfinite(best_wrong)
+    known[person[np.isfinite(own)]] = True
+    right = (own > best_wrong[person]) | np.isneginf(best_wrong[person])
+    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
+    shown = known[person]
+    np.add.at(counts, (action[shown], np.where(right, action, taken_for[person])[shown]), 1)
     return Confusion(matches.label_map.names, counts, len(found), int(acts.sum()) - len(found))
 
 
 def _box_of_each_person(matches: PersonMatches) -> np.ndarray:
     """(P,) the box found nearest to each person with IoU >= threshold, -1 for none."""
     pair_box = np.repeat(np.arange(len(matches.found_boxes)), np.diff(matches.pair_first))
-    close = np.where(matches.pair_iou >= matches.iou_threshold, matches.pair_person, -1)
-    nearest = best_of_each(close, matches.pair_iou)
+    close = np.flatnonzero(matches.pair_iou >= matches.iou_threshold)
+    nearest = close[best_of_each(matches.pair_person[close], matches.pair_iou[close])]
     box = np.full(len(matches.people_boxes), -1)
     box[matches.pair_person[nearest]] = pair_box[nearest]
     return box

@@ -21,25 +21,33 @@ def diagnose(
     label_map: LabelMap,
     *,
     people: BoxTable | None,
+    boxes_given: bool = False,
     protocol: str = "official",
     key_frames: str = "all_included",
     exclusions: Iterable[tuple[str, int]] = (),
     iou_threshold: float = 0.5,
+    ap_rule: str = "voc_all_point",
+    matching: str = "best",
 ) -> tuple[Diagnosis, list[KeyFrameVerdict]]:
     """What is wrong with `detections`, and the verdict on every scored key frame.
 
-    people: rows of the boxes found with p(actor), or None where that was not kept; the rest as in `ava_map.frame_map`,
-    which is run first and raises ValueError for tables that cannot be scored.
+    people:      rows of the boxes found with p(actor), or None where that was not kept
+    boxes_given: the model was told where people are, so there is no threshold to sweep
+    The rest is as in `ava_map.frame_map`, which is run first and raises ValueError for tables that cannot be scored.
+    Besides the tables it needs up to 65 bytes a detection.
     """
     settings = {"key_frames": key_frames, "exclusions": list(exclusions), "iou_threshold": iou_threshold}
-    frame_map(groundtruth, detections, label_map, protocol=protocol, **settings)
-    matches = match_people(groundtruth, detections, label_map, protocol=protocol, **settings)
-    errors = ErrorAnalysis(matches)
+    rules = {"protocol": protocol, "ap_rule": ap_rule, "matching": matching}
+    frame_map(groundtruth, detections, label_map, **rules, **settings)
     found = FoundPeople(detections, people)
     sweeps = tuple(
-        threshold_sweep(found, groundtruth, label_map, nms_iou=nms_iou, protocol=protocol, **settings)
-        for nms_iou in (0.0, SWEPT_NMS_IOU)
+        threshold_sweep(found, groundtruth, label_map, nms_iou=nms_iou, **rules, **settings)
+        for nms_iou in (() if boxes_given else (0.0, SWEPT_NMS_IOU))
     )
+    actor = actor_curve(match_found_people(found, groundtruth, **settings), score=found.score_name)
+    del found
+    matches = match_people(groundtruth, detections, label_map, **rules, **settings)
+    errors = ErrorAnalysis(matches)
     diagnosis = Diagnosis(
         mean_ap=errors.mean_ap,
         classes=class_curves(matches),
@@ -47,7 +55,7 @@ def diagnose(
         by_size=parts_by_size(matches),
         by_crowd=parts_by_crowd(matches),
         confusion=confusion(matches),
-        actor=actor_curve(match_found_people(found, groundtruth, **settings), score=found.score_name),
+        actor=actor,
         sweeps=sweeps,
     )
     return diagnosis, key_frame_verdicts(matches, errors.kind)

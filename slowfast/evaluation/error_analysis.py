@@ -22,7 +22,8 @@ from enum import IntEnum
 
 import numpy as np
 
-from slowfast.evaluation.person_matches import NEAR_IOU, PersonMatches, ap_per_class, best_of_each
+from slowfast.evaluation.distinct_boxes import pieces
+from slowfast.evaluation.person_matches import NEAR_IOU, PersonMatches, best_of_each
 from slowfast.structures.diagnosis import ErrorCost
 
 
@@ -49,17 +50,19 @@ NAMES = {
 
 def kinds_of_detections(matches: PersonMatches) -> np.ndarray:
     """(R,) int8 Kind of each detection row."""
-    _, any_iou = matches.nearest()
-    any_iou = any_iou[matches.row_box]
-    found = matches.row_iou >= matches.iou_threshold
-    conditions = [
-        matches.row_hit,
-        found,
-        any_iou >= matches.iou_threshold,
-        matches.row_iou >= NEAR_IOU,
-        any_iou >= NEAR_IOU,
-    ]
-    return np.select(conditions, list(Kind)[:-1], default=Kind.BACKGROUND).astype(np.int8)
+    kind = np.empty(len(matches.row_box), dtype=np.int8)
+    _, nearest_iou = matches.nearest()
+    for rows in pieces(len(kind)):
+        own, anybody = matches.pair_iou[matches.row_pair[rows]], nearest_iou[matches.row_box[rows]]
+        conditions = [
+            matches.row_hit[rows],
+            own >= matches.iou_threshold,
+            anybody >= matches.iou_threshold,
+            own >= NEAR_IOU,
+            anybody >= NEAR_IOU,
+        ]
+        kind[rows] = np.select(conditions, list(Kind)[:-1], default=Kind.BACKGROUND)
+    return kind
 
 
 class ErrorAnalysis:
@@ -70,10 +73,10 @@ class ErrorAnalysis:
         self.kind = kinds_of_detections(matches)
         self.num_truth = np.bincount(matches.truth_class, minlength=matches.num_classes)
         self._cells = np.unique(matches.truth_cell)
-        self._unfound = np.setdiff1d(self._cells, matches.row_cell[matches.row_hit], assume_unique=True)
+        self._unfound = np.setdiff1d(self._cells, matches.cells(np.flatnonzero(matches.row_hit)), assume_unique=True)
         self._refit = self._rows_to_refit()
         self._relabelled, self._new_cell = self._rows_to_relabel()
-        mendable = np.union1d(matches.row_cell[self._refit], self._new_cell)
+        mendable = np.union1d(matches.cells(self._refit), self._new_cell)
         self.missed_cells = np.setdiff1d(self._unfound, mendable)
 
     @property
@@ -84,37 +87,36 @@ class ErrorAnalysis:
     def ap(self) -> np.ndarray:
         """(C,) AP of each class, nan without ground truth."""
         m = self.matches
-        return ap_per_class(m.row_class, m.row_score, m.row_hit, self.num_truth)
+        return m.average_precisions(m.row_class, m.row_score, m.row_hit, self.num_truth)
 
     def mended(self, kind: Kind | None) -> float:
         """mAP when all errors of one kind are mended; None: what was missed."""
         m, hit, row_class = self.matches, self.matches.row_hit, self.matches.row_class
         if kind is None:
             return self._mean_without(self.missed_cells)
-        keep = self.kind != kind
+        rows = self.kind != kind
         if kind is Kind.WRONG_BOX:
-            keep, hit = keep | self._mask(self._refit), hit | self._mask(self._refit)
+            hit = hit.copy()
+            rows[self._refit] = hit[self._refit] = True
         if kind is Kind.WRONG_ACTION:
-            changed = self._mask(self._relabelled)
-            keep, hit, row_class = keep | changed, hit | changed, row_class.copy()
+            hit, row_class = hit.copy(), row_class.copy()
+            rows[self._relabelled] = hit[self._relabelled] = True
             row_class[self._relabelled] = self._new_cell % m.num_classes
-        return self._mean(ap_per_class(row_class[keep], m.row_score[keep], hit[keep], self.num_truth))
+            rows = np.flatnonzero(rows)
+            rows = rows[np.argsort(row_class[rows], kind="stable")]
+        return self._mean(m.average_precisions(row_class[rows], m.row_score[rows], hit[rows], self.num_truth))
 
     def costs(self) -> tuple[ErrorCost, ...]:
         """Every kind of error, the dearest first."""
         base = self.mean_ap
-        false = max(1, int((self.kind != Kind.HIT).sum()))
+        counts = np.bincount(self.kind, minlength=len(Kind))
+        false = max(1, int(counts.sum() - counts[Kind.HIT]))
         missed = int(np.isin(self.matches.truth_cell, self.missed_cells).sum())
         costs = [ErrorCost(MISSED, missed, missed / max(1, len(self.matches.truth_cell)), self.mended(None) - base)]
         for kind, name in NAMES.items():
-            count = int((self.kind == kind).sum())
+            count = int(counts[kind])
             costs.append(ErrorCost(name, count, count / false, self.mended(kind) - base))
         return tuple(sorted(costs, key=lambda cost: -cost.gain))
-
-    def _mask(self, rows: np.ndarray) -> np.ndarray:
-        mask = np.zeros(len(self.kind), dtype=bool)
-        mask[rows] = True
-        return mask
 
     def _mean(self, ap: np.ndarray) -> float:
         return float(np.nanmean(ap))
@@ -123,25 +125,29 @@ class ErrorAnalysis:
         m = self.matches
         kept = m.truth_class[~np.isin(m.truth_cell, cells)]
         left = np.bincount(kept, minlength=m.num_classes)
-        ap = ap_per_class(m.row_class, m.row_score, m.row_hit, left)
+        ap = m.average_precisions(m.row_class, m.row_score, m.row_hit, left)
         ap[(left == 0) & (self.num_truth > 0)] = 1.0
         return self._mean(ap)
 
     def _rows_to_refit(self) -> np.ndarray:
         """Wrong boxes that would find something when their box fitted: one row for each unfound (person, action)."""
-        m = self.matches
-        wanted = (self.kind == Kind.WRONG_BOX) & np.isin(m.row_cell, self._unfound)
-        return np.flatnonzero(best_of_each(np.where(wanted, m.row_cell, -1), m.row_score))
+        rows = np.flatnonzero(self.kind == Kind.WRONG_BOX)
+        cell = self.matches.cells(rows)
+        wanted = np.isin(cell, self._unfound)
+        rows, cell = rows[wanted], cell[wanted]
+        return rows[best_of_each(cell, self.matches.row_score[rows])]
 
     def _rows_to_relabel(self) -> tuple[np.ndarray, np.ndarray]:
         """(rows of wrong actions, the unfound (person, action) each takes): k-th best row, k-th action of a person."""
         m = self.matches
-        rows = np.flatnonzero(self.kind == Kind.WRONG_ACTION)
-        person = m.nearest()[0][m.row_box[rows]]
+        nearest, owner = m.nearest()[0], self._unfound // m.num_classes
+        lacks = np.zeros(len(m.people_boxes) + 1, dtype=bool)  # index -1 is nobody
+        lacks[owner] = True
+        rows = np.flatnonzero((self.kind == Kind.WRONG_ACTION) & lacks[nearest][m.row_box])
+        person = nearest[m.row_box[rows]]
         order = np.lexsort((-m.row_score[rows], person))
         rows, person = rows[order], person[order]
         place = np.arange(len(rows)) - np.searchsorted(person, person)
-        owner = self._unfound // m.num_classes
         first = np.searchsorted(owner, person)
         takes = place < np.searchsorted(owner, person, side="right") - first
         return rows[takes], self._unfound[(first + place)[takes]]

@@ -11,6 +11,7 @@ One set of detections scores up to 7 points apart under them, so a number withou
 JHMDB-21 is annotated in every frame, so "every" and "annotated" are one there.
 """
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,6 +45,15 @@ class FrameConvention:
 
 
 ACT = FrameConvention("every", "trapezoid", "remaining")
+
+
+def convention_named(name: str) -> FrameConvention:
+    """The convention that calls itself `name`, as results do. Raises ValueError where none does."""
+    choices = itertools.product(FRAMES, AP_RULES, MATCHINGS)
+    known = {str(convention): convention for convention in itertools.starmap(FrameConvention, choices)}
+    if name not in known:
+        raise ValueError(f"there is no convention {name!r}; one is {str(ACT)!r}")
+    return known[name]
 
 
 def conventional_frame_map(

@@ -9,6 +9,7 @@ A video without any view counts as wrong and ranks last. Videos with some of the
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import is_zipfile
 
 import numpy as np
 
@@ -159,6 +160,8 @@ def read_scores(path: str | Path) -> VideoScores:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
+        if not is_zipfile(path):
+            raise ValueError("it is no .npz archive")
         with np.load(path, allow_pickle=False) as file:
             if str(file["format"]) != FORMAT:
                 raise ValueError(f"its format is {str(file['format'])!r}, not {FORMAT!r}")

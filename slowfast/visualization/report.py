@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from slowfast.structures.diagnosis import Diagnosis
 from slowfast.visualization.gallery import Card, gallery_html
-from slowfast.visualization.report_figures import all_figures
+from slowfast.visualization.report_figures import FEW_CLASSES, all_figures
 from slowfast.visualization.report_sections import class_table, comparison, error_table, hero, most_confused
 from slowfast.visualization.report_style import CSS
+from slowfast.visualization.report_tubes import has_tubes, tubes_section, video_map_figure
 from slowfast.visualization.svg import to_png, to_svg
 
 if TYPE_CHECKING:
@@ -22,19 +23,29 @@ LOADS_NOTHING = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 @dataclass(frozen=True)
 class ReportedRun:
-    """One tested run. metrics: the content of metrics.json; log: the records of log.jsonl, maybe none; notes: what a
-    reader must know about these numbers."""
+    """One tested run.
+
+    metrics:     the content of metrics.json
+    log:         the records of log.jsonl, maybe none
+    notes:       what a reader must know about these numbers
+    given_boxes: where the boxes came from when the model was told them, such as "annotated boxes"; "" when it found them
+    """
 
     name: str
     metrics: dict
     diagnosis: Diagnosis
     log: list[dict]
     notes: tuple[str, ...] = ()
+    given_boxes: str = ""
 
 
 def report_figures(runs: Sequence[ReportedRun]) -> dict[str, "Figure"]:
     """The plots of one run, or of two in the same axes."""
-    return all_figures([(run.name, run.diagnosis) for run in runs], [(run.name, run.log) for run in runs])
+    figures = all_figures([(run.name, run.diagnosis) for run in runs], [(run.name, run.log) for run in runs])
+    videos = [(run.name, run.metrics.get("video_mAP")) for run in runs]
+    if all(video for _, video in videos):
+        figures["video_map"] = video_map_figure(videos)
+    return figures
 
 
 def report_html(runs: Sequence[ReportedRun], figures: dict[str, "Figure"], galleries: dict[str, Sequence[Card]]) -> str:
@@ -46,6 +57,7 @@ def report_html(runs: Sequence[ReportedRun], figures: dict[str, "Figure"], galle
     diagnoses = [run.diagnosis for run in runs]
     title = " and ".join(run.name for run in runs)
     sections = [
+        *_tubes(runs, svg),
         (
             "errors",
             "Where errors come from",
@@ -54,8 +66,8 @@ def report_html(runs: Sequence[ReportedRun], figures: dict[str, "Figure"], galle
         *((f"gallery{i}", heading, _gallery(cards, i)) for i, (heading, cards) in enumerate(galleries.items())),
         ("actions", "Actions", f"{_ACTIONS}{_actions(diagnoses, _plots(svg, 'ap_by_count'))}"),
         ("confusion", "Confusion", _confusion(runs, svg)),
-        ("people", "Size and crowd", f"{_PARTS}{_plots(svg, 'by_size', 'by_crowd')}"),
-        ("actors", "Finding people", f"{_actor_text(diagnoses[0])}{_plots(svg, 'actors', 'sweep')}"),
+        ("people", "Size and crowd", _people(diagnoses[0], svg)),
+        ("actors", "Finding people", _actors(runs, svg)),
     ]
     if "loss" in svg or "held_out" in svg:
         sections.append(("training", "Training", _plots(svg, "loss", "held_out")))
@@ -98,11 +110,18 @@ def _notes(runs: Sequence[ReportedRun]) -> str:
 
 
 def _plots(svg: dict[str, str], *names: str) -> str:
-    tall = {"confusion", "confusion1"}
-    plots = "".join(
-        f'<figure class="plot{" tall" if name in tall else ""}">{svg[name]}</figure>' for name in names if name in svg
-    )
+    plots = "".join(f'<figure class="plot">{svg[name]}</figure>' for name in names if name in svg)
     return f'<div class="plots">{plots}</div>'
+
+
+def _matrices(runs: Sequence[ReportedRun], svg: dict[str, str]) -> str:
+    """Confusion matrices; one of many classes keeps its size and is scrolled on a phone."""
+    shown = [(svg[f"confusion{i or ''}"], run.diagnosis.confusion) for i, run in enumerate(runs)]
+    plots = (
+        f'<figure class="plot tall{" crowded" if len(c.names) > FEW_CLASSES else ""}">{one}</figure>'
+        for one, c in shown
+    )
+    return f'<div class="plots">{"".join(plots)}</div>'
 
 
 def _pair(left: str, right: str) -> str:
@@ -130,8 +149,40 @@ def _confusion(runs: Sequence[ReportedRun], svg: dict[str, str]) -> str:
         f"<p>Of the people whose box was found ({first.people:,}; {first.missed:,} were not): is an action that they "
         "do scored above every action that they do not do (blue)? If not, which one beats it (orange)?</p>"
     )
-    plots = _plots(svg, "confusion", "confusion1")
+    plots = _matrices(runs, svg)
     return text + (_pair(plots, f"<div>{words}</div>") if len(runs) == 1 else f"{plots}{words}")
+
+
+def _tubes(runs: Sequence[ReportedRun], svg: dict[str, str]) -> list[tuple[str, str, str]]:
+    metrics = [run.metrics for run in runs]
+    if not all(map(has_tubes, metrics)):
+        return []
+    plot = _plots(svg, "video_map") if "video_map" in svg else ""
+    return [("video", "Video-mAP and conventions", tubes_section([run.name for run in runs], metrics, plot))]
+
+
+def _people(diagnosis: Diagnosis, svg: dict[str, str]) -> str:
+    if len(diagnosis.by_crowd) > 1:
+        return f"{_PARTS}{_plots(svg, 'by_size', 'by_crowd')}"
+    crowd = "".join(f"<p>Every key frame with people has {escape(part.name)}.</p>" for part in diagnosis.by_crowd)
+    return f"{_PARTS}{_plots(svg, 'by_size')}{crowd}"
+
+
+def _actors(runs: Sequence[ReportedRun], svg: dict[str, str]) -> str:
+    """Curves where people were found; where boxes were given, why there is none."""
+    found = [run for run in runs if not run.given_boxes]
+    text = "".join(_given_text(run, named=len(runs) > 1) for run in runs if run.given_boxes)
+    return f"{text}{_actor_text(found[0].diagnosis)}{_plots(svg, 'actors', 'sweep')}" if found else text
+
+
+def _given_text(run: ReportedRun, *, named: bool) -> str:
+    actor, who = run.diagnosis.actor, f"<b>{escape(run.name)}</b>: " if named else ""
+    recall, precision = (f"{values[-1]:.3f}" if len(values) else "0" for values in (actor.recall, actor.precision))
+    return (
+        f"<p>{who}The model did not find the people: it was given {escape(run.given_boxes)}, each with p(actor) 1. So "
+        "there is no precision-recall curve and no threshold to sweep. Of the annotated people the boxes cover "
+        f"<b>{recall}</b>, and <b>{precision}</b> of the boxes fit a person (IoU 0.5).</p>"
+    )
 
 
 def _actor_text(diagnosis: Diagnosis) -> str:
@@ -140,8 +191,8 @@ def _actor_text(diagnosis: Diagnosis) -> str:
     return (
         f"<p>Boxes of people, whatever they do, ranked by {escape(diagnosis.actor.score)}.{stand_in} "
         "The second plot: what the mAP would be if only people above a threshold were kept, with and without "
-        "suppressing overlapping boxes. The detections are those of the test: what its own threshold and suppression dropped "
-        "cannot come back.</p>"
+        "suppressing overlapping boxes. The detections are those of the test: what its own threshold and suppression "
+        "dropped cannot come back.</p>"
     )
 
 
@@ -170,6 +221,7 @@ _LABELS = {
     "confusion1": "confusion matrix of actions, second run",
     "actors": "precision-recall curve of finding people",
     "sweep": "mAP, precision and recall against the threshold on the actor score",
+    "video_map": "video-mAP by the overlap of tubes",
     "loss": "training loss over the steps",
     "held_out": "held-out average precision over the epochs",
 }

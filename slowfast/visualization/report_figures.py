@@ -29,10 +29,11 @@ def all_figures(runs: Runs, logs: Logs) -> dict[str, "Figure"]:
             "ap_by_count": ap_by_count(runs),
             "pr_curves": pr_curves(runs),
             "by_size": parts(runs, lambda d: d.by_size, "by the size of people (share of the frame)"),
-            "by_crowd": parts(runs, lambda d: d.by_crowd, "by people on the key frame"),
-            "actors": actor_curves(runs),
-            "sweep": threshold_sweeps(runs),
         }
+        if any(len(diagnosis.by_crowd) > 1 for _, diagnosis in runs):
+            figures["by_crowd"] = parts(runs, lambda d: d.by_crowd, "by people on the key frame")
+        if any(diagnosis.sweeps for _, diagnosis in runs):  # the others were given their boxes
+            figures |= {"actors": actor_curves(runs), "sweep": threshold_sweeps(runs)}
         for i, (name, diagnosis) in enumerate(runs):
             figures[f"confusion{i or ''}"] = confusion_matrix(diagnosis.confusion, name if len(runs) > 1 else "")
         if any(r.get("kind") == "train" for _, log in logs for r in log):
@@ -55,7 +56,7 @@ def error_costs(runs: Runs) -> "Figure":
         axes.barh(at, values, height * 0.92, color=RUN_COLOURS[i], label=name)
         for y, value in zip(at, values, strict=True):
             axes.annotate(
-                f"{value:+.3f}", (value, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8
+                f"{value:+.3f}", (value, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9
             )
     axes.set_yticks(range(len(kinds)), kinds)
     axes.tick_params(axis="y", labelcolor=INK, length=0)
@@ -83,7 +84,7 @@ def ap_by_count(runs: Runs) -> "Figure":
             alpha=0.8,
         )
     for c in _worth_a_label([c for c in runs[0][1].classes if c.instances]):
-        axes.annotate(c.name, (c.instances, c.ap), xytext=(4, 4), textcoords="offset points", fontsize=7.5, color=MUTED)
+        axes.annotate(c.name, (c.instances, c.ap), xytext=(4, 4), textcoords="offset points", fontsize=8.5, color=MUTED)
     axes.set_xscale("log")
     axes.margins(x=0.18)
     _unit_range(axes)
@@ -94,12 +95,18 @@ def ap_by_count(runs: Runs) -> "Figure":
 
 
 def _worth_a_label(classes: list) -> list:
-    """All of a few classes; of many the best, the worst and the most frequent."""
-    if len(classes) <= LABELLED_CLASSES:
-        return classes
-    by_ap, third = sorted(classes, key=lambda c: c.ap), LABELLED_CLASSES // 3
-    chosen = by_ap[:third] + by_ap[-third:] + sorted(classes, key=lambda c: -c.instances)[:third]
-    return list({c.name: c for c in chosen}.values())
+    """Of many classes the best, the worst and the most frequent; never two whose names would cover each other."""
+    by_ap, third = sorted(classes, key=lambda c: -c.ap), LABELLED_CLASSES // 3
+    few = len(classes) <= LABELLED_CLASSES
+    chosen = by_ap if few else [*by_ap[:third], *by_ap[-third:], *sorted(classes, key=lambda c: -c.instances)[:third]]
+    counts = np.log([c.instances for c in classes])
+    width = max(float(np.ptp(counts)), 1e-9)
+    labelled = []
+    for c in chosen:
+        near = [o for o in labelled if abs(o.ap - c.ap) < 0.06 and abs(np.log(o.instances / c.instances)) < 0.4 * width]
+        if not near:
+            labelled.append(c)
+    return labelled
 
 
 def _plain_log_ticks(axes: "Axes") -> None:
@@ -124,7 +131,7 @@ def pr_curves(runs: Runs) -> "Figure":
         for i, (_, diagnosis) in enumerate(runs):
             _curve(axes, diagnosis.classes[k].recall, diagnosis.classes[k].precision, RUN_COLOURS[i])
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
-        axes.set_title(f"{runs[0][1].classes[k].name}  {runs[0][1].classes[k].ap:.2f}", fontsize=8)
+        axes.set_title(f"{runs[0][1].classes[k].name}  {runs[0][1].classes[k].ap:.2f}", fontsize=9)
     return figure
 
 
@@ -150,9 +157,9 @@ def parts(runs: Runs, which: Callable[[Diagnosis], tuple[Part, ...]], title: str
         for x, part in zip(at, values.values(), strict=True):
             text = "none" if np.isnan(part.mean_ap) else f"{part.mean_ap:.2f}"
             y = 0 if np.isnan(part.mean_ap) else part.mean_ap
-            axes.annotate(text, (x, y), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8)
+            axes.annotate(text, (x, y), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=9)
     counts = {part.name: part.instances for _, d in runs for part in which(d)}
-    axes.set_xticks(range(len(names)), [f"{_wrapped(name)}\n{counts[name]} boxes" for name in names], fontsize=7.5)
+    axes.set_xticks(range(len(names)), [f"{_wrapped(name)}\n{counts[name]} boxes" for name in names], fontsize=8.5)
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="x", visible=False)
     _unit_range(axes)
@@ -185,8 +192,9 @@ def confusion_matrix(confusion: Confusion, run: str) -> "Figure":
     axes.tick_params(length=0)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    axes.set(xlabel="taken for", ylabel="does (people found)")
-    axes.set_title(f"Actions of found people, %{'  · ' + run if run else ''}")
+    axes.set_xlabel("taken for", fontsize=size + 1)
+    axes.set_ylabel("does (people found)", fontsize=size + 1)
+    axes.set_title(f"Actions of found people, %{'  · ' + run if run else ''}", fontsize=size + 2)
     return figure
 
 
@@ -199,7 +207,7 @@ def _cell(axes: "Axes", i: int, j: int, share: float, *, with_number: bool) -> N
     axes.add_patch(Rectangle((j - 0.48, i - 0.48), 0.96, 0.96, color=colour, alpha=alpha, linewidth=0))
     if with_number and share >= 0.005:
         ink = PAPER if share > 0.6 else INK
-        axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=8, color=ink)
+        axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=9, color=ink)
 
 
 def _rows_to_show(confusion: Confusion) -> np.ndarray:
@@ -215,6 +223,8 @@ def actor_curves(runs: Runs) -> "Figure":
     figure = new_figure()
     axes = figure.subplots()
     for i, (name, diagnosis) in enumerate(runs):
+        if not diagnosis.sweeps:
+            continue
         label = f"{name}: AP {diagnosis.actor.ap:.3f}" if len(runs) > 1 else f"AP {diagnosis.actor.ap:.3f}"
         _curve(axes, diagnosis.actor.recall, diagnosis.actor.precision, RUN_COLOURS[i], label)
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
@@ -248,7 +258,7 @@ def threshold_sweeps(runs: Runs) -> "Figure":
                     )
     axes.set(xlim=(0, 0.92), ylim=(0, 1.02), xlabel=f"threshold on {runs[0][1].actor.score}")
     axes.set_title("People of at least this score only")
-    axes.legend(fontsize=7, ncols=2, loc="best")
+    figure.legend(fontsize=8, ncols=2, loc="outside lower center")
     return figure
 
 
@@ -270,7 +280,7 @@ def losses(logs: Logs) -> "Figure":
             axes.plot(steps, smooth, color=colour, linewidth=1.9 if total else 1.3, label=label)
     axes.set_ylim(bottom=0)
     axes.set(title="Training loss", xlabel="step")
-    axes.legend(fontsize=7.5)
+    axes.legend(fontsize=8.5)
     return figure
 
 
@@ -287,7 +297,7 @@ def held_out(logs: Logs) -> "Figure":
     low, high = axes.get_xlim()
     axes.set(xlim=(min(low, high - 1), max(high, low + 1)), ylim=(0, 1.02), title="Held-out AP@0.5", xlabel="epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(fontsize=7.5)
+    axes.legend(fontsize=8.5)
     return figure
 
 
@@ -295,7 +305,7 @@ def _legend(axes: "Axes", runs: Runs) -> None:
     """Which colour is which run, above the plot."""
     if len(runs) > 1:
         handles, labels = axes.get_legend_handles_labels()
-        axes.figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=7.5)
+        axes.figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=8.5)
 
 
 def _unit_range(axes: "Axes") -> None:

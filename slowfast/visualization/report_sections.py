@@ -7,39 +7,36 @@ from math import isfinite
 import numpy as np
 
 from slowfast.structures.diagnosis import ClassCurve, Diagnosis
+from slowfast.visualization.report_numbers import heads, number, pair
 
 _CAP = {"official": "the 50 best rows of a key frame", "uncapped": "all rows"}
 _SET = {"all_included": "all key frames, empty ones too", "gt_only": "only key frames with people"}
 
 
-def number(value: float | None, *, digits: int = 3) -> str:
-    """A fraction as the field writes it; a dash for what is not known."""
-    return f"{value:.{digits}f}" if value is not None and isfinite(value) else "–"
-
-
 def protocol_text(metrics: Mapping) -> str:
     """What a mAP was measured on, in a sentence."""
-    rules = f"protocol <b>{escape(metrics['protocol'])}</b> ({_CAP.get(metrics['protocol'], 'as named')})"
+    classes = f"{metrics['num_classes_scored']} of {metrics['num_classes']} classes have ground truth"
+    map_name, count = f"frame-mAP@{metrics['iou_threshold']:g}", f"{metrics['num_key_frames']:,}"
     if metrics.get("convention"):
-        rules = f"convention <b>{escape(metrics['convention'])}</b>"
+        return f"{map_name}, convention <b>{escape(metrics['convention'])}</b>: {count} frames, {classes}"
     return (
-        f"frame-mAP@{metrics['iou_threshold']:g}, {rules}, key frames <b>{escape(metrics['key_frames'])}</b> "
-        f"({_SET.get(metrics['key_frames'], 'as named')}): {metrics['num_key_frames']:,} key frames, "
-        f"{metrics['num_classes_scored']} of {metrics['num_classes']} classes have ground truth"
+        f"{map_name}, protocol <b>{escape(metrics['protocol'])}</b> ({_CAP.get(metrics['protocol'], 'as named')}), "
+        f"key frames <b>{escape(metrics['key_frames'])}</b> ({_SET.get(metrics['key_frames'], 'as named')}): "
+        f"{count} key frames, {classes}"
     )
 
 
 def hero(metrics: Mapping, diagnosis: Diagnosis) -> str:
     """The number, and what it was measured on."""
-    counters = metrics["counters"]
     tiles = {
         "person AP": number(metrics.get("person_AP")),
         "people annotated": f"{diagnosis.actor.people:,}",
         "boxes found": f"{diagnosis.actor.boxes:,}",
         "boxes with an action": f"{sum(metrics['instances'].values()):,}",
         "detections scored": f"{sum(metrics['detections'].values()):,}",
-        "dropped by the cap": f"{counters['detections_dropped_cap']:,}",
     }
+    if metrics["protocol"] == "official":
+        tiles["dropped by the cap"] = f"{metrics['counters']['detections_dropped_cap']:,}"
     if metrics.get("clips_per_second"):
         tiles["clips a second"] = f"{metrics['clips_per_second']:.1f}"
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in tiles.items())
@@ -68,48 +65,41 @@ def comparison(names: Sequence[str], metrics: Sequence[Mapping], diagnoses: Sequ
     rows = [
         ("mAP", [m["mAP"] for m in metrics]),
         ("person AP", [m.get("person_AP") for m in metrics]),
+        *((key.replace("_", "-"), [m["video_mAP"][key] for m in metrics]) for key in _video_keys(metrics)),
         *((f"mAP, {part.name}", [_part(d, part.name) for d in diagnoses]) for part in diagnoses[0].by_size),
     ]
-    body = "".join(f"<tr><td>{escape(name)}</td>{_pair(values)}</tr>" for name, values in rows)
-    table = f"<table><thead><tr><th></th>{_heads(names)}<th>difference</th></tr></thead><tbody>{body}</tbody></table>"
+    body = "".join(f"<tr><td>{escape(name)}</td>{pair(values)}</tr>" for name, values in rows)
+    table = f"<table><thead><tr><th></th>{heads(names)}<th>change</th></tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="hero two">{big}</div>{told}<div class="table">{table}</div>'
 
 
-def _heads(names: Sequence[str], *, columns: int = 1) -> str:
-    return "".join(f'<th class="run{i}" colspan="{columns}">{escape(name)}</th>' for i, name in enumerate(names))
+def _video_keys(metrics: Sequence[Mapping]) -> list[str]:
+    """The video-mAPs that all runs have."""
+    return [
+        key
+        for key in metrics[0].get("video_mAP") or ()
+        if all(key in (m.get("video_mAP") or ()) for m in metrics) and key.startswith("video_mAP@")
+    ]
 
 
 def _part(diagnosis: Diagnosis, name: str) -> float | None:
     return next((part.mean_ap for part in diagnosis.by_size if part.name == name), None)
 
 
-def _pair(values: Sequence[float | None]) -> str:
-    cells = "".join(f"<td>{number(value)}</td>" for value in values)
-    return cells + _difference(values[0], values[1])
-
-
-def _difference(first: float | None, second: float | None) -> str:
-    if first is None or second is None or not (isfinite(first) and isfinite(second)):
-        return "<td>–</td>"
-    change = second - first
-    kind = "up" if change > 5e-4 else "down" if change < -5e-4 else "same"
-    return f'<td class="{kind}">{change:+.3f}</td>'
-
-
 def error_table(names: Sequence[str], diagnoses: Sequence[Diagnosis]) -> str:
     """Counts of each kind of error beside its cost; two runs without the shares."""
     one = len(names) == 1
-    heads = (
+    columns = (
         "<th>how often</th><th>share</th><th>mAP gained</th>" if one else "<th>how often</th><th>mAP gained</th>" * 2
     )
-    runs = "" if one else f"<tr><th></th>{_heads(names, columns=2)}</tr>"
+    runs = "" if one else f"<tr><th></th>{heads(names, columns=2)}</tr>"
     rows = []
     for cost in diagnoses[0].errors:
         others = [next(c for c in d.errors if c.kind == cost.kind) for d in diagnoses]
         share = f"<td>{100 * cost.share:.1f} %</td>" if one else ""
         cells = "".join(f"<td>{c.count:,}</td>{share}<td>{c.gain:+.3f}</td>" for c in others)
         rows.append(f"<tr><td>{cost.kind}</td>{cells}</tr>")
-    head = f"<thead>{runs}<tr><th>error</th>{heads}</tr></thead>"
+    head = f"<thead>{runs}<tr><th>error</th>{columns}</tr></thead>"
     return f'<div class="table"><table id="costs">{head}<tbody>{"".join(rows)}</tbody></table></div>'
 
 
@@ -117,7 +107,7 @@ def class_table(diagnoses: Sequence[Diagnosis]) -> str:
     """A row per class, the most frequent first: AP as a bar and a number, and its precision-recall curve."""
     order = sorted(range(len(diagnoses[0].classes)), key=lambda k: -diagnoses[0].classes[k].instances)
     rows = "".join(_class_row([d.classes[k] for d in diagnoses]) for k in order)
-    two = '<th class="run0">AP</th><th class="run1">AP</th><th>difference</th>'
+    two = '<th class="run0">AP</th><th class="run1">AP</th><th>change</th>'
     values = "<th>AP</th>" if len(diagnoses) == 1 else two
     counts = '<th>action</th><th>boxes</th><th class="wide">detections</th><th class="bar"></th>'
     head = f"<tr>{counts}{values}<th>precision / recall</th></tr>"
@@ -127,7 +117,7 @@ def class_table(diagnoses: Sequence[Diagnosis]) -> str:
 def _class_row(curves: Sequence[ClassCurve]) -> str:
     first = curves[0]
     bars = "".join(f'<span style="width:{100 * (c.ap if isfinite(c.ap) else 0):.1f}%"></span>' for c in curves)
-    values = _pair([c.ap for c in curves]) if len(curves) > 1 else f"<td>{number(first.ap)}</td>"
+    values = pair([c.ap for c in curves]) if len(curves) > 1 else f"<td>{number(first.ap)}</td>"
     paths = "".join(
         f'<path class="{"second" if i else "first"}" d="{_path(c.recall, c.precision)}"/>' for i, c in enumerate(curves)
     )

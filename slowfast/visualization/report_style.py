@@ -22,9 +22,9 @@ p, li, .muted { color: var(--muted); } b { color: var(--ink); font-weight: 600; 
 .hero .what { color: var(--muted); padding-bottom: 6px; max-width: 56ch; }
 .hero.two { gap: 8px 56px; } p.what { margin-bottom: 12px; }
 .run0, th.run0 { color: var(--run0); } .run1, th.run1 { color: var(--run1); }
-.tiles { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); margin: 0; }
+.tiles { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(136px, 1fr)); margin: 0; }
 .tiles div { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px; }
-.tiles dt { color: var(--muted); font-size: .82rem; } .tiles dd { margin: 0; font-size: 1.35rem; font-weight: 600;
+.tiles dt { color: var(--muted); font-size: .82rem; } .tiles dd { margin: 0; font-size: 1.2rem; font-weight: 600;
   font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .note { background: var(--warn); color: var(--ink); border-radius: 10px; padding: 10px 14px; margin: 12px 0;
   max-width: none;
@@ -36,7 +36,7 @@ a { color: var(--run0); text-decoration: none; } a:hover { text-decoration: unde
 .plot { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 14px; margin: 0;
   min-width: 0; }
 .plot svg { display: block; width: 100%; height: auto; max-width: 620px; margin: 0 auto; }
-.plot.tall svg { max-width: 520px; } .pair > .plots { margin: 0; } .pair > * { min-width: 0; }
+.plot.tall svg { max-width: 520px; } .plot.crowded { overflow-x: auto; } .pair > .plots { margin: 0; } .pair > * { min-width: 0; }
 .table { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 7px 12px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
@@ -75,7 +75,10 @@ li.false::before { content: "+"; color: var(--bad); }
 footer { margin-top: 56px; font-size: .85rem; color: var(--muted); border-top: 1px solid var(--line);
   padding-top: 14px;
   overflow-wrap: anywhere; }
-@media (max-width: 560px) { th, td { padding: 7px 8px; } .wide, td.bar, th.bar { display: none; }
-  h2 { margin-top: 40px; }
-  .plot { padding: 8px; } header { padding-top: 24px; } }
+@media (max-width: 560px) { table { font-size: .82rem; } th, td { padding: 7px 5px; } th { font-size: .74rem;
+  white-space: normal; } th.run0, th.run1 { overflow-wrap: anywhere; }
+  th:first-child, td:first-child { padding-left: 10px; } td:first-child { overflow-wrap: break-word; min-width: 5em; }
+  #costs td, #costs th { padding-inline: 4px; } td.curve svg { width: 52px; }
+  .wide, td.bar, th.bar { display: none; } h2 { margin-top: 40px; }
+  .plot { padding: 8px; } .plot.crowded svg { min-width: 540px; } header { padding-top: 24px; } }
 """

@@ -24,10 +24,10 @@ _VARIABLES = {
 }
 _STYLE = {
     "svg.fonttype": "none",
-    "font.size": 8.5,
+    "font.size": 9.5,
     "axes.edgecolor": GRID,
     "axes.labelcolor": MUTED,
-    "axes.titlesize": 9.5,
+    "axes.titlesize": 10.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlecolor": INK,

@@ -133,13 +133,17 @@ class _ParsedError(Exception):
 def _check_script(words: list[str], monkeypatch) -> None:
     script = ROOT / words[0]
     assert script.is_file(), f"{words[0]} does not exist"
-    real = argparse.ArgumentParser.parse_args
 
-    def parse_and_stop(self, *args, **kwargs):
-        real(self, *args, **kwargs)
-        raise _ParsedError
+    def stop_after(real):
+        def parse_and_stop(self, *args, **kwargs):
+            real(self, *args, **kwargs)
+            raise _ParsedError
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+        return parse_and_stop
+
+    for name in ("parse_args", "parse_intermixed_args"):
+        real = getattr(argparse.ArgumentParser, name)
+        monkeypatch.setattr(argparse.ArgumentParser, name, stop_after(real))
     monkeypatch.setattr(sys, "argv", [str(script), *words[1:]])
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(ROOT)

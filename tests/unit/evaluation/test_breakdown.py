@@ -97,6 +97,7 @@ def test_verdicts_by_hand():
     first, second = key_frame_verdicts(matches, ErrorAnalysis(matches).kind)
     assert (first.video, first.timestamp, first.people, first.found) == ("a", 1, 2, 1)
     assert first.error == pytest.approx((0.1 + 0.6 + 1 + 0.35) / 2)
+    assert first.hit == pytest.approx((0.9 + 0.4 + 0) / 3) and second.hit == 1
     assert first.missed == ("sit: nobody found", "wave: 0.40")
     assert first.false == ("sit: 0.35 (wrong action)",)
     assert (second.video, second.error, second.missed, second.false) == ("b", 0.0, (), ())

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from slowfast.evaluation.ava_map import frame_map
+from slowfast.evaluation.ap_rules import AP_RULES
+from slowfast.evaluation.ava_map import MATCHINGS, frame_map
 from slowfast.evaluation.error_analysis import MISSED, ErrorAnalysis, Kind
 from slowfast.evaluation.person_matches import match_people
 from slowfast.structures.box_table import BoxTable
@@ -35,7 +36,7 @@ def analyse(*rows: tuple, truth: BoxTable = TRUTH) -> ErrorAnalysis:
 )
 def test_each_kind_by_hand(row, kind):
     found = analyse(("a", 1, LEFT, 1, 0.8), row)
-    assert found.kind.tolist() == [Kind.HIT, kind]
+    assert found.kind[np.argsort(found.matches.row_source)].tolist() == [Kind.HIT, kind]
 
 
 def test_of_two_boxes_on_a_person_the_better_scored_one_is_the_hit():
@@ -110,6 +111,30 @@ def test_it_starts_from_the_same_map_where_boxes_scores_and_overlaps_tie(seed):
     for protocol in ("official", "uncapped"):
         analysis = ErrorAnalysis(match_people(truth, found, labels, protocol=protocol))
         np.testing.assert_array_equal(analysis.ap, frame_map(truth, found, labels, protocol=protocol).ap)
+
+
+@pytest.mark.parametrize("ap_rule", AP_RULES)
+@pytest.mark.parametrize("matching", MATCHINGS)
+def test_it_starts_from_the_map_of_every_convention(ap_rule, matching):
+    labels, rules = LabelMap((1, 2, 3, 4, 5), tuple("abcde")), {"ap_rule": ap_rule, "matching": matching}
+    cases = [(*random_case(seed), labels) for seed in range(12)]
+    cases += [(*random_scene(seed, tied=seed % 2 == 1), LABELS) for seed in range(12)]
+    for truth, found, of in cases:
+        for repeated in (truth, truth.rows(np.repeat(np.arange(len(truth)), 2))):
+            expected = frame_map(repeated, found, of, protocol="uncapped", **rules)
+            analysis = ErrorAnalysis(match_people(repeated, found, of, protocol="uncapped", **rules))
+            np.testing.assert_allclose(analysis.ap, expected.ap, atol=1e-12)
+
+
+def test_a_second_box_finds_the_second_person_where_the_convention_lets_it():
+    near, shifted = (0.0, 0.0, 0.5, 1.0), (0.2, 0.0, 0.7, 1.0)
+    truth = table(("a", 1, near, 1), ("a", 1, shifted, 1))
+    rows = table(("a", 1, near, 1, 0.9), ("a", 1, (0.08, 0.0, 0.58, 1.0), 1, 0.8), scored=True)
+    best = ErrorAnalysis(match_people(truth, rows, LABELS, protocol="uncapped"))
+    remaining = ErrorAnalysis(match_people(truth, rows, LABELS, protocol="uncapped", matching="remaining"))
+    assert best.kind.tolist() == [Kind.DUPLICATE, Kind.HIT] and best.mean_ap == 0.5
+    assert remaining.kind.tolist() == [Kind.HIT, Kind.HIT] and remaining.mean_ap == 1.0
+    assert sorted(remaining.matches.row_person.tolist()) == [0, 1]
 
 
 @pytest.mark.parametrize("seed", range(6))

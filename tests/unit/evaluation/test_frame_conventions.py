@@ -9,6 +9,7 @@ from slowfast.evaluation.frame_conventions import (
     ACT,
     FrameConvention,
     all_conventions,
+    convention_named,
     conventional_frame_map,
     misses_empty_frames,
 )
@@ -124,6 +125,14 @@ def test_frames_that_nobody_was_shown_are_noticed():
     assert misses_empty_frames(truth, found(("v", 1, LEFT, 2, 0.5)))
     assert not misses_empty_frames(truth, found(("v", 1, LEFT, 1, 0.5), ("v", 2, LEFT, 1, 0.9)))
     assert not misses_empty_frames(table(("v", 1, LEFT, 1)), found(("v", 1, LEFT, 1, 0.5)))
+
+
+def test_a_convention_is_found_by_the_name_that_results_carry():
+    assert [convention_named(str(convention)) for convention in CONVENTIONS] == CONVENTIONS
+    with pytest.raises(
+        ValueError, match="there is no convention 'COCO'; one is 'frames every, trapezoid AP, remaining"
+    ):
+        convention_named("COCO")
 
 
 def test_what_is_unknown_is_named():

@@ -1,6 +1,7 @@
 """The page of a report from plain numbers: what it says, that it needs nothing beside it, that its parts fit."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import cv2
@@ -36,7 +37,7 @@ def diagnosis(names: tuple[str, ...] = NAMES, *, ap: float = 0.5) -> Diagnosis:
         classes=(*curves, absent),
         errors=(ErrorCost("wrong action", 1234, 0.75, 0.2), ErrorCost("missed person", 3, 0.1, 0.05)),
         by_size=(Part("small, to 3 %", 7, 0.4), Part("large, over 3 %", 0, float("nan"))),
-        by_crowd=(Part("1 person", 7, 0.4),),
+        by_crowd=(Part("1 person", 7, 0.4), Part("2 people", 3, 0.2)),
         confusion=Confusion(names, np.eye(len(names), dtype=np.int64) * 3 + 1, 9, 2),
         actor=ActorCurve("p(actor)", 0.9, 11, 30, half, half),
         sweeps=(ThresholdSweep(0.0, *sweep), ThresholdSweep(0.5, *sweep)),
@@ -142,6 +143,55 @@ def test_a_reference_to_elsewhere_would_be_found():
     page = page_of(run())
     assert outside_references(page.replace("</main>", '<img src="https://example.org/a.png"></main>'))
     assert outside_references(page.replace("</style>", "a { background: url('http://x') }</style>"))
+
+
+VIDEO = {
+    **{"video_mAP@0.2": 0.75, "video_mAP@0.5": 0.5, "video_mAP@0.75": 0.25, "video_mAP@0.5:0.95": 0.2},
+    **{"ap_rule": "trapezoid", "linking": "online linking, not trimmed", "num_videos": 1234, "num_classes": 3},
+    "num_classes_scored": 2,
+    "AP": {t: {"stand": 0.625, "walk <left>": 0.1, "wave & jump": None} for t in ("0.2", "0.5", "0.75", "0.5:0.95")},
+    **{key: {"stand": 7, "walk <left>": 9, "wave & jump": 0} for key in ("instances", "detections")},
+}
+TUBES = {
+    "convention": "frames every, trapezoid AP, remaining matching",
+    "protocol": "uncapped",
+    "conventions": {"frames every, voc_all_point AP, remaining matching": 0.875},
+    "video_mAP": VIDEO,
+}
+
+
+def test_a_set_annotated_frame_by_frame_shows_its_convention_and_tubes():
+    page = page_of(run(**TUBES))
+    assert "convention <b>frames every, trapezoid AP, remaining matching</b>: 59 frames" in page
+    assert "key frames <b>" not in page and "dropped by the cap" not in page
+    assert "<td>video-mAP@0.2</td><td><b>0.750</b></td>" in page and "<td>video-mAP@0.5:0.95</td>" in page
+    assert "AP by <b>trapezoid</b>; online linking, not trimmed; 1,234 videos, 2 of 3 classes" in page
+    assert "<td>stand</td><td>7</td>" in page and "<td>0.625</td>" in page and "<td>–</td>" in page
+    assert "<b>frames every, trapezoid AP, remaining matching</b> (this page)</td><td>0.500</td>" in page
+    assert "frames every, voc_all_point AP, remaining matching</td><td>0.875</td>" in page
+    assert 'aria-label="video-mAP by the overlap of tubes"' in page and outside_references(page) == []
+
+    other = {**TUBES, "video_mAP": {**VIDEO, "video_mAP@0.5": 0.6, "linking": "viterbi linking"}}
+    two = page_of(run("runA", **TUBES), run("runB", **other))
+    assert two.count("<td>video-mAP@0.5</td>") == 2 and '<td class="up">+0.100</td>' in two
+    assert "<b>runB</b>: AP by <b>trapezoid</b>; viterbi linking" in two
+
+
+def test_no_video_map_says_why():
+    page = page_of(run(**{**TUBES, "video_mAP": None}))
+    assert "There is no video-mAP: the model was shown annotated frames only" in page and 'id="tubes"' not in page
+    page = page_of(run("runA", **TUBES), run("runB", **{**TUBES, "video_mAP": None}))
+    assert "runB: There is no video-mAP" in page and "video-mAP@0.5</td>" not in page
+
+
+def test_given_boxes_say_why_nothing_was_swept():
+    given = replace(run("roi"), diagnosis=replace(diagnosis(), sweeps=()), given_boxes="the annotated boxes")
+    page = page_of(given)
+    assert "it was given the annotated boxes, each with p(actor) 1" in page
+    assert "threshold on p(actor)" not in page and "precision-recall curve of finding people" not in page
+    figures = report_figures([given, run("bmvit")])
+    assert len(figures["actors"].axes[0].lines) == 1
+    assert figures["actors"].axes[0].lines[0].get_color() == RUN_COLOURS[1]  # as everywhere else on the page
 
 
 def test_two_runs_share_their_plots_and_show_the_difference():
