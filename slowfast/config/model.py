@@ -1,6 +1,6 @@
 """Keys common to all models: which one, how many classes, how it is trained in memory."""
 
-from slowfast.config.keys import STR, Key, Section, at_least, from_to_below, list_of, not_empty
+from slowfast.config.keys import STR, Key, Section, at_least, from_to_below, list_of, not_empty, one_of
 
 MODEL = Section(
     "MODEL",
@@ -22,6 +22,13 @@ MODEL = Section(
             from_to_below(0, 1),
         ),
         "ACT_CHECKPOINT": Key(False, "Recompute activations in the backward pass: less memory, more time."),
+        "COMPILE": Key(
+            "auto",
+            "torch.compile of the model (of the backbone where DETECTION.ENABLE gives the boxes), for one size of clip. "
+            "on; off; auto: on a GPU, where triton, a C compiler and Python's headers are found and all clips have one "
+            "size. The log says at start what was chosen and why. A run that only tests also replays CUDA graphs.",
+            one_of("auto", "on", "off"),
+        ),
         "HEAD_REINIT": Key(
             False,
             "True: a checkpoint with another number of classes loads, its classifier replaced by a new one. "

@@ -165,6 +165,16 @@ def _crop_sizes(cfg: CfgNode) -> Iterable[str]:
             yield f"{name} ({size}) must be divisible by the spatial MVIT.PATCH_STRIDE ({high}, {wide})"
 
 
+@_reads("MODEL.COMPILE", "DATA.RESIZE", "DATA.MULTI_SCALE")
+def _compile(cfg: CfgNode) -> Iterable[str]:
+    data = cfg.DATA
+    if cfg.MODEL.COMPILE == "on" and (data.RESIZE == "keep_aspect" or data.MULTI_SCALE):
+        yield (
+            f"MODEL.COMPILE (on) is for clips of one size: set it to auto, or DATA.RESIZE ({data.RESIZE}) to stretch and "
+            f"DATA.MULTI_SCALE ({data.MULTI_SCALE}) to []"
+        )
+
+
 # ----------------------------------------------------------------------------------------------------- training
 
 

@@ -1,4 +1,7 @@
-"""Samples -> ClipBatch. Clips of different sizes are padded at the right and the bottom, and their boxes follow."""
+"""Samples -> ClipBatch. Clips of different sizes are padded at the right and the bottom, and their boxes follow.
+
+A clip that has yet to be mirrored is padded at the left, so that its padding is at the right in the end.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,14 +32,17 @@ def collate(
         torch.cat([s.actions for s in samples]),
         tuple(len(s.boxes) for s in samples),
     )
-    return ClipBatch(torch.stack([s.clip for s in samples]), targets, tuple(s.meta for s in samples), unreadable)
+    flipped = torch.tensor([s.flipped for s in samples]) if any(s.flipped for s in samples) else None
+    clips = torch.stack([s.clip for s in samples])
+    return ClipBatch(clips, targets, tuple(s.meta for s in samples), unreadable, flipped)
 
 
 def _pad(sample: ClipSample, height: int, width: int) -> ClipSample:
     _, _, h, w = sample.clip.shape
     if (h, w) == (height, width):
         return sample
-    clip = torch.nn.functional.pad(sample.clip, (0, width - w, 0, height - h))
+    left, right = (width - w, 0) if sample.flipped else (0, width - w)
+    clip = torch.nn.functional.pad(sample.clip, (left, right, 0, height - h))
     boxes = sample.boxes * sample.boxes.new_tensor([w / width, h / height] * 2)
     return replace(sample, clip=clip, boxes=boxes, meta=_widen(sample.meta, width / w, height / h))
 

@@ -91,7 +91,7 @@ class KeyFrameClips(Dataset):
         boxes, actions = self.key_frames.people(index)
         made = self.preset(read.frames, boxes, actions, generator_for(self.seed, epoch, index))
         meta = ClipMeta(video, timestamp, made.region, repeated_frames=read.clamped)
-        return ClipSample(made.clip, made.boxes, made.actions, meta)
+        return ClipSample(made.clip, made.boxes, made.actions, meta, made.flipped)
 
 
 def every_nth(key_frames: KeyFrames, step: int) -> KeyFrames:

@@ -37,12 +37,16 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Input:
-    """clip (3, T, h, w) uint8 RGB; boxes (n, 4) cxcywh in [0, 1] of it; actions (n, C); region as in ClipMeta."""
+    """clip (3, T, h, w) uint8 RGB; boxes (n, 4) cxcywh in [0, 1] of it; actions (n, C); region as in ClipMeta.
+
+    flipped: all but the pixels is mirrored, as in ClipSample
+    """
 
     clip: Tensor
     boxes: Tensor
     actions: Tensor
     region: T.Region
+    flipped: bool
 
 
 class DetectionPreset:
@@ -67,13 +71,15 @@ class DetectionPreset:
         pixels, region = T.crop_and_resize(pixels, region, size)
         boxes, keep = T.boxes_in_region(boxes, region, min_visible=0.0 if aug is None else aug.min_visible)
         actions = actions[keep]
+        flipped = False
         if aug is not None:
-            if aug.flip and torch.rand((), generator=generator) < 0.5:
-                pixels, boxes, region = T.mirror(pixels, boxes, region)
+            flipped = aug.flip and torch.rand((), generator=generator).item() < 0.5
+            if flipped:
+                boxes, region = T.mirror(boxes, region)
                 actions = _swap(actions, aug.swap_actions)
             if aug.colour:
                 pixels = T.jitter_colours(pixels, aug.colour, generator)
-        return Input(pixels.transpose(0, 1).contiguous(), xyxy_to_cxcywh(boxes), actions, region)
+        return Input(pixels.transpose(0, 1).contiguous(), xyxy_to_cxcywh(boxes), actions, region, flipped)
 
     def _input_size(self, pixels: Tensor, region: T.Region, generator: torch.Generator) -> InputSize:
         size = self.size

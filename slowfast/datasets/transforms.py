@@ -79,10 +79,13 @@ def boxes_in_region(boxes: Tensor, region: Region, *, min_visible: float) -> tup
     return clipped[keep], keep
 
 
-def mirror(frames: Tensor, boxes: Tensor, region: Region) -> tuple[Tensor, Tensor, Region]:
-    """Flip left and right; boxes xyxy in [0, 1] of the input."""
+def mirror(boxes: Tensor, region: Region) -> tuple[Tensor, Region]:
+    """Boxes xyxy in [0, 1] of the input, and the region it shows, after a flip left to right of its pixels.
+
+    The pixels themselves are mirrored on the device, the whole batch at once (structures/clip.py).
+    """
     flipped = torch.stack([1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]], dim=1)
-    return F.horizontal_flip(frames), flipped, (region[2], region[1], region[0], region[3])
+    return flipped, (region[2], region[1], region[0], region[3])
 
 
 def jitter_colours(frames: Tensor, strength: float, generator: torch.Generator) -> Tensor:

@@ -1,7 +1,7 @@
 """The views of a video that a classifier is tested on: clips spread over its time, square crops along its long side."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,6 +55,17 @@ class ViewShape:
         starts = np.linspace(0, room, self.num_clips) if self.num_clips > 1 else np.array([room / 2])
         return starts[:, None] + np.linspace(0, span - 1 / self.fps, self.num_frames)
 
+    def clip_positions(self, video_frames: int) -> np.ndarray:
+        """(num_clips, T) positions from 0 among the frames of a video, for videos that are folders of frames.
+
+        The frames of a clip are `sampling_rate` apart and starts are rounded, as PySlowFast samples Charades; past the
+        end if the video is too short.
+        """
+        span = (self.num_frames - 1) * self.sampling_rate + 1
+        room = max(video_frames - span, 0)
+        starts = np.linspace(0, room, self.num_clips) if self.num_clips > 1 else np.array([room / 2])
+        return starts.round().astype(np.int64)[:, None] + self.sampling_rate * np.arange(self.num_frames)
+
     def short_side(self) -> int:
         return self.size if self.num_crops > 1 else round(self.size * CENTRE_MARGIN)
 
@@ -66,6 +77,10 @@ class VideoViewsSample:
     video: int
     views: Tensor
     repeated_frames: int
+
+    def pin_memory(self) -> "VideoViewsSample":
+        """The sample in page-locked host memory, which a DataLoader with pin_memory asks for."""
+        return replace(self, views=self.views.pin_memory())
 
 
 class VideoViews(Dataset):
@@ -91,12 +106,15 @@ class VideoViews(Dataset):
         shown = np.searchsorted(times, asked + tolerance, side="right") - 1
         repeated = int((asked >= times[-1] + frame_seconds).sum())
         used, place = np.unique(shown.clip(0), return_inverse=True)
-        crops = square_crops(
-            frames[used], short_side=self.shape.short_side(), size=self.shape.size, count=self.shape.num_crops
-        )
-        clips = crops[:, place.reshape(shown.shape)]  # (crops, clips, T, 3, size, size)
-        views = clips.permute(1, 0, 3, 2, 4, 5).reshape(-1, 3, *clips.shape[2:3], *clips.shape[4:])
-        return VideoViewsSample(index, views.contiguous(), repeated)
+        return VideoViewsSample(index, crop_views(frames[used], place.reshape(shown.shape), self.shape), repeated)
+
+
+def crop_views(frames: np.ndarray, shown: np.ndarray, shape: ViewShape) -> Tensor:
+    """(N, H, W, 3) uint8 frames, (clips, T) which of them each clip shows -> (V, 3, T, size, size), see ViewShape."""
+    crops = square_crops(frames, short_side=shape.short_side(), size=shape.size, count=shape.num_crops)
+    clips = crops[:, shown]  # (crops, clips, T, 3, size, size)
+    views = clips.permute(1, 0, 3, 2, 4, 5).reshape(-1, 3, *clips.shape[2:3], *clips.shape[4:])
+    return views.contiguous()
 
 
 def square_crops(frames: np.ndarray, *, short_side: int, size: int, count: int) -> Tensor:

@@ -1,5 +1,6 @@
 """Testing a classifier: every view of every video once, averaged per video, with all scores kept in a file."""
 
+import math
 from pathlib import Path
 
 import simplejson
@@ -8,6 +9,7 @@ from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
 from slowfast.datasets.build import build_view_loader, read_labelled_videos
+from slowfast.engine.compiling import compile_in_place
 from slowfast.engine.files import write_text_atomically
 from slowfast.engine.load_weights import load_weights
 from slowfast.engine.run_log import RunLog
@@ -35,6 +37,7 @@ def test_classifier(cfg: CfgNode, device: torch.device) -> VideoScores:
     log.info("%s: %d videos, %d classes", cfg.TEST.DATASET, len(videos.paths), len(videos.class_names))
     model = build_model(cfg).to(device)
     log.info("%s", load_weights(model, cfg.TEST.CHECKPOINT_FILE_PATH))
+    compile_in_place(cfg, model, device, graphs=True)
     evaluator = build_classification_evaluator(
         cfg, names=videos.paths, labels=videos.labels, class_names=videos.class_names
     )
@@ -59,11 +62,15 @@ def test_classifier(cfg: CfgNode, device: torch.device) -> VideoScores:
 
 @torch.no_grad()
 def classify(cfg: CfgNode, model: nn.Module, views: Tensor, device: torch.device) -> Tensor:
-    """(V, 3, T, H, W) uint8 views -> (V, C) raw outputs on the CPU; its share of TEST.BATCH_SIZE at a time."""
+    """(V, 3, T, H, W) uint8 views -> (V, C) raw outputs on the CPU.
+
+    At most its share of TEST.BATCH_SIZE at a time, in pieces as equal as can be: compiled code is made for each size.
+    """
     model.eval()
     mean, std = (torch.tensor(value, device=device).view(1, 3, 1, 1, 1) for value in (cfg.DATA.MEAN, cfg.DATA.STD))
     outputs = []
-    for piece in views.split(max(1, cfg.TEST.BATCH_SIZE // distributed.world_size())):
+    share = max(1, cfg.TEST.BATCH_SIZE // distributed.world_size())
+    for piece in views.chunk(math.ceil(len(views) / share)):
         clips = (piece.to(device, non_blocking=True).float() / 255 - mean) / std
         with torch.autocast(device.type, torch.bfloat16, enabled=cfg.TRAIN.MIXED_PRECISION):
             outputs.append(model(clips).float().cpu())

@@ -1,4 +1,4 @@
-"""From a collated batch to what the network takes: on the device, normalised there."""
+"""From a collated batch to what the network takes: on the device, mirrored and normalised there."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,9 @@ from slowfast.structures.roi import regions_of_people
 
 
 class InputPipe:
-    """Moves a batch to `device` as uint8, a quarter of the bytes of float, and normalises it there: (pixel / 255 - mean) / std.
+    """Moves a batch to `device` as uint8, a quarter of the bytes of float (Prefetch may have done it before).
+
+    There the clips that are marked so are mirrored, and all are normalised: (pixel / 255 - mean) / std.
 
     give_boxes: the model is the two-stage one, which is given the people's boxes beside the clips
     """
@@ -23,7 +25,7 @@ class InputPipe:
         self.std = torch.tensor(std, dtype=torch.float32, device=device)
 
     def __call__(self, batch: ClipBatch) -> ClipBatch:
-        return batch.to(self.device, non_blocking=True).normalized(self.mean, self.std)
+        return batch.to(self.device, non_blocking=True).mirrored().normalized(self.mean, self.std)
 
     def arguments(self, batch: ClipBatch) -> tuple[Tensor, ...]:
         """What the model is called with, from a batch that went through the pipe: (clips,), or (clips, boxes (K, 5))."""

@@ -12,6 +12,7 @@ from slowfast.datasets.build import build_clips, read_annotations
 from slowfast.datasets.pixel_cache import CachedVideos
 from slowfast.engine.checkpoint import load_weights
 from slowfast.engine.classification import test_classifier
+from slowfast.engine.compiling import choose_compiling, compile_in_place
 from slowfast.engine.files import save_config
 from slowfast.engine.summary import model_summary
 from slowfast.engine.test import test
@@ -34,7 +35,7 @@ def run(cfg: CfgNode, device: torch.device) -> None:
         "%d process(es) on %s, torch %s, output in %s", distributed.world_size(), device, torch.__version__, output
     )
     log.info("%s", model_summary(cfg))
-    log.info("%s", describe_kernels(device, autocast=cfg.TRAIN.MIXED_PRECISION))
+    log.info("%s; %s", describe_kernels(device, autocast=cfg.TRAIN.MIXED_PRECISION), choose_compiling(cfg, device))
 
     if cfg.TEST.DATASET in CLASSIFICATION_DATASETS:
         save_config(cfg)
@@ -54,6 +55,7 @@ def run(cfg: CfgNode, device: torch.device) -> None:
         model = build_model(cfg).to(device)
         names = test_set.label_map.names
         log.info("%s", load_weights(model, cfg.TEST.CHECKPOINT_FILE_PATH, class_names=names))
+        compile_in_place(cfg, model, device, graphs=True)
         save_config(cfg)
     if cfg.TEST.ENABLE:
         test(cfg, device, model, test_set)

@@ -12,8 +12,10 @@ from torch import nn
 
 from slowfast.datasets.ava import AnnotatedSet
 from slowfast.datasets.build import build_test_loader
+from slowfast.engine.compiling import FullBatches
 from slowfast.engine.files import write_text_atomically
 from slowfast.engine.inputs import InputPipe
+from slowfast.engine.prefetch import Prefetch
 from slowfast.engine.report import TestedRun, write_report
 from slowfast.engine.run_log import RunLog
 from slowfast.engine.tube_scores import score_tubes
@@ -68,13 +70,17 @@ def evaluate(
     was_training = model.training
     model.eval()
     start, clips, repeated, unreadable = time.perf_counter(), 0, 0, []
-    for batch in progress(loader, what=what, unit="batch"):
+    upcoming = Prefetch(([batch] for batch in progress(loader, what=what, unit="batch")), pipe.device)
+    full_batches = FullBatches()
+    for (batch,) in upcoming:
         unreadable += [clip.reason for clip in batch.unreadable]
         if not len(batch):
             continue
         batch = pipe(batch)
-        with torch.autocast(pipe.device.type, torch.bfloat16, enabled=autocast):
+        precision = torch.autocast(pipe.device.type, torch.bfloat16, enabled=autocast)
+        with precision, full_batches.rule_for(batch.clips):
             predictions = model(*pipe.arguments(batch))
+        upcoming.copy_next()
         evaluator.process(postprocess(predictions, batch.meta), batch.meta)
         clips += len(batch)
         repeated += sum(meta.repeated_frames for meta in batch.meta)

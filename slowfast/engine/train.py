@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from slowfast.datasets.ava import AnnotatedSet
 from slowfast.datasets.build import build_test_loader, build_train_loader
 from slowfast.engine.checkpoint import Checkpointer, load_weights, write_atomically
+from slowfast.engine.compiling import compile_in_place
 from slowfast.engine.files import save_config
 from slowfast.engine.run_log import RunLog
 from slowfast.engine.test import TestReport, evaluate, log_unreadable, make_evaluator, make_pipe
@@ -94,6 +95,8 @@ class TrainingRun:
             )
             get_logger().info("%s", report)
             self.average = build_weight_average(self.cfg, self.model)
+        for model in {self.model, self.model_to_test}:  # the weight average is a model of its own
+            compile_in_place(self.cfg, model, self.device)
         self.parallel = self._wrap()
         return start
 

@@ -8,7 +8,9 @@ from itertools import islice
 import torch
 from torch import nn
 
+from slowfast.engine.compiling import FullBatches
 from slowfast.engine.inputs import InputPipe
+from slowfast.engine.prefetch import Prefetch
 from slowfast.losses.set_criterion import SetCriterion
 from slowfast.solver.ema import WeightAverage
 from slowfast.solver.schedule import Schedule
@@ -56,18 +58,24 @@ def train_one_epoch(
     """
     model.train()
     report, meter, watch = EpochReport(skipped_in_a_row=skipped_before), LossMeter(), Stopwatch()
-    for step, micro_batches in enumerate(_steps(loader, accumulate)):
+    upcoming, full_batches = Prefetch(_steps(loader, accumulate), pipe.device), FullBatches()
+    for step, micro_batches in enumerate(upcoming):
         watch.lap("data")
         factor = schedule.apply(optimizer, epoch + step / steps)
-        num_people, num_clips = global_counts(micro_batches, pipe.device)
+        num_people, num_clips = global_counts(micro_batches)
         optimizer.zero_grad(set_to_none=True)
         for i, batch in enumerate(micro_batches):
             _note(report, batch)
             batch = pipe(batch)
             last = i == len(micro_batches) - 1
             with nullcontext() if last or not hasattr(model, "no_sync") else model.no_sync():
-                with torch.autocast(pipe.device.type, torch.bfloat16, enabled=autocast):
+                precision = torch.autocast(pipe.device.type, torch.bfloat16, enabled=autocast)
+                with precision, full_batches.rule_for(batch.clips):
                     predictions = model(*pipe.arguments(batch))
+                if last:
+                    watch.lap("step")
+                    upcoming.copy_next()
+                    watch.lap("data")
                 losses = criterion(
                     predictions,
                     batch.targets,
@@ -99,11 +107,11 @@ def _steps(loader: Iterable[ClipBatch], accumulate: int) -> Iterator[list[ClipBa
         yield group
 
 
-def global_counts(batches: Sequence[ClipBatch], device: torch.device) -> tuple[float, float]:
+def global_counts(batches: Sequence[ClipBatch]) -> tuple[float, float]:
     """(people, clips) of the whole step over all processes, divided by the number of processes."""
     people = sum(sum(batch.targets.people_per_clip) for batch in batches)
     clips = sum(len(batch) for batch in batches)
-    people, clips = distributed.mean_over_processes([people, clips], device)
+    people, clips = distributed.mean_over_processes([people, clips])
     return people, clips
 
 

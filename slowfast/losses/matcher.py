@@ -81,15 +81,20 @@ class HungarianMatcher(nn.Module):
         if not torch.isfinite(cost).all():
             raise FloatingPointError(_describe_bad_cost(terms, targets.people_per_clip, clip_names))
 
-        clips, tokens, people, start = [], [], [], 0
-        for clip, rows in enumerate(cost.split(list(targets.people_per_clip))):
-            person, token = linear_sum_assignment(rows.numpy())
-            clips.append(torch.full((len(token),), clip, dtype=torch.int64))
-            tokens.append(torch.from_numpy(token))
-            people.append(torch.from_numpy(person) + start)
-            start += len(rows)
-        pairs = torch.stack([torch.cat(clips), torch.cat(tokens), torch.cat(people)]).to(device, non_blocking=True)
+        pairs = assign(cost, targets.people_per_clip).to(device, non_blocking=True)
         return Matches(*pairs, unmatched=len(targets.boxes) - pairs.shape[1])
+
+
+def assign(cost: Tensor, people_per_clip: Sequence[int]) -> Tensor:
+    """The cheapest pairs of each clip, (3, M) int64: clip, candidate, person. cost (P, N), finite, on the host."""
+    clips, tokens, people, start = [], [], [], 0
+    for clip, rows in enumerate(cost.split(list(people_per_clip))):
+        person, token = linear_sum_assignment(rows.numpy())
+        clips.append(torch.full((len(token),), clip, dtype=torch.int64))
+        tokens.append(torch.from_numpy(token))
+        people.append(torch.from_numpy(person) + start)
+        start += len(rows)
+    return torch.stack([torch.cat(clips), torch.cat(tokens), torch.cat(people)])
 
 
 def _describe_bad_cost(

@@ -61,7 +61,8 @@ class BMViTHeads(nn.Module):
         _, height, width = grid
         centres = candidate_centres(grid, candidates // (height * width), device)
         size = self.prior_size or (1 / width, 1 / height)
-        prior = torch.cat([centres, centres.new_tensor(size).expand_as(centres)], dim=1)
+        # Filled on the device: numbers copied from the host would make it wait for all that the device has to do.
+        prior = torch.cat([centres, *(torch.full_like(centres[:, :1], side) for side in size)], dim=1)
         return torch.logit(prior, eps=1e-4)
 
     def forward(self, box_tokens: Tensor, action_tokens: Tensor, grid: tuple[int, int, int]) -> Predictions:

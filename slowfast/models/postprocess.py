@@ -30,8 +30,9 @@ class PostProcess(nn.Module):
         actor = predictions.actor_probability
         actions = predictions.action_logits.float().sigmoid()
         boxes = cxcywh_to_xyxy(predictions.boxes.float())
-        # One copy to the host for the whole batch; what follows is small.
-        actor, actions, boxes = (x.cpu() for x in (actor, actions, boxes))
+        # One copy to the host for the whole batch, which waits for the device once; what follows is small.
+        together = torch.cat([actor[..., None], boxes, actions], dim=-1).cpu()
+        actor, boxes, actions = together[..., 0], together[..., 1:5], together[..., 5:]
         kept = [self._keep(actor[i], boxes[i]) for i in range(len(actor))]
         clip_index = torch.cat([torch.full((len(k),), i, dtype=torch.int64) for i, k in enumerate(kept)])
         token = torch.cat(kept)

@@ -77,8 +77,8 @@ class RoIPostProcess(nn.Module):
     def forward(self, predictions: RoIPredictions, meta: Sequence[ClipMeta]) -> Detections:
         """RoIPredictions of B clips and their B metas -> Detections on the CPU."""
         height, width = predictions.input_size
-        rows = predictions.boxes.float().cpu()
-        clip_index = rows[:, 0].long()
-        boxes = rows[:, 1:] / rows.new_tensor([width, height, width, height])
-        scores = predictions.action_logits.float().sigmoid().cpu()
+        scores = predictions.action_logits.float().sigmoid()
+        rows = torch.cat([predictions.boxes.float(), scores], dim=1).cpu()  # one copy, which waits for the device once
+        clip_index, scores = rows[:, 0].long(), rows[:, 5:]
+        boxes = rows[:, 1:5] / rows.new_tensor([width, height, width, height])
         return Detections(clip_index, to_original_frame(boxes, clip_index, meta), torch.ones(len(rows)), scores)

@@ -4,6 +4,7 @@ import copy
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class WeightAverage:
@@ -13,13 +14,14 @@ class WeightAverage:
         if not 0 < decay < 1:
             raise ValueError(f"EMA decay must be in (0, 1), got {decay} (SOLVER.EMA_DECAY; 0 turns it off)")
         self.decay = decay
+        # All tensors in one call: a GPU is given a few kernels, not one for each tensor.
+        self._move = get_ema_multi_avg_fn(decay)
         self.average = copy.deepcopy(model).eval().requires_grad_(False)
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         ours, theirs = self.average.state_dict(), model.state_dict()
-        for name, value in theirs.items():
-            if value.is_floating_point():
-                ours[name].lerp_(value, 1 - self.decay)
-            else:
-                ours[name].copy_(value)
+        moving = [name for name, value in theirs.items() if value.is_floating_point()]
+        self._move([ours[name] for name in moving], [theirs[name] for name in moving], None)
+        for name in theirs.keys() - moving:
+            ours[name].copy_(theirs[name])

@@ -1,9 +1,12 @@
 """ClipSample, ClipBatch, ClipMeta, Targets, UnreadableClip: what travels from data set to model, loss and post-processor."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
+
+TensorMap = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -32,34 +35,47 @@ class Targets:
     boxes:           (P, 4) float32 cxcywh in [0, 1] of the input
     actions:         (P, C) float32, 1 where the person does the action; a row of zeros is a person of the background
     people_per_clip: B counts that sum to P
+    clip_index:      (P,) int64, the clip each person is in; made here from the counts, so that it is made on the host
+                     and moves with the rest (a tensor made of host numbers on a GPU waits for all that the GPU has to do)
     """
 
     boxes: Tensor
     actions: Tensor
     people_per_clip: tuple[int, ...]
+    clip_index: Tensor = field(default=None, repr=False)
 
-    @property
-    def clip_index(self) -> Tensor:
-        """(P,) int64: the clip each person is in."""
-        counts = torch.tensor(self.people_per_clip, dtype=torch.int64, device=self.boxes.device)
-        return torch.repeat_interleave(counts, output_size=len(self.boxes))
+    def __post_init__(self) -> None:
+        if self.clip_index is None:
+            counts = torch.tensor(self.people_per_clip, dtype=torch.int64)
+            index = torch.repeat_interleave(counts, output_size=len(self.boxes))
+            object.__setattr__(self, "clip_index", index.to(self.boxes.device))
 
-    def to(self, device: torch.device, non_blocking: bool = False) -> "Targets":
-        return replace(
-            self,
-            boxes=self.boxes.to(device, non_blocking=non_blocking),
-            actions=self.actions.to(device, non_blocking=non_blocking),
-        )
+    def map(self, change: TensorMap) -> "Targets":
+        """The same people with `change` applied to every tensor."""
+        return replace(self, boxes=change(self.boxes), actions=change(self.actions), clip_index=change(self.clip_index))
 
 
 @dataclass(frozen=True)
 class ClipSample:
-    """One clip. clip: (3, T, H, W) uint8 RGB; boxes (n, 4) cxcywh in [0, 1] of the input; actions (n, C) float32 0/1."""
+    """One clip.
+
+    clip:    (3, T, H, W) uint8 RGB
+    boxes:   (n, 4) cxcywh in [0, 1] of the input
+    actions: (n, C) float32 0/1
+    flipped: boxes, actions and meta are those of the mirrored clip, and the pixels still have to be mirrored; that is
+             done for the whole batch on the device (ClipBatch.mirrored). Whoever shows a sample shows `mirrored_clip`.
+    """
 
     clip: Tensor
     boxes: Tensor
     actions: Tensor
     meta: ClipMeta
+    flipped: bool = False
+
+    @property
+    def mirrored_clip(self) -> Tensor:
+        """(3, T, H, W) uint8 RGB: the pixels that belong to the boxes."""
+        return self.clip.flip(-1) if self.flipped else self.clip
 
 
 @dataclass(frozen=True)
@@ -73,22 +89,40 @@ class UnreadableClip:
 
 @dataclass(frozen=True)
 class ClipBatch:
-    """B clips. clips: (B, 3, T, H, W), uint8 RGB as loaded, or normalised float after `normalized`; meta on the CPU."""
+    """B clips.
+
+    clips:   (B, 3, T, H, W), uint8 RGB as loaded, or normalised float after `normalized`
+    meta:    on the CPU
+    flipped: (B,) bool, clips whose pixels still have to be mirrored (see ClipSample); None when there are none
+    """
 
     clips: Tensor
     targets: Targets
     meta: tuple[ClipMeta, ...]
     unreadable: tuple[UnreadableClip, ...] = ()
+    flipped: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.meta)
 
+    def map(self, change: TensorMap) -> "ClipBatch":
+        """The same batch with `change` applied to every tensor."""
+        flipped = None if self.flipped is None else change(self.flipped)
+        return replace(self, clips=change(self.clips), targets=self.targets.map(change), flipped=flipped)
+
     def to(self, device: torch.device, non_blocking: bool = False) -> "ClipBatch":
-        return replace(
-            self,
-            clips=self.clips.to(device, non_blocking=non_blocking),
-            targets=self.targets.to(device, non_blocking),
-        )
+        return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> "ClipBatch":
+        """The batch in page-locked host memory. A DataLoader with pin_memory calls this; it would skip a type without."""
+        return self.map(lambda tensor: tensor.pin_memory())
+
+    def mirrored(self) -> "ClipBatch":
+        """The batch with the pixels of its `flipped` clips mirrored left to right, and none left to mirror."""
+        if self.flipped is None:
+            return self
+        choose = self.flipped.view(-1, 1, 1, 1, 1)
+        return replace(self, clips=torch.where(choose, self.clips.flip(-1), self.clips), flipped=None)
 
     def normalized(self, mean: Tensor, std: Tensor) -> "ClipBatch":
         """The batch with float32 clips (pixel / 255 - mean) / std; mean and std are (3,), RGB, in [0, 1]."""

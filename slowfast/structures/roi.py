@@ -26,5 +26,5 @@ class RoIPredictions:
 def regions_of_people(targets: Targets, input_size: tuple[int, int]) -> Tensor:
     """(K, 5) float32 for the two-stage model: clip index and xyxy in pixels of a (height, width) input, per person."""
     height, width = input_size
-    pixels = cxcywh_to_xyxy(targets.boxes.float()) * targets.boxes.new_tensor([width, height, width, height]).float()
-    return torch.cat([targets.clip_index[:, None].to(pixels.dtype), pixels], dim=1)
+    x1, y1, x2, y2 = cxcywh_to_xyxy(targets.boxes.float()).unbind(1)
+    return torch.stack([targets.clip_index.float(), x1 * width, y1 * height, x2 * width, y2 * height], dim=1)

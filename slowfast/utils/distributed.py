@@ -7,7 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-_object_group: dist.ProcessGroup | None = None
+_host_group: dist.ProcessGroup | None = None
 
 
 def is_distributed() -> bool:
@@ -31,12 +31,11 @@ def barrier() -> None:
         dist.barrier()
 
 
-def mean_over_processes(values: Iterable[float], device: torch.device) -> list[float]:
-    """The mean of each number over all processes."""
-    if not is_distributed():
-        return [float(value) for value in values]
-    tensor = torch.tensor(list(values), dtype=torch.float64, device=device)
-    dist.all_reduce(tensor)
+def mean_over_processes(values: Iterable[float]) -> list[float]:
+    """The mean of each number over all processes. Travels on the CPU, so that no process waits for its GPU."""
+    tensor = torch.tensor(list(values), dtype=torch.float64)
+    if is_distributed():
+        dist.all_reduce(tensor, group=_cpu_group())
     return (tensor / world_size()).tolist()
 
 
@@ -50,11 +49,16 @@ def mean_over_processes_(tensor: Tensor) -> Tensor:
 
 def gather_objects(value: Any) -> list[Any]:
     """What every process passed, in rank order, on every process. Picklable values only; travels on the CPU."""
-    global _object_group
     if not is_distributed():
         return [value]
-    if _object_group is None and dist.get_backend() != "gloo":
-        _object_group = dist.new_group(backend="gloo")
     gathered: list[Any] = [None] * world_size()
-    dist.all_gather_object(gathered, value, group=_object_group)
+    dist.all_gather_object(gathered, value, group=_cpu_group())
     return gathered
+
+
+def _cpu_group() -> dist.ProcessGroup | None:
+    """All processes, talking through gloo, which reads host memory; None, the default group, where that is gloo."""
+    global _host_group
+    if _host_group is None and dist.get_backend() != "gloo":
+        _host_group = dist.new_group(backend="gloo")
+    return _host_group

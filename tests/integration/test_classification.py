@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -55,6 +56,45 @@ def test_multi_view_test_and_everything_recomputed_from_its_dump(run_tool, toy_c
         # Each process runs smaller batches of views, so the network's own sums round otherwise.
         np.testing.assert_allclose(shared["scores"], alone["scores"], rtol=1e-5)
         assert shared["views"].tolist() == alone["views"].tolist()
+
+
+def test_charades_from_frame_lists(run_tool, toy_config, classifier, tmp_path):
+    """Three videos as folders of frames, one without a frame: mAP of many labels, recomputed from the dump."""
+    rng, rows = np.random.default_rng(0), ["original_vido_id video_id frame_id path labels"]
+    for number, labels in enumerate(('"0,2"', '""', '"2"', '"1"')):
+        (tmp_path / f"v{number}").mkdir()
+        for k in range(9):
+            rows.append(f"v{number} {number} {k} v{number}/{k}.png " + (labels if k == 4 else '""'))
+            if number < 3:
+                cv2.imwrite(str(tmp_path / f"v{number}/{k}.png"), rng.integers(0, 255, (70, 90, 3), np.uint8))
+    (tmp_path / "val.csv").write_text("\n".join(rows) + "\n")
+    change = ["TEST.DATASET", "charades", "DATA.PATH_PREFIX", str(tmp_path), "DATA.ENSEMBLE_METHOD", "max"]
+    done = run_tool("tools/run_net.py", "--cfg", toy_config, *classifier, *change, expect=1)
+    assert "DATA.MULTI_LABEL (False) must be True on charades" in done.stderr
+    run_tool(
+        "tools/run_net.py", "--cfg", toy_config, "--dump", "mine.npz", *classifier, *change, "DATA.MULTI_LABEL", "True"
+    )
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert metrics["videos_without_views"] == ["v3"] and metrics["ensemble"] == "max_probabilities"
+    with np.load(tmp_path / "mine.npz") as dump:
+        scores, labels = np.nan_to_num(dump["scores"], nan=-1), dump["labels"]
+        assert dump["names"].tolist() == ["v0", "v1", "v2", "v3"] and dump["views"].tolist() == [6, 6, 6, 0]
+    assert labels.tolist() == [[True, False, True], [False] * 3, [False, False, True], [False, True, False]]
+    assert metrics["mAP"] == pytest.approx(
+        np.mean([sum_over_thresholds(s, y) for s, y in zip(scores.T, labels.T, strict=True)])
+    )
+    run_tool("tools/evaluate_scores.py", "mine.npz", "--json", "again.json")
+    assert json.loads((tmp_path / "again.json").read_text()) == metrics
+
+
+def sum_over_thresholds(scores: np.ndarray, positive: np.ndarray) -> float:
+    """Average precision as scikit-learn defines it: the sum of (R_n - R_(n-1)) P_n over the distinct scores."""
+    recall, area = 0.0, 0.0
+    for threshold in sorted(set(scores.tolist()), reverse=True):
+        chosen = scores >= threshold
+        now = positive[chosen].sum() / positive.sum()
+        area, recall = area + (now - recall) * positive[chosen].mean(), now
+    return area
 
 
 @pytest.mark.parametrize(

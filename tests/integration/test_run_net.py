@@ -19,7 +19,10 @@ def records(run: Path) -> list[dict]:
 def test_a_run_leaves_everything_and_goes_on_where_it_stopped(run_tool, toy_config, overrides, tmp_path, toy_data):
     run = tmp_path / "run"
     short = [*overrides, "SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0.5", "TRAIN.CHECKPOINT_PERIOD", "1"]
-    first = run_tool("tools/run_net.py", "--cfg", toy_config, *short, "DETECTION.ALIGNED", "True", "BN.USE_PRECISE_STATS", "False")
+    first = run_tool(
+        "tools/run_net.py", "--cfg", toy_config, *short, "DETECTION.ALIGNED", "True", "BN.USE_PRECISE_STATS", "False"
+    )
+    assert "; model not compiled by torch.compile: MODEL.COMPILE auto does so on a GPU only" in first.stdout
     assert "PySlowFast keys change nothing here" in first.stdout and "BN.USE_PRECISE_STATS" in first.stdout
     assert "parameters" in first.stdout.lower() and "GMACs" in first.stdout and "4x8x10" not in first.stdout
 

@@ -50,6 +50,10 @@ def test_train_and_test_on_ucf24(run_tool, toy_config, ucf24, annotations, tmp_p
     assert set(video["instances"].values()) == {2} and video["num_videos"] == 4 and "trimmed with" in video["linking"]
     assert "video-mAP @0.2" in done.stdout and "UCF101-24 split 1 test" in done.stdout and "frames every" in done.stdout
 
+    page = (tmp_path / "run/report.html").read_text()
+    assert f"<td>video-mAP@0.5</td><td><b>{video['video_mAP@0.5']:.3f}</b></td>" in page
+    assert "metrics.json says mAP" not in page  # the page is by the same rules
+
     # The detections it left, every second frame, score the same through the tool.
     settings = ["--ap", "trapezoid", "--no-video-map", "--json", str(tmp_path / "again.json")]
     files = ["--groundtruth", str(annotations), "--detections", str(tmp_path / "run/detections.csv")]
@@ -63,6 +67,9 @@ def test_annotated_frames_only_have_no_video_map(run_tool, toy_config, ucf24, tm
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
     assert metrics["video_mAP"] is None and "no video-mAP" in done.stdout
     assert metrics["num_key_frames"] == 4 * 9 and len(metrics["conventions"]) == 3
+    assert (
+        "There is no video-mAP: the model was shown annotated frames only" in (tmp_path / "run/report.html").read_text()
+    )
 
 
 @pytest.mark.parametrize(

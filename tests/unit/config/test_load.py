@@ -78,7 +78,7 @@ def test_lists_and_tuples_in_any_spelling(write, typed):
     ("typed", "expected"), [("''", ""), ("'a b'", "a b"), ('"7"', "7"), ("it's", "it's"), ("'a", "'a")]
 )
 def test_text_may_be_quoted_once_more_than_the_shell_needs(write, typed, expected):
-    assert load_cfg(write(), ["DATA.CACHE_DIR", typed]).DATA.CACHE_DIR == expected
+    assert expected == load_cfg(write(), ["DATA.CACHE_DIR", typed]).DATA.CACHE_DIR
 
 
 def test_numbers_inside_lists_may_have_exponents_and_rows_are_typed(write):

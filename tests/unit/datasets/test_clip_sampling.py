@@ -36,5 +36,7 @@ def test_errors_name_the_value_and_the_rule():
         clip_offsets(0, 4)
     with pytest.raises(ValueError, match="frames per second must be positive, got 0"):
         clip_times(1.0, num_frames=4, sampling_rate=1, fps=0)
-    with pytest.raises(ValueError, match=r"clip order 'backwards' is unknown; known: forward, reversed, frozen \(TEST.FRAME_ORDER\)"):
+    with pytest.raises(
+        ValueError, match=r"clip order 'backwards' is unknown; known: forward, reversed, frozen \(TEST.FRAME_ORDER\)"
+    ):
         clip_offsets(4, 1, "backwards")

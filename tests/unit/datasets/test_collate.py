@@ -1,5 +1,7 @@
 """slowfast.datasets.collate: padding moves boxes and regions; clips that could not be read travel by name."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -44,6 +46,21 @@ def test_padding_moves_boxes_and_the_region_undoes_it(region):
     torch.testing.assert_close(in_the_frame(batch), in_the_frame(plain))
     if region[0] < region[2]:
         torch.testing.assert_close(in_the_frame(plain), cxcywh_to_xyxy(plain.targets.boxes))
+
+
+def test_a_clip_mirrored_after_padding_is_the_one_mirrored_before():
+    """The old way is the oracle: pixels mirrored by the loader, then padded."""
+    generator = torch.Generator().manual_seed(0)
+    samples = []
+    for height, width, flipped in ((8, 12, True), (16, 8, False), (12, 16, True), (6, 6, True)):
+        clip = torch.randint(0, 256, (3, 4, height, width), generator=generator, dtype=torch.uint8)
+        region = (0.9, 0.2, 0.5, 0.6) if flipped else (0.1, 0.0, 0.8, 1.0)
+        samples.append(replace(sample(2, region=region), clip=clip, flipped=flipped))
+    before = collate([replace(s, clip=s.mirrored_clip, flipped=False) for s in samples], **BLANK)
+    after = collate(samples, **BLANK)
+    assert after.flipped.tolist() == [True, False, True, True] and before.flipped is None
+    assert not torch.equal(after.clips, before.clips) and torch.equal(after.mirrored().clips, before.clips)
+    assert after.meta == before.meta and torch.equal(after.targets.boxes, before.targets.boxes)
 
 
 def test_unreadable_clips_travel_by_name():

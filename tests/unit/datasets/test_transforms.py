@@ -104,7 +104,7 @@ def test_boxes_go_to_the_region_and_back():
         boxes, region = random_boxes(4, generator).double(), T.random_region((0.3, 1.0), generator)
         moved, keep = T.boxes_in_region(boxes, region, min_visible=0.0)
         if torch.rand((), generator=generator) < 0.5:
-            _, moved, region = T.mirror(torch.zeros(1, 3, 2, 2, dtype=torch.uint8), moved, region)
+            moved, region = T.mirror(moved, region)
         origin, size = torch.tensor(region[:2] * 2), torch.tensor([region[2] - region[0], region[3] - region[1]] * 2)
         back = origin + moved * size
         back = torch.cat([torch.minimum(back[:, :2], back[:, 2:]), torch.maximum(back[:, :2], back[:, 2:])], dim=1)
@@ -116,14 +116,22 @@ def test_boxes_go_to_the_region_and_back():
 
 def test_mirrored_twice_is_the_original():
     generator = torch.Generator().manual_seed(0)
-    frames = torch.randint(0, 256, (2, 3, 5, 7), generator=generator, dtype=torch.uint8)
     boxes, region = random_boxes(3, generator), (0.1, 0.2, 0.7, 0.9)
-    once = T.mirror(frames, boxes, region)
-    assert once[2] == (0.7, 0.2, 0.1, 0.9) and not torch.equal(once[0], frames)
-    assert (once[1][:, 2:] > once[1][:, :2]).all()
+    once = T.mirror(boxes, region)
+    assert once[1] == (0.7, 0.2, 0.1, 0.9) and not torch.equal(once[0], boxes)
+    assert (once[0][:, 2:] > once[0][:, :2]).all()
     twice = T.mirror(*once)
-    assert torch.equal(twice[0], frames) and twice[2] == region
-    torch.testing.assert_close(twice[1], boxes)
+    assert twice[1] == region
+    torch.testing.assert_close(twice[0], boxes)
+
+
+def test_colours_of_a_mirrored_clip_are_the_mirrored_colours():
+    """So the pixels may be mirrored after the colours are changed, on the device, with the same bits."""
+    frames = torch.randint(0, 256, (3, 3, 256, 256), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    for seed in range(5):
+        before = T.jitter_colours(frames.flip(-1), 0.4, torch.Generator().manual_seed(seed))
+        after = T.jitter_colours(frames, 0.4, torch.Generator().manual_seed(seed)).flip(-1)
+        assert torch.equal(before, after) and not torch.equal(after, frames.flip(-1))
 
 
 def test_cutting_the_whole_frame_out_is_plain_resizing():
@@ -166,7 +174,7 @@ def test_the_white_pixels_are_where_the_box_says():
             if not keep.all():
                 continue
             if torch.rand((), generator=generator) < 0.5:
-                pixels, boxes, region = T.mirror(pixels, boxes, region)
+                pixels, (boxes, region) = pixels.flip(-1), T.mirror(boxes, region)
             expected = boxes[0] * torch.tensor([width, height, width, height])
             assert (bounds_of_white(pixels) - expected).abs().max() <= 1.0
 

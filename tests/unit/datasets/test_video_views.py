@@ -4,10 +4,11 @@ import av
 import numpy as np
 import pytest
 import torch
+from torch.utils.data._utils.pin_memory import pin_memory as pin_what_a_loader_yields
 
 from slowfast.datasets.pixels import ClipReadError
 from slowfast.datasets.video import VideoFiles, read_all
-from slowfast.datasets.video_views import VideoViews, ViewShape, square_crops
+from slowfast.datasets.video_views import VideoViews, VideoViewsSample, ViewShape, square_crops
 from slowfast.structures.clip import UnreadableClip
 
 
@@ -86,6 +87,13 @@ def test_a_short_video_repeats_its_last_frame_and_counts(video):
     sample = VideoViews(["ramp"], VideoFiles(video), shape=shape(sampling_rate=8, num_clips=1))[0]
     brightness = (sample.views[0, 0, :, 0, 0].float() / 10).round().tolist()
     assert brightness == [0, 10, 19, 19] and sample.repeated_frames == 2
+
+
+def test_a_loader_pins_the_views(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda views: views + 1)
+    sample = VideoViewsSample(3, torch.zeros(2, 3, 1, 1, 1, dtype=torch.uint8), repeated_frames=4)
+    pinned = pin_what_a_loader_yields(sample)
+    assert (pinned.video, pinned.repeated_frames, int(pinned.views.min())) == (3, 4, 1)
 
 
 def test_what_cannot_be_read_is_named_or_fatal(video):

@@ -1,0 +1,90 @@
+"""Whether a run compiles its model with torch.compile (MODEL.COMPILE), why, and how."""
+
+import importlib.util
+import os
+import shutil
+import sysconfig
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Compiling:
+    """What MODEL.COMPILE comes to in this run: `on`, and why, in words for the log."""
+
+    on: bool
+    why: str
+
+    def __str__(self) -> str:
+        return f"model {'compiled' if self.on else 'not compiled'} by torch.compile: {self.why}"
+
+
+def choose_compiling(cfg: CfgNode, device: torch.device) -> Compiling:
+    """Raises ValueError where MODEL.COMPILE is on and something is missing that torch.compile needs."""
+    setting = cfg.MODEL.COMPILE
+    if setting == "off":
+        return Compiling(False, "MODEL.COMPILE is off")
+    if setting == "auto" and device.type != "cuda":
+        return Compiling(False, "MODEL.COMPILE auto does so on a GPU only")
+    missing = _missing(device)
+    if setting == "on" and missing:
+        raise ValueError(f"MODEL.COMPILE is on, but {missing}; set MODEL.COMPILE auto to run without")
+    if missing:
+        return Compiling(False, missing)
+    if _sizes_differ(cfg):
+        return Compiling(False, "clips differ in size (DATA.RESIZE keep_aspect or DATA.MULTI_SCALE)")
+    return Compiling(True, f"MODEL.COMPILE is {setting}; the first batches take longer, MODEL.COMPILE off avoids it")
+
+
+def _sizes_differ(cfg: CfgNode) -> bool:
+    return cfg.DATA.RESIZE == "keep_aspect" or bool(cfg.DATA.MULTI_SCALE)
+
+
+def _missing(device: torch.device) -> str:
+    """What torch.compile lacks on this machine; "" when nothing."""
+    if device.type != "cuda":
+        found = os.environ.get("CXX") or any(map(shutil.which, ("g++", "clang++", "c++")))
+        return "" if found else "no C++ compiler was found (install g++, or name one in CXX)"
+    # On a GPU Triton makes the kernels, and builds a launcher for each in C.
+    if importlib.util.find_spec("triton") is None:
+        return "the package triton is not installed"
+    if torch.cuda.get_device_capability(device) < (7, 0):
+        return f"Triton needs a GPU of compute capability 7.0, and {torch.cuda.get_device_name(device)} has less"
+    if not (os.environ.get("CC") or any(map(shutil.which, ("gcc", "clang", "cc")))):
+        return "no C compiler was found for Triton (install gcc, or name one in CC)"
+    scheme = sysconfig.get_default_scheme().replace("posix_local", "posix_prefix")  # as Triton looks for it
+    header = Path(sysconfig.get_path("include", scheme), "Python.h")
+    return "" if header.is_file() else f"Triton needs {header} (install the headers of this Python: python3-dev)"
+
+
+def compile_in_place(cfg: CfgNode, model: nn.Module, device: torch.device, *, graphs: bool = False) -> None:
+    """Let calls of `model` run compiled code, if the run compiles. Names in its state dict stay as they are.
+
+    graphs: replay CUDA graphs, for testing only. An output is overwritten by the next call, so copy it before.
+    """
+    if not choose_compiling(cfg, device).on:
+        return
+    # Shapes are static, and the two-stage model is given another number of boxes in every batch: its backbone only.
+    part = model.backbone if cfg.DETECTION.ENABLE else model
+    part.compile(dynamic=False, mode="reduce-overhead" if graphs and device.type == "cuda" else None)
+
+
+class FullBatches:
+    """Keeps compilation to full batches: one with fewer clips runs code that exists, or else as it is written.
+
+    The last batch of a test is smaller, and so is one with clips that cannot be read; compiling for its size would take
+    longer than the batch. Of no effect on a model that is not compiled.
+    """
+
+    def __init__(self) -> None:
+        self._most = 0
+
+    def rule_for(self, clips: Tensor) -> AbstractContextManager:
+        """The context to call the model in. clips (B, ...)."""
+        self._most = max(self._most, len(clips))
+        return nullcontext() if len(clips) == self._most else torch.compiler.set_stance("eager_on_recompile")
