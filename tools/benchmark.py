@@ -5,6 +5,9 @@ python tools/benchmark.py train                  its train step; with --cfg FILE
 python tools/benchmark.py infer --cfg FILE       clip to detections, against our plain attention
 python tools/benchmark.py matcher --cfg FILE     share of matcher and criterion in a train step
 python tools/benchmark.py memory --cfg FILE      peak memory of a train step by clip length and size
+python tools/benchmark.py attention --cfg FILE   every way to compute each attention of the config
+python tools/benchmark.py pooling --cfg FILE     every way to compute each depthwise convolution of the config
+python tools/benchmark.py gpu                    all of these on a GPU, as a table in a file
 python tools/benchmark.py evaluator              the AVA frame-mAP against a per-frame implementation
 """
 
@@ -17,16 +20,18 @@ import torch
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-from bench import classifiers, detector, evaluator  # noqa: E402
+from bench import classifiers, detector, evaluator, gpu, layers  # noqa: E402
+from bench.detector import Setup  # noqa: E402
 
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
-WHAT = ("model", "train", "infer", "matcher", "memory", "evaluator")
+WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "gpu", "evaluator")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=WHAT)
-    parser.add_argument("--cfg", help=f"detector config; default for infer, matcher and memory: {Path(DETECTOR).name}")
+    parser.add_argument("--cfg", help=f"config of the network; default {Path(DETECTOR).name} where one is needed")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY VALUE", help="change keys of the config")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads; with 1 the CPU seconds hold on a busy machine")
     parser.add_argument("--clips", type=int, default=1, help="clips a batch")
@@ -34,11 +39,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--frames", type=int, nargs="+", default=[8, 16, 32, 64], help="memory: clip lengths")
     parser.add_argument("--sizes", type=int, nargs="+", default=[224], help="memory: input sizes")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="evaluator: detections")
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[1_000_000, 7_000_000], help="evaluator: numbers of detections"
+    )
+    parser.add_argument("--out", type=Path, default=Path("gpu_results.md"), help="gpu: the file to write")
     args = parser.parse_args(argv)
-    for name in ("clips", "people", "repeats", "rows"):
-        if getattr(args, name) < 1:
-            parser.error(f"--{name} must be at least 1, got {getattr(args, name)}")
+    smallest = {"clips": args.clips, "people": args.people, "repeats": args.repeats, "rows": min(args.rows)}
+    for name, value in smallest.items():
+        if value < 1:
+            parser.error(f"--{name} must be at least 1, got {value}")
+    if len(args.set) % 2:
+        parser.error(f"--set takes KEY VALUE pairs; {args.set[-1]} lacks a value")
     return args
 
 
@@ -46,21 +57,28 @@ def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
-    device, cfg = torch.device(args.device), args.cfg or DETECTOR
+    device = torch.device(args.device)
+    if args.what == "gpu" and device.type != "cuda":
+        print("benchmark.py gpu needs a CUDA device and this machine shows none; the other commands run on a CPU")
+        return 2
     kind = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
-    print(f"torch {torch.__version__}, {device} {kind}, {torch.get_num_threads()} threads, {args.clips} clips a batch")
+    machine = f"torch {torch.__version__}, {device} {kind}, {torch.get_num_threads()} threads"
+    print(f"{machine}, {args.clips} clips a batch")
+    setup = Setup(args.cfg or DETECTOR, str(device), args.clips, tuple(args.set), args.people)
+    measure = {"clips": args.clips, "repeats": args.repeats, "device": device}
     if args.what == "evaluator":
-        evaluator.main(args.rows)
+        for rows in args.rows:
+            evaluator.main(rows, repeats=args.repeats)
+    elif args.what == "gpu":
+        return int(gpu.main(gpu.benchmarks(setup, repeats=args.repeats), heading=machine, out=args.out) > 0)
     elif args.what == "model" or (args.what == "train" and args.cfg is None):
-        classifiers.main(args.what, clips=args.clips, repeats=args.repeats, device=device)
-    elif args.what == "train":
-        detector.train(cfg, clips=args.clips, people=args.people, repeats=args.repeats, device=device)
-    elif args.what == "infer":
-        detector.infer(cfg, clips=args.clips, repeats=args.repeats, device=device)
-    elif args.what == "matcher":
-        detector.matcher(cfg, clips=args.clips, people=args.people, repeats=args.repeats, device=device)
+        classifiers.main(args.what, **measure)
+    elif args.what == "memory":
+        detector.memory(setup, frames=args.frames, sizes=args.sizes)
+    elif args.what in ("attention", "pooling"):
+        getattr(layers, args.what)(setup.cfg, **measure)
     else:
-        detector.memory(cfg, frames=args.frames, sizes=args.sizes, clips=args.clips, device=device)
+        getattr(detector, args.what)(setup, repeats=args.repeats)
     return 0
 
 

@@ -7,11 +7,15 @@ from torch import Tensor
 def describe_kernels(device: torch.device, *, autocast: bool) -> str:
     """One line for the log: which kernels the layers choose on this device."""
     attention = "fused attention with the relative positions inside the inner product"
+    precision = "bfloat16 autocast, boxes and losses in float32" if autocast else "float32"
+    if device.type == "cuda":
+        depthwise = "every depthwise convolution by PyTorch or Triton, whichever is faster when it is first met"
+        return f"kernels: {attention}; {precision}, PyTorch's own linear layers, {depthwise}"
     if autocast:
-        return f"kernels: {attention}; bfloat16 autocast, boxes and losses in float32"
+        return f"kernels: {attention}; {precision}"
     onednn = device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
     linear = "large linear layers and depthwise gradients through oneDNN" if onednn else "PyTorch's own linear layers"
-    return f"kernels: {attention}; float32, {linear}"
+    return f"kernels: {attention}; {precision}, {linear}"
 
 
 def runs_in_onednn(x: Tensor) -> bool:

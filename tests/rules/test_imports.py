@@ -1,5 +1,6 @@
 """Importing the package does nothing: no output, no heavy packages, no torch where none is needed."""
 
+import importlib.util
 import subprocess
 import sys
 
@@ -36,11 +37,17 @@ def test_the_package_alone_imports_nothing_heavy():
     assert run(f"import sys, slowfast; print([name for name in {heavy} if name in sys.modules])").strip() == "[]"
 
 
+# Modules that are imported only where a package is installed that not every machine has.
+NEEDS = {"slowfast.layers.depthwise_triton": "triton"}
+
+
 def test_every_module_imports_in_silence_and_without_plotting():
     modules = [name_of(path)[:-3].replace("/", ".").removesuffix(".__init__") for path in python_files("slowfast")]
-    assert len(modules) >= 80
+    assert len(modules) >= 80 and set(NEEDS) <= set(modules)
+    modules = [name for name in modules if name not in NEEDS or importlib.util.find_spec(NEEDS[name])]
     code = (
         "import importlib, logging, os, sys\n"
+        "import cv2, torch._dynamo\n"  # they set variables of their own when they are imported first
         "traces = lambda: (set(os.environ), len(logging.getLogger().handlers), os.listdir())\n"
         "before = traces()\n"
         f"for name in {modules!r}:\n"

@@ -23,7 +23,7 @@ MAY_IMPORT = {
 PACKAGES = {
     "structures": {"torch", "numpy"},
     "utils": {"torch", "numpy", "pandas", "simplejson", "iopath", "tqdm", "av", "cv2"},
-    "layers": {"torch"},
+    "layers": {"torch", "triton"},  # triton in the file of its kernels, which is imported on CUDA only
     "models": {"torch", "torchvision", "numpy"},
     "losses": {"torch", "torchvision", "numpy", "scipy"},
     "solver": {"torch"},

@@ -6,26 +6,35 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from bench.timing import interleaved, peak_megabytes, print_timings
+from bench.rows import Row
+from bench.timing import Timing, interleaved, peak_megabytes, print_timings
+from bench.utilisation import TRAINING_PASSES, print_utilisation, with_matrix_product
 from torch import Tensor, nn
 from torchvision.models.video import mvit_v2_s
 
 from slowfast.config import load_cfg
 from slowfast.engine.load_weights import load_weights
+from slowfast.engine.summary import model_summary
 from slowfast.layers.attention import plain_attention
 from slowfast.models import build_model
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml"
 CLIP = (3, 16, 224, 224)
-NAMES = ("ours", "ours, plain", "torchvision")
+# On a GPU models are compiled; there torchvision is taken as the better of eager and compiled.
+NAMES = {
+    "cpu": ("ours", "ours, plain", "torchvision"),
+    "cuda": ("ours, compiled", "ours", "ours, plain", "torchvision", "torchvision, compiled"),
+}
+GOALS = {"cpu": {"model": "1.5x", "train": "1.4x"}, "cuda": {"model": "2.5x", "train": ""}}
 AGREEMENT = 1e-5
+BFLOAT16_AGREEMENT = 0.05  # of the largest logit, after 16 blocks in bfloat16: only to find what is plainly wrong
 
 
 def build(name: str) -> nn.Module:
     """The model of that name; all of them get the weights that torchvision draws from one seed."""
     torch.manual_seed(0)
     theirs = mvit_v2_s()
-    if name == "torchvision":
+    if name.startswith("torchvision"):
         return theirs
     ours = build_model(load_cfg(CONFIG))
     with tempfile.TemporaryDirectory() as folder:
@@ -35,28 +44,34 @@ def build(name: str) -> nn.Module:
     return ours
 
 
-def make_case(name: str, mode: str, clips: int, device: str) -> Callable[[], object]:
-    """One forward pass ("model") or one train step with AdamW ("train") of the model `name`; bfloat16 on a GPU."""
-    model = build(name).to(device).train(mode == "train")
-    x = torch.randn(clips, *CLIP, device=device)
-    labels = torch.arange(clips, device=device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True) if mode == "train" else None
+def make_case(name: str, mode: str, clips: int, device: str) -> Callable[[], Tensor | None]:
+    """One forward pass ("model"), which returns logits, or one train step with AdamW ("train") of the model `name`.
 
-    def run() -> None:
+    In bfloat16 on a GPU. Compiled inference replays CUDA graphs, ours and torchvision's.
+    """
+    training = mode == "train"
+    model = build(name).to(device).train(training)
+    if name.endswith("compiled"):
+        model.compile(dynamic=False, mode=None if training else "reduce-overhead")
+    x = torch.randn(clips, *CLIP, generator=torch.Generator().manual_seed(2)).to(device)
+    labels = torch.arange(clips, device=device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True) if training else None
+
+    def run() -> Tensor | None:
         if optimizer is not None:
             optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cuda", torch.bfloat16, enabled=x.is_cuda):
             if optimizer is None:
-                with torch.inference_mode():
-                    model(x)
-                return
+                with torch.no_grad():
+                    return model(x)
             loss = F.cross_entropy(model(x).float(), labels)
         loss.backward()
         optimizer.step()
+        return None
 
-    def run_plain() -> None:
+    def run_plain() -> Tensor | None:
         with plain_attention():
-            run()
+            return run()
 
     return run_plain if name.endswith("plain") else run
 
@@ -91,12 +106,47 @@ def _flat(tensors: tuple[Tensor, ...]) -> Tensor:
     return torch.cat([tensor.flatten() for tensor in tensors])
 
 
-def main(mode: str, *, clips: int, repeats: int, device: torch.device) -> None:
-    """Print agreement, speed and peak memory of MViTv2-S; mode "model" or "train"."""
+def check_bfloat16(cases: dict[str, Callable[[], Tensor]]) -> None:
+    """Every case gives the logits of torchvision's within what bfloat16 explains; raises RuntimeError where not."""
+    expected = cases["torchvision"]().float()
+    for name in cases:
+        worst = _worst(cases[name]().float(), expected)
+        print(f"checked: logits in bfloat16, {name} against torchvision: {worst:.1e} of the largest value")
+        if not worst < BFLOAT16_AGREEMENT:
+            raise RuntimeError(f"logits of {name} are off by {worst:.1e}, which is above {BFLOAT16_AGREEMENT}")
+
+
+def main(mode: str, *, clips: int, repeats: int, device: torch.device) -> list[Row]:
+    """Print agreement, speed, utilisation and peak memory of MViTv2-S; mode "model" or "train"."""
     check()
-    cases = {name: make_case(name, mode, clips, str(device)) for name in NAMES}
-    print_timings(interleaved(cases, repeats=repeats, device=device), baseline="torchvision", clips=clips)
+    names = NAMES[device.type]
+    cases = {name: make_case(name, mode, clips, str(device)) for name in names}
+    if device.type == "cuda" and mode == "model":
+        check_bfloat16(cases)
+    timings = interleaved(with_matrix_product(cases, device), repeats=repeats, device=device)
     del cases
-    peaks = {name: peak_megabytes(make_case, name, mode, clips, str(device), device=device) for name in NAMES}
+    theirs = min((name for name in names if name.startswith("torchvision")), key=lambda name: timings[name].median)
+    print_timings({name: timings[name] for name in names}, baseline=theirs, clips=clips)
+    passes = TRAINING_PASSES if mode == "train" else 1
+    gmacs = model_summary(load_cfg(CONFIG)).gmacs
+    print_utilisation(timings, gmacs=gmacs, clips=clips, passes=passes, device=device)
+    peaks = {name: peak_megabytes(make_case, name, mode, clips, str(device), device=device) for name in names}
     for name, peak in peaks.items():
-        print(f"peak memory {name:<14}{peak:>8.0f} MiB{peak / peaks['torchvision']:>7.2f} of torchvision")
+        print(f"peak memory {name:<24}{peak:>8.0f} MiB{peak / peaks[theirs]:>7.2f} of {theirs}")
+    return _rows(mode, clips, device, timings, peaks, theirs)
+
+
+def _rows(
+    mode: str, clips: int, device: torch.device, timings: dict[str, Timing], peaks: dict[str, float], theirs: str
+) -> list[Row]:
+    """Ours as the engine runs it on that device against the better torchvision: CPU time on a CPU, wall on a GPU."""
+    ours = NAMES[device.type][0]
+    on_gpu = device.type == "cuda"
+    own, other = (timings[name].median if on_gpu else timings[name].cpu_median for name in (ours, theirs))
+    what = "forward" if mode == "model" else "train step with AdamW"
+    goal = GOALS[device.type][mode]
+    title = f"MViTv2-S 16x224 {what}, batch {clips}"
+    speed = Row(title, f"{own * 1e3:.1f} ms", f"{theirs} {other * 1e3:.1f} ms", f"{other / own:.2f}x", goal)
+    ratio = f"{peaks[ours] / peaks[theirs]:.2f}"
+    memory = Row("its peak memory", f"{peaks[ours]:.0f} MiB", f"{theirs} {peaks[theirs]:.0f} MiB", ratio)
+    return [speed, memory]

@@ -1,20 +1,48 @@
 """A BMViT of any config: train step and inference against our plain path, the criterion's share, memory by size."""
 
+import gc
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
-from bench.timing import interleaved, peak_megabytes, print_timings
+from bench.rows import Row
+from bench.timing import Timing, interleaved, largest_batch, peak_megabytes, print_timings
+from bench.utilisation import MATRIX, TRAINING_PASSES, print_utilisation, with_matrix_product
+from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.config import load_cfg
+from slowfast.engine.compiling import compile_in_place
+from slowfast.engine.summary import model_summary
 from slowfast.layers.attention import plain_attention
 from slowfast.losses.build import build_criterion
 from slowfast.models.build import build_model, build_postprocess, input_size
 from slowfast.structures.clip import ClipMeta, Targets
 
-NAMES = ("ours", "ours, plain")
 AGREEMENT = 1e-5
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is measured. plain: materialised attention matrices, not compiled; else as the engine runs it there."""
+
+    cfg_path: str
+    device: str
+    clips: int
+    overrides: tuple[str, ...] = ()
+    people: int = 10
+    plain: bool = False
+    size: tuple[int, int, int] | None = None  # of the clips; None for that of the config
+
+    @property
+    def cfg(self) -> CfgNode:
+        return load_cfg(self.cfg_path, self.overrides)
+
+    @property
+    def name(self) -> str:
+        return "ours, plain" if self.plain else "ours"
 
 
 def random_targets(clips: int, people: int, classes: int, device: torch.device) -> Targets:
@@ -26,137 +54,219 @@ def random_targets(clips: int, people: int, classes: int, device: torch.device) 
     return Targets(torch.cat([centre, size], dim=1).to(device), actions.to(device), (people,) * clips)
 
 
-class TrainStep:
-    """Forward, match, loss, backward and optimiser step of a config's model on random clips and people."""
+class _Case:
+    """A config's model on random clips of a device, run as `Setup` says."""
 
-    def __init__(
-        self, cfg_path: str, clips: int, people: int, device: str, size: tuple[int, int, int] | None = None
-    ) -> None:
-        cfg = load_cfg(cfg_path)
+    def __init__(self, setup: Setup, *, training: bool) -> None:
+        cfg = setup.cfg
         torch.manual_seed(0)
-        self.model = build_model(cfg).to(device).train()
-        self.criterion = build_criterion(cfg)
-        self.clips = torch.randn(clips, 3, *(size or input_size(cfg)), device=device)
-        self.targets = random_targets(clips, people, cfg.MODEL.NUM_CLASSES, self.clips.device)
+        self.plain, self.model = setup.plain, build_model(cfg).to(setup.device).train(training)
+        self.clips = torch.randn(setup.clips, 3, *(setup.size or input_size(cfg)), device=setup.device)
+        if not setup.plain:
+            torch.compiler.reset()  # code is compiled for a few models only; those of earlier cases are gone
+            compile_in_place(cfg, self.model, self.clips.device, graphs=not training)
+
+    def predict(self):
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.clips.is_cuda):
+            return self.model(self.clips)
+
+    def __call__(self) -> None:
+        with plain_attention() if self.plain else nullcontext():
+            self.run()
+
+
+class TrainStep(_Case):
+    """Forward, match, loss, backward and optimiser step."""
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup, training=True)
+        self.criterion = build_criterion(setup.cfg)
+        self.targets = random_targets(setup.clips, setup.people, setup.cfg.MODEL.NUM_CLASSES, self.clips.device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-6, fused=True)
 
-    def loss(self) -> torch.Tensor:
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.clips.is_cuda):
-            predictions = self.model(self.clips)
+    def loss(self, predictions) -> torch.Tensor:
         count = float(len(self.targets.boxes))
         losses = self.criterion(predictions, self.targets, num_people=count, num_clips=float(len(self.clips)))
         return self.criterion.weighted_sum(losses)
 
-    def __call__(self) -> None:
+    def run(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)
-        self.loss().backward()
+        self.loss(self.predict()).backward()
         self.optimizer.step()
 
 
-class Inference:
-    """Forward and post-processing of a config's model on random clips."""
+class Inference(_Case):
+    """Forward and post-processing."""
 
-    def __init__(self, cfg_path: str, clips: int, device: str) -> None:
-        cfg = load_cfg(cfg_path)
-        torch.manual_seed(0)
-        self.model, self.postprocess = build_model(cfg).to(device).eval(), build_postprocess(cfg)
-        self.clips = torch.randn(clips, 3, *input_size(cfg), device=device)
-        self.meta = [ClipMeta("benchmark", second, (0.0, 0.0, 1.0, 1.0)) for second in range(clips)]
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(setup, training=False)
+        self.postprocess = build_postprocess(setup.cfg)
+        self.meta = [ClipMeta("benchmark", second, (0.0, 0.0, 1.0, 1.0)) for second in range(setup.clips)]
 
-    @torch.inference_mode()
-    def __call__(self) -> None:
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.clips.is_cuda):
-            predictions = self.model(self.clips)
-        self.postprocess(predictions, self.meta)
+    @torch.no_grad()
+    def run(self) -> None:
+        self.postprocess(self.predict(), self.meta)
 
 
-def plainly(case: Callable[[], object]) -> Callable[[], object]:
-    """The same case with materialised attention matrices."""
-
-    def run() -> None:
-        with plain_attention():
-            case()
-
-    return run
+def both(setup: Setup) -> tuple[Setup, Setup]:
+    return replace(setup, plain=False), replace(setup, plain=True)
 
 
-def _train_case(name: str, *arguments: object) -> Callable[[], object]:
-    step = TrainStep(*arguments)
-    return plainly(step) if name.endswith("plain") else step
-
-
-def _check(model: nn.Module, clips: torch.Tensor) -> None:
+def check(setup: Setup) -> None:
     """Both attention paths give the same tokens and logits in float32; raises RuntimeError where they do not.
 
     Boxes are left out: those of a fresh model are its priors, whatever the tokens are.
     """
-    training, both = model.training, []
-    model.eval()
-    with torch.inference_mode():
+    case, found = Inference(replace(setup, plain=True, clips=1)), []
+    # cuDNN's convolutions may use TF32 by default, which rounds more than the two paths may differ.
+    with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
         for scope in (nullcontext(), plain_attention()):
             with scope:
-                predictions = model(clips[:1])
-                both.append((model.backbone(clips[:1]), predictions.actor_logits, predictions.action_logits))
-    model.train(training)
-    for name, found, expected in zip(("tokens", "actor logits", "action logits"), *both, strict=True):
-        worst = ((found - expected).abs().max() / expected.abs().max()).item()
+                predictions = case.model(case.clips)
+                found.append((case.model.backbone(case.clips), predictions.actor_logits, predictions.action_logits))
+    for name, ours, plain in zip(("tokens", "actor logits", "action logits"), *found, strict=True):
+        worst = ((ours - plain).abs().max() / plain.abs().max()).item()
         print(f"checked: {name}, ours against plain: {worst:.1e} of the largest value")
         if not worst < AGREEMENT:
             raise RuntimeError(f"{name}: {worst:.1e} is above {AGREEMENT}; speeds of different numbers mean nothing")
 
 
-def train(cfg_path: str, *, clips: int, people: int, repeats: int, device: torch.device) -> None:
-    """Print speed and peak memory of a train step on both attention paths."""
-    step = TrainStep(cfg_path, clips, people, str(device))
-    _check(step.model, step.clips)
-    cases = {"ours": step, "ours, plain": plainly(step)}
-    print_timings(interleaved(cases, repeats=repeats, device=device), baseline="ours, plain", clips=clips)
-    del cases, step
-    peaks = {
-        name: peak_megabytes(_train_case, name, cfg_path, clips, people, str(device), device=device) for name in NAMES
-    }
+def _time(make: Callable[[Setup], nn.Module], setups: tuple[Setup, ...], repeats: int) -> dict[str, Timing]:
+    device = torch.device(setups[0].device)
+    cases = with_matrix_product({setup.name: make(setup) for setup in setups}, device)
+    timings = interleaved(cases, repeats=repeats, device=device)
+    del cases
+    gc.collect()
+    return timings
+
+
+def train(setup: Setup, *, repeats: int) -> list[Row]:
+    """Print speed, utilisation and peak memory of a train step on both attention paths."""
+    check(setup)
+    device, gmacs = torch.device(setup.device), model_summary(setup.cfg).gmacs
+    timings = _time(TrainStep, both(setup), repeats)
+    print_timings(
+        {name: timings[name] for name in timings if name != MATRIX}, baseline="ours, plain", clips=setup.clips
+    )
+    shares = print_utilisation(timings, gmacs=gmacs, clips=setup.clips, passes=TRAINING_PASSES, device=device)
+    rows = [_speed_row("train step", setup, timings), _share_row("train", setup, shares["ours"], "35 %")]
+    if device.type == "cuda":
+        return rows + _train_largest(setup, gmacs, repeats)
+    peaks = {one.name: peak_megabytes(TrainStep, one, device=device) for one in both(setup)}
     for name, peak in peaks.items():
-        print(f"peak memory {name:<14}{peak:>8.0f} MiB{peak / peaks['ours, plain']:>7.2f} of the plain path")
+        ratio = peak / peaks["ours, plain"]
+        print(f"peak memory {name:<14}{peak:>8.0f} MiB, {peak / setup.clips:.0f} a clip{ratio:>7.2f} of the plain path")
+    ours, plain = peaks["ours"], peaks["ours, plain"]
+    return [*rows, Row("its peak memory", f"{ours:.0f} MiB", f"plain path {plain:.0f} MiB", f"{ours / plain:.2f}")]
 
 
-def infer(cfg_path: str, *, clips: int, repeats: int, device: torch.device) -> None:
+def _train_largest(setup: Setup, gmacs: float, repeats: int) -> list[Row]:
+    """The same at the largest batch that each path fits, one after the other: together they would not."""
+    device, speed, memory, batches, rows = torch.device(setup.device), {}, {}, {}, []
+    for one in both(setup):
+
+        def make(clips: int, one: Setup = one) -> TrainStep:
+            return TrainStep(replace(one, clips=clips))
+
+        batches[one.name], memory[one.name] = largest_batch(make, device=device)
+        gc.collect()
+        torch.cuda.empty_cache()
+        timings = _time(TrainStep, (replace(one, clips=batches[one.name]),), repeats)
+        speed[one.name] = batches[one.name] / timings[one.name].median
+        print(f"largest batch, {one.name}: {batches[one.name]} clips, {speed[one.name]:.2f} clips/s, "
+              f"{memory[one.name]:.0f} MiB a clip")  # fmt: skip
+        clips = batches[one.name]
+        shares = print_utilisation(timings, gmacs=gmacs, clips=clips, passes=TRAINING_PASSES, device=device)
+        if not one.plain:
+            rows.append(_share_row("train", replace(one, clips=clips), shares["ours"], "35 %"))
+        torch.cuda.empty_cache()
+    ours, plain = "ours", "ours, plain"
+    return [
+        Row(
+            f"{_title(setup)} train step, the largest batch each fits",
+            f"{speed[ours]:.1f} clips/s at {batches[ours]}",
+            f"plain path {speed[plain]:.1f} at {batches[plain]}",
+            f"{speed[ours] / speed[plain]:.2f}x",
+            "3x",
+        ),
+        Row(
+            "its memory a clip",
+            f"{memory[ours]:.0f} MiB",
+            f"plain path {memory[plain]:.0f} MiB",
+            f"{memory[ours] / memory[plain]:.2f}",
+            "0.4",
+        ),
+        *rows,
+    ]
+
+
+def infer(setup: Setup, *, repeats: int) -> list[Row]:
     """Print latency of clip to detections on both attention paths, and the frame rate of video that it sustains."""
-    case = Inference(cfg_path, clips, str(device))
-    _check(case.model, case.clips)
-    timings = interleaved({"ours": case, "ours, plain": plainly(case)}, repeats=repeats, device=device)
-    print_timings(timings, baseline="ours, plain", clips=clips)
-    for name, timing in timings.items():
-        seconds = timing.median / clips
-        print(f"{name:<14}{seconds * 1e3:>9.1f} ms a clip; a key frame every second is {1 / seconds:.1f}x real time")
+    check(setup)
+    cfg, device = setup.cfg, torch.device(setup.device)
+    timings = _time(Inference, both(setup), repeats)
+    print_timings(
+        {name: timings[name] for name in timings if name != MATRIX}, baseline="ours, plain", clips=setup.clips
+    )
+    gmacs = model_summary(cfg).gmacs
+    shares = print_utilisation(timings, gmacs=gmacs, clips=setup.clips, passes=1, device=device)
+    span = cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE
+    for one in both(setup):
+        seconds = timings[one.name].median
+        rate = setup.clips / seconds
+        print(
+            f"{one.name:<14}latency {seconds * 1e3:.1f} ms for {setup.clips} clips; {rate * cfg.DATA.NUM_FRAMES:.1f} frames/s "
+            f"read, {rate * span:.1f} frames/s of video sustained with clips of {span} frames end to end"
+        )
+    frames = f"{setup.clips / timings['ours'].median * span:.0f} frames/s of video"
+    latency = Row(f"its latency, batch {setup.clips}", f"{timings['ours'].median * 1e3:.1f} ms", "", "", frames)
+    goal = "45 %"
+    return [_speed_row("inference", setup, timings), latency, _share_row("inference", setup, shares["ours"], goal)]
 
 
-def matcher(cfg_path: str, *, clips: int, people: int, repeats: int, device: torch.device) -> None:
+def _title(setup: Setup) -> str:
+    return setup.cfg_path.rsplit("/", 1)[-1].removesuffix(".yaml")
+
+
+def _speed_row(what: str, setup: Setup, timings: dict[str, Timing]) -> Row:
+    ours, plain = timings["ours"].median, timings["ours, plain"].median
+    title = f"{_title(setup)} {what}, batch {setup.clips}"
+    return Row(title, f"{ours * 1e3:.1f} ms", f"plain path {plain * 1e3:.1f} ms", f"{plain / ours:.2f}x", "3x")
+
+
+def _share_row(what: str, setup: Setup, share: float, goal: str) -> Row:
+    return Row(f"model FLOP utilisation, {what}, batch {setup.clips}", f"{share:.1%}", "matrix rate", "", goal)
+
+
+def matcher(setup: Setup, *, repeats: int) -> list[Row]:
     """Print the share of matcher and criterion, forward and backward, in a train step."""
-    step = TrainStep(cfg_path, clips, people, str(device))
-    with torch.no_grad(), torch.autocast("cuda", torch.bfloat16, enabled=step.clips.is_cuda):
-        predictions = step.model(step.clips)
+    step, device = TrainStep(setup), torch.device(setup.device)
+    with torch.no_grad():
+        predictions = step.predict()
     for name in ("actor_logits", "boxes", "action_logits"):
         getattr(predictions, name).requires_grad_()
-    count = float(len(step.targets.boxes))
-
-    def criterion_only() -> None:
-        losses = step.criterion(predictions, step.targets, num_people=count, num_clips=float(clips))
-        step.criterion.weighted_sum(losses).backward()
-
-    timings = interleaved({"train step": step, "criterion": criterion_only}, repeats=repeats, device=device)
-    print_timings(timings, baseline="train step", clips=clips)
+    cases = {"train step": step, "criterion": lambda: step.loss(predictions).backward()}
+    timings = interleaved(cases, repeats=repeats, device=device)
+    print_timings(timings, baseline="train step", clips=setup.clips)
     share = timings["criterion"].cpu_median / timings["train step"].cpu_median
     wall = timings["criterion"].median / timings["train step"].median
-    print(f"matcher and criterion: {share:.2%} of the step's CPU time, {wall:.2%} of its wall time")
+    print(f"matcher and criterion: {share:.3%} of the step's CPU time, {wall:.3%} of its wall time")
+    times = [f"{timings[name].median * 1e3:.1f} ms" for name in ("criterion", "train step")]
+    title = f"matcher and criterion, batch {setup.clips}, {setup.people} people"
+    return [Row(title, times[0], f"train step {times[1]}", f"{wall:.3%}", "3 %")]
 
 
-def memory(cfg_path: str, *, frames: list[int], sizes: list[int], clips: int, device: torch.device) -> None:
+def memory(setup: Setup, *, frames: list[int], sizes: list[int]) -> list[Row]:
     """Print the peak memory of a train step, and bytes per token, for clips of every length and size."""
     print(f"{'frames':>7}{'size':>6}{'tokens':>8}{'MiB':>8}{'KiB/token':>11}")
-    stride = build_model(load_cfg(cfg_path)).backbone.patch_embed.stride
+    stride, rows = build_model(setup.cfg).backbone.patch_embed.stride, []
     for length in frames:
         for size in sizes:
             tokens = (length // stride[0]) * (size // stride[1]) * (size // stride[2])
-            arguments = ("ours", cfg_path, clips, 3, str(device), (length, size, size))
-            peak = peak_megabytes(_train_case, *arguments, device=device)
-            print(f"{length:>7}{size:>6}{tokens:>8}{peak:>8.0f}{peak * 2**10 / tokens / clips:>11.1f}", flush=True)
+            make = partial(TrainStep, replace(setup, people=3, size=(length, size, size)))
+            peak = peak_megabytes(make, device=torch.device(setup.device))
+            each = peak * 2**10 / tokens / setup.clips
+            print(f"{length:>7}{size:>6}{tokens:>8}{peak:>8.0f}{each:>11.1f}", flush=True)
+            title = f"peak memory of a train step, {length} x {size}, {tokens} tokens"
+            rows.append(Row(title, f"{peak:.0f} MiB", "", f"{each:.1f} KiB a token"))
+    return rows

@@ -1,4 +1,4 @@
-"""Clocks of the benchmarks: interleaved repeats and peak memory."""
+"""Clocks of the benchmarks: interleaved repeats, peak memory, and the largest batch that fits."""
 
 import multiprocessing
 import statistics
@@ -43,12 +43,12 @@ def interleaved(cases: dict[str, Callable[[], object]], *, repeats: int, device:
 
 def print_timings(timings: dict[str, Timing], *, baseline: str, clips: int) -> None:
     """One line a case, with the ratio baseline / case: above 1 is faster than the baseline."""
-    print(f"{'case':<14}{'wall s':>9}{'clips/s':>9}{'ratio':>8}{'cpu s':>9}{'ratio':>8}")
+    print(f"{'case':<24}{'wall s':>9}{'clips/s':>9}{'ratio':>8}{'cpu s':>9}{'ratio':>8}")
     base = timings[baseline]
     for name, timing in timings.items():
         wall, cpu = timing.median, timing.cpu_median
         walls = f"{wall:>9.3f}{clips / wall:>9.2f}{base.median / wall:>7.2f}x"
-        print(f"{name:<14}{walls}{cpu:>9.3f}{base.cpu_median / cpu:>7.2f}x", flush=True)
+        print(f"{name:<24}{walls}{cpu:>9.3f}{base.cpu_median / cpu:>7.2f}x", flush=True)
 
 
 def peak_megabytes(make_case: Callable[..., Callable[[], object]], *arguments: object, device: torch.device) -> float:
@@ -67,6 +67,33 @@ def peak_megabytes(make_case: Callable[..., Callable[[], object]], *arguments: o
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         return pool.apply(_resident_peak, (make_case, arguments, torch.get_num_threads()))
+
+
+def predicted_batch(peaks: dict[int, float], capacity: float) -> int:
+    """The largest batch whose peak fits in `capacity`, on the straight line through the peaks of two batch sizes."""
+    (small, low), (large, high) = sorted(peaks.items())
+    slope = (high - low) / (large - small)
+    return max(small, int(small + (capacity - low) / slope))
+
+
+def largest_batch(make_case: Callable[[int], Callable[[], object]], *, device: torch.device) -> tuple[int, float]:
+    """The largest batch, to 5 %, that `make_case(batch)` runs with on a GPU, and MiB a clip.
+
+    Predicted from the peaks of two small batches, then tried: each size is a new graph for a compiler, so few are.
+    """
+    peaks = {batch: peak_megabytes(make_case, batch, device=device) for batch in (2, 4)}
+    per_clip = (peaks[4] - peaks[2]) / 2
+    torch.cuda.empty_cache()
+    batch = predicted_batch(peaks, torch.cuda.mem_get_info(device)[0] / 2**20)
+    while batch > 4:
+        try:
+            peak_megabytes(make_case, batch, device=device)
+            return batch, per_clip
+        except torch.OutOfMemoryError:
+            print(f"a batch of {batch} does not fit", flush=True)
+        torch.cuda.empty_cache()
+        batch = int(batch * 0.95)
+    return 4, per_clip
 
 
 def _resident_peak(make_case: Callable[..., Callable[[], object]], arguments: tuple, threads: int) -> float:

@@ -1,0 +1,197 @@
+"""The benchmark tool runs, on the toy network and a CPU, and does its sums right."""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from slowfast.config import load_cfg
+
+TOY = "configs/Toy/BMViT_toy.yaml"
+SMALL = ["DATA.NUM_FRAMES", "4", "DATA.TRAIN_CROP_SIZE", "[32, 32]", "DATA.TEST_CROP_SIZE", "[32, 32]"]
+
+
+@pytest.fixture(scope="module")
+def tool(repo_root: Path):
+    """tools/benchmark.py as a module; it puts its folder on the path by itself."""
+    before = list(sys.path)
+    sys.path.insert(0, str(repo_root / "tools"))
+    yield importlib.import_module("benchmark")
+    sys.path[:] = before
+
+
+@pytest.fixture
+def run(tool, repo_root, capsys, monkeypatch):
+    threads = torch.get_num_threads()
+    monkeypatch.setattr("bench.layers._LONG_ENOUGH", 0.0)
+
+    def call(what: str, *options: str) -> str:
+        line = [what, "--cfg", str(repo_root / TOY), "--device", "cpu", "--threads", "1", "--repeats", "1", *options]
+        assert tool.main([*line, "--set", *SMALL]) == 0
+        return capsys.readouterr().out
+
+    yield call
+    torch.set_num_threads(threads)
+
+
+def test_train_prints_speed_utilisation_and_memory(run, monkeypatch):
+    monkeypatch.setattr("bench.detector.peak_megabytes", lambda make, setup, device: 200.0 if setup.plain else 100.0)
+    out = run("train", "--clips", "2", "--people", "2")
+    assert "checked: tokens, ours against plain" in out
+    assert "model FLOP utilisation ours, plain" in out
+    assert re.search(r"peak memory ours +100 MiB, 50 a clip +0.50 of the plain path", out)
+
+
+def test_infer_prints_latency_and_frames_of_video(run):
+    out = run("infer")
+    found = re.search(
+        r"^ours +latency (\S+) ms for 1 clips; (\S+) frames/s read, (\S+) frames/s of video", out, re.MULTILINE
+    )
+    latency, read, sustained = map(float, found.groups())
+    assert read == pytest.approx(4 / latency * 1e3, rel=0.01)  # clips of 4 frames, every second frame of a video
+    assert sustained == pytest.approx(2 * read, rel=0.01)
+
+
+def test_matcher_prints_a_share(run):
+    assert "of the step's CPU time" in run("matcher", "--people", "2")
+
+
+def test_memory_prints_a_line_for_each_size(run):
+    assert len(run("memory", "--frames", "4", "--sizes", "32").splitlines()) == 3
+
+
+def test_pooling_compares_every_candidate(run):
+    out = run("pooling")
+    assert "1 x 2x8x8 of 48 channels, kernel 3x3x3, stride 1x1x1" in out
+    assert out.count("PyTorch, channels first") == out.count("PyTorch, channels last") == out.count("  ours ") == 6
+    assert "not timed" not in out
+
+
+def test_attention_compares_every_way(run, monkeypatch):
+    from bench import layers
+
+    def no_compiler(*args, **options):
+        raise RuntimeError("no compiler here") from OSError("g++ not found")
+
+    monkeypatch.setattr(layers, "flexed", no_compiler)
+    out = run("attention")
+    assert "1 x 1 heads of 48, queries 2x8x8, keys 2x2x2" in out
+    assert out.count("mask given to PyTorch") == out.count("  plain ") == out.count("ours, in the product") == 3
+    assert out.count("OSError: g++ not found") == 6 and "not timed" not in out
+
+
+def test_numbers_that_differ_are_not_timed(run, monkeypatch):
+    from bench import layers
+
+    monkeypatch.setattr(layers, "flexed", layers.attend_plain)
+    monkeypatch.setattr(layers, "masked", lambda *args, **options: 1.1 * layers.attend_plain(*args, **options))
+    out = run("attention")
+    assert out.count("not timed: off by 1.0e-01 of the largest value") == 6
+
+
+@pytest.mark.parametrize("class_token", [True, False])
+def test_every_way_of_attention_gives_the_same_numbers(tool, class_token):
+    """FlexAttention's bias is computed without its kernel, pair by pair: compiling it takes half a minute."""
+    from bench.layer_calls import AttentionCall
+    from bench.layers import attention_trials, difference
+
+    call = AttentionCall(2, 8, (2, 4, 4), (2, 2, 3), class_token, (True, True, True))
+    trials = attention_trials(call, 2, torch.device("cpu"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.layers._flex_kernel", sys.modules["bench.layers"]._flex_kernel._torchdynamo_orig_callable)
+        patch.setattr("torch.nn.attention.flex_attention.flex_attention", pair_by_pair)
+        results = {name: trial.forward() for name, trial in trials.items()}
+    assert len(results) == 4
+    for result in results.values():
+        assert difference([result], [results["plain"]]) < 1e-5
+
+
+def pair_by_pair(q, k, v, score_mod):
+    logits = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
+    index = [
+        torch.arange(size).view([-1 if i == axis else 1 for i in range(4)]) for axis, size in enumerate(logits.shape)
+    ]
+    return score_mod(logits, *index).softmax(-1) @ v
+
+
+def test_calls_are_those_of_the_network(tool, repo_root):
+    from bench.layer_calls import record_calls
+
+    attentions, poolings = record_calls(load_cfg(repo_root / "configs/Kinetics/MVITv2_S_16x4.yaml"))
+    assert sum(attentions.values()) == 16 and sum(poolings.values()) == 32  # k and v are pooled together
+    assert all(call.class_token and call.channels == 96 for call in attentions)
+    attentions, poolings = record_calls(load_cfg(repo_root / "configs/AVA/BMViT_ViT_B.yaml"))
+    assert list(attentions.values()) == [12] and not poolings
+
+
+def test_gpu_needs_one(tool, capsys):
+    assert tool.main(["gpu", "--device", "cpu"]) == 2
+    assert "needs a CUDA device" in capsys.readouterr().out
+
+
+def test_gpu_writes_what_it_has_and_goes_on_after_a_failure(tool, tmp_path, capsys):
+    from bench import gpu
+    from bench.rows import Row
+
+    def fails():
+        raise ValueError("a | in\nlines")
+
+    out = tmp_path / "table.md"
+    named = {"a": lambda: [Row("speed", "1 ms", "2 ms", "2x", "3x")], "b": fails, "c": lambda: [Row("c", "", "", "")]}
+    assert gpu.main(named, heading="a machine", out=out) == 1
+    assert out.read_text().splitlines() == [
+        "a machine",
+        "",
+        "| what | ours | against | ratio | goal |",
+        "|---|---:|---:|---:|---:|",
+        "| speed | 1 ms | 2 ms | 2x | 3x |",
+        "| b | failed |  | ValueError: a / in |  |",
+        "| c |  |  |  |  |",
+    ]
+    assert "failed: ValueError" in capsys.readouterr().out
+
+
+def test_the_largest_batch_is_on_the_line_through_two_peaks(tool):
+    from bench.timing import predicted_batch
+
+    assert predicted_batch({2: 300.0, 4: 500.0}, 1000.0) == 9  # 100 and 100 a clip
+    assert predicted_batch({4: 500.0, 2: 300.0}, 100.0) == 2
+
+
+def test_a_predicted_batch_that_does_not_fit_is_made_smaller(tool, monkeypatch, capsys):
+    from bench import timing
+
+    def peak(make, batch, device):
+        if batch > 8:
+            raise torch.OutOfMemoryError("full")
+        return 100.0 + 100.0 * batch
+
+    monkeypatch.setattr(timing, "peak_megabytes", peak)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000 * 2**20, 2000 * 2**20))
+    assert timing.largest_batch(lambda batch: None, device=torch.device("cuda")) == (8, 100.0)
+    assert "a batch of 9 does not fit" in capsys.readouterr().out
+
+
+def test_utilisation_by_hand(tool):
+    from bench.timing import Timing
+    from bench.utilisation import MATRIX, MatrixProduct, print_utilisation
+
+    device = torch.device("cpu")
+    flops = MatrixProduct(device).flops
+    # The matrix product does `flops` in 2 s of CPU; the model 3 passes of 2 clips of flops / 24 multiply-adds in 4 s.
+    timings = {"ours": Timing([1.0], [4.0]), MATRIX: Timing([9.0], [2.0])}
+    shares = print_utilisation(timings, gmacs=flops / 24 / 1e9, clips=2, passes=3, device=device)
+    assert shares == {"ours": pytest.approx(0.25)}
+
+
+def test_options_are_checked(tool, capsys):
+    for line, message in (
+        (["train", "--set", "MODEL.COMPILE"], "--set takes KEY VALUE pairs; MODEL.COMPILE lacks a value"),
+        (["train", "--clips", "0"], "--clips must be at least 1, got 0"),
+    ):
+        with pytest.raises(SystemExit):
+            tool.main(line)
+        assert message in capsys.readouterr().err
