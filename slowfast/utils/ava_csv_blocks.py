@@ -7,12 +7,17 @@
 3. Eight digits are read as one 64-bit integer. A decimal of at most 15 digits is then a whole number below 2 ** 53 over
    a power of ten up to 10 ** 22. Both are exact in float64, so their quotient is the nearest float64, as `float` gives.
    Other numbers are left to `float`.
+4. Blocks are read by a few threads: numpy works without Python's lock.
 
 What is not regular is not judged here: the answer is None, and `ava_csv` reads the file in another way.
 """
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 import numpy as np
@@ -22,6 +27,7 @@ from slowfast.structures.box_table import BoxTable
 COLUMNS = 8
 LABEL, SCORE = 6, 7  # columns
 BLOCK_BYTES = 1 << 21
+THREADS = min(4, os.cpu_count() or 1)
 MAX_START = 512  # bytes of a line before its label
 FREED_ONCE = (32 << 20) - 8192  # just below glibc's largest threshold for this, DEFAULT_MMAP_THRESHOLD_MAX
 PADDING = bytes(MAX_START)  # around a block, so that any word that touches it can be read
@@ -44,12 +50,14 @@ class _IrregularError(Exception):
 class _Block:
     """The L lines of a block in S runs.
 
+    videos:           names in the order of their first line
     length:           (S,) lines of each run
-    video, timestamp: (S,) int32; video is an index into all names so far
+    video, timestamp: (S,) int32; video is an index into `videos`
     boxes:            (S, 4) float64
     label, score:     (L,) int32, (L,) float64
     """
 
+    videos: tuple[str, ...]
     length: np.ndarray
     video: np.ndarray
     timestamp: np.ndarray
@@ -67,25 +75,43 @@ def read_regular_detections(file: BinaryIO, are_boxes: Callable[[np.ndarray], np
     # glibc gives memory back to the system, and a block's arrays with it, until a piece as large as this was freed once.
     # It is never touched. Without it a fresh process spends half its time on page faults.
     np.empty(FREED_ONCE, dtype=np.uint8)
-    videos: dict[str, int] = {}
     try:
-        blocks = [_read_block(text, videos, are_boxes) for text in _texts(file)]
+        with ThreadPoolExecutor(THREADS) as pool:
+            blocks = list(_in_order(pool, partial(_read_block, are_boxes=are_boxes), _texts(file)))
     except _IrregularError:
         return None
     if not blocks:
         return None
-    length, video, timestamp, boxes, label, score = (
+    videos: dict[str, int] = {}
+    video = [_renumbered(block, videos) for block in blocks]
+    length, timestamp, boxes, label, score = (
         np.concatenate([getattr(block, name) for block in blocks])
-        for name in ("length", "video", "timestamp", "boxes", "label", "score")
+        for name in ("length", "timestamp", "boxes", "label", "score")
     )
     return BoxTable(
         videos=tuple(videos),
-        video=np.repeat(video, length),
+        video=np.repeat(np.concatenate(video), length),
         timestamp=np.repeat(timestamp, length),
         boxes=np.repeat(boxes, length, axis=0),
         label=label,
         score=score,
     )
+
+
+def _in_order(pool: ThreadPoolExecutor, read: Callable[[bytes], _Block], texts: Iterator[bytes]) -> Iterator[_Block]:
+    """read(text) for each text, a few at a time; a text is taken from the file only when a thread will soon be free."""
+    waiting: deque[Future[_Block]] = deque()
+    for text in texts:
+        waiting.append(pool.submit(read, text))
+        if len(waiting) > THREADS:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _renumbered(block: _Block, videos: dict[str, int]) -> np.ndarray:
+    """(S,) int32: the videos of a block as indices into `videos`, to which new names are added."""
+    return np.array([videos.setdefault(name, len(videos)) for name in block.videos], dtype=np.int32)[block.video]
 
 
 def _texts(file: BinaryIO) -> Iterator[bytes]:
@@ -104,8 +130,8 @@ def _texts(file: BinaryIO) -> Iterator[bytes]:
         yield rest + b"\n"
 
 
-def _read_block(lines: bytes, videos: dict[str, int], are_boxes: Callable[[np.ndarray], np.ndarray]) -> _Block:
-    """lines: whole lines; new names are added to `videos`."""
+def _read_block(lines: bytes, are_boxes: Callable[[np.ndarray], np.ndarray]) -> _Block:
+    """lines: whole lines."""
     if b"\r" in lines:
         lines = lines.replace(b"\r\n", b"\n")
     if any(character in lines for character in (b'"', b"\r", b"\0")):
@@ -123,9 +149,11 @@ def _read_block(lines: bytes, videos: dict[str, int], are_boxes: Callable[[np.nd
     first = np.flatnonzero(_differs_from_row_before(text, starts, before_label))
     run_stops = stops[first, :LABEL].T
     run_starts = np.concatenate([starts[None, first], run_stops[:-1] + 1])
+    videos, video = _videos(text, run_starts[0], run_stops[0])
     block = _Block(
+        videos=videos,
         length=np.diff(first, append=len(ends)),
-        video=_videos(text, run_starts[0], run_stops[0], videos),
+        video=video,
         timestamp=_whole_numbers(text, run_starts[1], run_stops[1]),
         boxes=_decimals(text, run_starts[2:].T.ravel(), run_stops[2:].T.ravel()).reshape(-1, 4),
         label=_whole_numbers(text, before_label + 1, before_score),
@@ -157,8 +185,8 @@ def _differs_from_row_before(text: np.ndarray, start: np.ndarray, stop: np.ndarr
     return differs
 
 
-def _videos(text: np.ndarray, start: np.ndarray, stop: np.ndarray, videos: dict[str, int]) -> np.ndarray:
-    """(n,) int32 numbers of the names from start to stop."""
+def _videos(text: np.ndarray, start: np.ndarray, stop: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """The names from start to stop: each once, and (n,) int32 indices into them."""
     if (start == stop).any():
         raise _IrregularError
     first = np.flatnonzero(_differs_from_row_before(text, start, stop))
@@ -166,8 +194,9 @@ def _videos(text: np.ndarray, start: np.ndarray, stop: np.ndarray, videos: dict[
         names = [text[a:b].tobytes().decode() for a, b in zip(start[first].tolist(), stop[first].tolist(), strict=True)]
     except UnicodeDecodeError:
         raise _IrregularError from None
-    numbers = [videos.setdefault(name, len(videos)) for name in names]
-    return np.repeat(np.array(numbers, dtype=np.int32), np.diff(first, append=len(start)))
+    index = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    numbers = np.array([index[name] for name in names], dtype=np.int32)
+    return tuple(index), np.repeat(numbers, np.diff(first, append=len(start)))
 
 
 def _digits(words: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
