@@ -75,8 +75,14 @@ def with_proposals(annotated: AnnotatedSet, files: Sequence[Path], *, min_score:
         tables = [annotated.groundtruth, *tables]
     else:
         tables = [replace(table, label=np.full_like(table.label, NO_LABEL)) for table in tables]
-    people = concatenate_tables([wanted, *(_rows_on(table, annotated.key_frames) for table in tables)])
     source = ", ".join(map(str, files))
+    if not any(len(_rows_on(table, annotated.key_frames)) for table in read):
+        raise ValueError(
+            f"{source}: no box that scores at least {min_score:g} (AVA.DETECTION_SCORE_THRESH) lies on any of the "
+            f"{len(annotated.key_frames)} key frames; of the whole file {sum(map(len, read))} score as much. Is it the "
+            "file of another split?"
+        )
+    people = concatenate_tables([wanted, *(_rows_on(table, annotated.key_frames) for table in tables)])
     key_frames, _ = build_key_frames(people, annotated.label_map, ignore_unknown=True, source=source)
     counts = np.diff(key_frames.first_person)
     note = (

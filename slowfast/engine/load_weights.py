@@ -171,7 +171,7 @@ class _Plan:
             lines.append("To replace the classifier by a new one, set MODEL.HEAD_REINIT True.")
         if self.naming == UNKNOWN:
             lines.append("Its parameter names are not those of a project we know (slowfast/models/weight_names.py).")
-        elif self.missing or self.unexpected or self.mismatched:
+        elif self.unexpected or not all(map(_CLASS_LAYER.match, (*self.mismatched, *self.missing))):
             lines.append(
                 "Is it a file of another model? The config must describe the network that the file was trained with."
             )

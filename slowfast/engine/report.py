@@ -70,6 +70,10 @@ class TestedRun:
         log = self.folder / "log.jsonl"
         diagnosis = self.diagnosed[0]
         notes = [] if log.is_file() else ["there is no log.jsonl, so there are no learning curves"]
+        if self.given_boxes:
+            notes.insert(
+                0, f"the model was given {self.given_boxes}; its numbers are not those of a model that finds people"
+            )
         if abs(diagnosis.mean_ap - self.metrics["mAP"]) > MAP_TOLERANCE:
             notes.append(
                 f"metrics.json says mAP {self.metrics['mAP']:.4f}; on the annotations as they are now these detections "

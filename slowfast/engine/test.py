@@ -16,7 +16,7 @@ from slowfast.engine.compiling import FullBatches
 from slowfast.engine.files import write_text_atomically
 from slowfast.engine.inputs import InputPipe
 from slowfast.engine.prefetch import Prefetch
-from slowfast.engine.report import TestedRun, write_report
+from slowfast.engine.report import GIVEN_BOXES, TestedRun, write_report
 from slowfast.engine.run_log import RunLog
 from slowfast.engine.tube_scores import score_tubes
 from slowfast.evaluation.ava_evaluator import AvaEvaluator
@@ -129,6 +129,9 @@ def test(cfg: CfgNode, device: torch.device, model: nn.Module, annotated: Annota
         write_detections_csv(report.detections, output / "detections.csv")
         write_detections_csv(report.people, output / "people.csv")
         metrics = report.metrics() | {"frame_order": cfg.TEST.FRAME_ORDER}
+        if cfg.DETECTION.ENABLE:
+            metrics["given_boxes"] = GIVEN_BOXES[cfg.DETECTION.BOXES]
+            get_logger().info("the model was given %s; it did not find the people itself", metrics["given_boxes"])
         if annotated.tubes:
             metrics |= score_tubes(cfg, annotated, report.detections)
         text = simplejson.dumps(metrics, indent=2, ignore_nan=True)

@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import pickletools
+import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch import Tensor
 _CONTAINERS = ("model_state", "state_dict", "module", "model")
 # A bag of names and values that VideoMAE's files carry their options in. Its methods are ours, not the file's.
 _INERT_CLASSES = [argparse.Namespace]
+_AGAIN = "download it again"
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,15 @@ def _refuse_what_is_no_checkpoint(path: Path) -> None:
 
 def _unpickle_safely(path: Path) -> object:
     try:
-        with torch.serialization.safe_globals(_INERT_CLASSES):
+        with torch.serialization.safe_globals(_INERT_CLASSES), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickle protocols; what cannot be read is an error below
             return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    except pickle.UnpicklingError:
         wanted = _imports_of_pickle(path)
         if not wanted:
+            # torch's own text would advise to switch weights_only off.
             raise ValueError(
-                f"{path} is cut off or no PyTorch file ({_first_line(error)}); download it again"
+                f"{path} is cut off or no PyTorch file (its pickle breaks off or is none); {_AGAIN}"
             ) from None
         raise ValueError(
             f"{path} is a pickle that needs code to be read, and code in a file is never run here (it asks for "
@@ -90,7 +94,7 @@ def _unpickle_safely(path: Path) -> object:
             "torch.save({'model_state': model.state_dict()}, path)"
         ) from None
     except (RuntimeError, EOFError, zipfile.BadZipFile, KeyError, IndexError, ValueError, OSError) as error:
-        raise ValueError(f"{path} is cut off or no PyTorch file ({_first_line(error)}); download it again") from None
+        raise ValueError(f"{path} is cut off or no PyTorch file ({_first_sentence(error)}); {_AGAIN}") from None
 
 
 def _imports_of_pickle(path: Path) -> list[str]:
@@ -120,8 +124,8 @@ def _pickle_in(path: Path) -> bytes:
         return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def _first_sentence(error: Exception) -> str:
+    return str(error).splitlines()[0].split(". ")[0].rstrip(".") if str(error) else type(error).__name__
 
 
 def _read_safetensors(path: Path) -> WeightFile:
@@ -130,9 +134,7 @@ def _read_safetensors(path: Path) -> WeightFile:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"{path} is cut off or no safetensors file ({_first_line(error)}); download it again"
-        ) from None
+        raise ValueError(f"{path} is cut off or no safetensors file ({_first_sentence(error)}); {_AGAIN}") from None
     return WeightFile(
         state,
         container="",

@@ -86,9 +86,10 @@ def frame_map(
         )
     if not 0 < iou_threshold <= 1:
         raise ValueError(f"iou_threshold must be in (0, 1], got {iou_threshold}")
-    index, cells, counters = _prepare_groundtruth(
+    index, cells, people, counters = _prepare_groundtruth(
         groundtruth, label_map, key_frames, exclusions, included, iou_threshold, MATCHINGS[matching]
     )
+    counters["videos_without_detections"] = len(_videos_with_rows(people) - _videos_with_rows(detections))
     scores_by_class = _sweep(
         detections, label_map, index, cells, counters, OFFICIAL_CAP if protocol == "official" else 0
     )
@@ -114,8 +115,8 @@ def _prepare_groundtruth(
     included: KeyFrames,
     threshold: float,
     cells_type: type[GroundTruthCells],
-) -> tuple[KeyFrameIndex, GroundTruthCells, dict[str, int]]:
-    """Check the ground truth, number its key frames, and sort its boxes by key frame and class."""
+) -> tuple[KeyFrameIndex, GroundTruthCells, BoxTable, dict[str, int]]:
+    """Check the ground truth, number its key frames, and sort its boxes by key frame and class; the table of these."""
     if len(table) == 0:
         raise ValueError("the ground truth has no rows: there is nothing to score against")
     has_box = np.isfinite(table.boxes).all(axis=1)
@@ -150,7 +151,15 @@ def _prepare_groundtruth(
         "groundtruth_repeated_rows": cells.num_repeated,
         "key_frames_excluded": index.num_excluded,
     }
-    return index, cells, counters
+    return index, cells, table.rows(keep), counters
+
+
+def _videos_with_rows(table: BoxTable) -> set[str]:
+    """Names of the videos of which the table has a row; a name of `table.videos` may have none."""
+    seen = np.zeros(len(table.videos), dtype=bool)
+    for start in range(0, len(table), BATCH_ROWS):
+        seen[table.video[start : start + BATCH_ROWS]] = True
+    return {name for name, there in zip(table.videos, seen, strict=True) if there}
 
 
 def _refuse(table: BoxTable, bad: np.ndarray, what: str) -> None:

@@ -14,6 +14,7 @@ WARNINGS = {
     "ignored",
     "detections_dropped_unknown_class": "detections have a class id outside the label map: ignored",
     "detections_dropped_no_area": "detections have a box without area, or an inverted one: ignored",
+    "videos_without_detections": "videos with annotated people have no detection at all: their people count as missed",
     "key_frames_unscored": "key frames of the ground truth were never given to the model: their people count as missed",
 }
 
@@ -58,7 +59,8 @@ class FrameMap:
         """One sentence per thing that a reader of the number should know."""
         found = [f"{self.counters[name]} {text}" for name, text in WARNINGS.items() if self.counters.get(name)]
         if self.detections.sum() == 0:
-            found.insert(0, self._why_nothing_was_scored())
+            missing = [text for text in found if WARNINGS["videos_without_detections"] not in text]
+            return [self._why_nothing_was_scored(), *missing]
         return found
 
     def _why_nothing_was_scored(self) -> str:

@@ -51,6 +51,10 @@ class VideoScores:
             raise ValueError(f"views have shape {self.views.shape}, expected ({videos},)")
         if videos == 0:
             raise ValueError("there is no video to score")
+        broken = (self.views > 0) & ~np.isfinite(self.scores).all(axis=1)
+        if broken.any():
+            first = self.names[int(np.flatnonzero(broken)[0])]
+            raise ValueError(f"{int(broken.sum())} videos with views have a score that is not finite, first {first!r}")
 
     @property
     def multi_label(self) -> bool:

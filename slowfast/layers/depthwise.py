@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from slowfast.layers.depthwise_op import depthwise_conv_op
-from slowfast.layers.onednn import runs_in_onednn
+from slowfast.layers.onednn import must_stay_plain, runs_in_onednn
 from slowfast.layers.precision import full_precision
 from slowfast.layers.token_grid import Size3
 
@@ -29,9 +29,7 @@ def depthwise_conv(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
 
 def _has_choice_of_kernels(x: Tensor) -> bool:
     """True on CUDA, except in double precision and in exported or traced graphs, which every runtime must understand."""
-    if torch.compiler.is_exporting() or torch.jit.is_tracing():
-        return False
-    return x.device.type == "cuda" and x.dtype != torch.float64
+    return x.device.type == "cuda" and x.dtype != torch.float64 and not must_stay_plain()
 
 
 def _convolve(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:

@@ -230,7 +230,8 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> T
         weight_gradient_kernel[programs, channel_blocks](
             x, grad, partial, x.stride(0), *sizes, *kernel, *stride, taps, side_by_side, block
         )
-    return partial.sum(dim=0).t().reshape(weight.shape).to(weight.dtype)
+    # Contiguous, as compiled code was told: reshape alone leaves the transposed strides.
+    return partial.sum(dim=0).to(weight.dtype).t().contiguous().view(weight.shape)
 
 
 def out_shape(x: Tensor, weight: Tensor, stride: Size3) -> tuple[int, ...]:

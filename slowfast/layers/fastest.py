@@ -50,9 +50,9 @@ class Fastest:
     """Calls the fastest of `candidates`, measured on the first call for each shape, layout and type of the arguments.
 
     The first candidate is the definition: the others must agree with it, and it is taken where nothing is measured: on
-    devices without this clock, and with torch.use_deterministic_algorithms, since a choice by time may fall differently
-    in the next run. Two processes of one training may choose differently, too: their results then differ by rounding,
-    as they do between kernels, and the gradients that they average stay the same on all of them.
+    devices without this clock, for a batch of no clips, and with torch.use_deterministic_algorithms, since a choice by
+    time may fall differently in the next run. Two processes of one training may choose differently, too: their results
+    then differ by rounding, as they do between kernels, and the gradients that they average stay the same on all of them.
 
     A candidate that raises, or that disagrees, is named in a warning and not used again in this process. Running out of
     memory is nobody's fault and passes through.
@@ -64,8 +64,9 @@ class Fastest:
 
     def __call__(self, *args: object) -> Tensor:
         default = next(iter(self.candidates.values()))
-        device = next(arg.device for arg in args if isinstance(arg, Tensor))
-        if device.type != self.clock.device_type or torch.are_deterministic_algorithms_enabled():
+        tensors = [arg for arg in args if isinstance(arg, Tensor)]
+        device, nothing_to_do = tensors[0].device, any(tensor.numel() == 0 for tensor in tensors)
+        if device.type != self.clock.device_type or nothing_to_do or torch.are_deterministic_algorithms_enabled():
             return default(*args)
         key = (device, *(_describe(arg) for arg in args))
         if key not in self.chosen:

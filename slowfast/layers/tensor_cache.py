@@ -14,7 +14,8 @@ def cached_tensor(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Remember what `make(*hashable arguments)` returned; the device must be among the arguments.
 
     The cached tensor is an ordinary one even when first asked for under `inference_mode`, so that training can use it
-    later. While a graph is traced nothing is read or kept: its tensors are stand-ins without numbers.
+    later. While a graph is traced nothing is read or kept: its tensors are stand-ins without numbers. While a CUDA graph is
+    recorded nothing is kept: what it makes lies in the graph's memory, and has no numbers before the first replay.
     """
     cache: dict[tuple, Tensor] = {}
 
@@ -23,6 +24,8 @@ def cached_tensor(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if torch.compiler.is_compiling() or _get_current_dispatch_mode() is not None:
             return make(*key)
         if key not in cache:
+            if torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing():
+                return make(*key)
             if len(cache) >= _LARGEST:
                 cache.clear()
             with torch.inference_mode(False):

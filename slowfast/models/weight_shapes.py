@@ -100,7 +100,8 @@ def _inflate(tensor: Tensor, shape: torch.Size) -> tuple[Tensor, str] | None:
 def _fit_position(
     leaf: str, table: Tensor, shape: torch.Size, grid: Size3, dtype: torch.dtype
 ) -> tuple[Tensor, str] | None:
-    """An absolute position table (1, [1 +] positions, C) on another grid, interpolated as at run time."""
+    """An absolute position table ([1,] [1 +] positions, C) on another grid, interpolated as at run time."""
+    table = table.reshape(1, -1, table.shape[-1])  # torchvision's has no first axis
     if leaf == "pos_embed_temporal":
         source, target = (table.shape[1], 1, 1), (shape[1], 1, 1)
     else:

@@ -28,7 +28,7 @@ def is_main() -> bool:
 
 def barrier() -> None:
     if is_distributed():
-        dist.barrier()
+        dist.barrier(group=_cpu_group())
 
 
 def mean_over_processes(values: Iterable[float]) -> list[float]:

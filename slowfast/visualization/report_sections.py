@@ -32,7 +32,7 @@ def hero(metrics: Mapping, diagnosis: Diagnosis) -> str:
         "person AP": number(metrics.get("person_AP")),
         "people annotated": f"{diagnosis.actor.people:,}",
         "boxes found": f"{diagnosis.actor.boxes:,}",
-        "boxes with an action": f"{sum(metrics['instances'].values()):,}",
+        "actions annotated": f"{sum(metrics['instances'].values()):,}",
         "detections scored": f"{sum(metrics['detections'].values()):,}",
     }
     if metrics["protocol"] == "official":
@@ -107,7 +107,7 @@ def class_table(diagnoses: Sequence[Diagnosis]) -> str:
     """A row per class, the most frequent first: AP as a bar and a number, and its precision-recall curve."""
     order = sorted(range(len(diagnoses[0].classes)), key=lambda k: -diagnoses[0].classes[k].instances)
     rows = "".join(_class_row([d.classes[k] for d in diagnoses]) for k in order)
-    two = '<th class="run0">AP</th><th class="run1">AP</th><th>change</th>'
+    two = '<th class="run0">AP, first</th><th class="run1">AP, second</th><th>change</th>'
     values = "<th>AP</th>" if len(diagnoses) == 1 else two
     counts = '<th>action</th><th>boxes</th><th class="wide">detections</th><th class="bar"></th>'
     head = f"<tr>{counts}{values}<th>precision / recall</th></tr>"
@@ -125,8 +125,9 @@ def _class_row(curves: Sequence[ClassCurve]) -> str:
         f'<svg viewBox="0 0 100 40" preserveAspectRatio="none" role="img" aria-label="precision-recall curve of '
         f'{escape(first.name, quote=True)}"><rect width="100" height="40"/>{paths}</svg>'
     )
+    detections = " / ".join(f"{c.detections:,}" for c in curves)
     return (
-        f'<tr><td>{escape(first.name)}</td><td>{first.instances:,}</td><td class="wide">{first.detections:,}</td>'
+        f'<tr><td>{escape(first.name)}</td><td>{first.instances:,}</td><td class="wide">{detections}</td>'
         f'<td class="bar">{bars}</td>{values}<td class="curve">{curve}</td></tr>'
     )
 

@@ -26,6 +26,7 @@ def test_it_trains_and_tests_on_annotated_boxes(run_tool, roi_config, overrides,
     assert [record["kind"] for record in records] == ["train", "train", "eval", "test"]
     assert "loss/action" in records[0] and "loss/actor" not in records[0]
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert metrics["given_boxes"] == "the annotated boxes"
     assert metrics["person_AP"] == pytest.approx(1.0)  # the boxes are those of the ground truth
     page = (tmp_path / "run/report.html").read_text()
     assert (
@@ -58,6 +59,7 @@ def test_proposals_are_read_filtered_and_tested(run_tool, roi_config, overrides,
     done = run_tool("tools/report.py", str(tmp_path / "test"), "--compare", str(tmp_path / "run"))
     page = Path(done.stdout.strip()).read_text()
     assert "<b>test</b>: The model did not find the people: it was given the boxes of a person detector" in page
+    assert page.count("its numbers are not those of a model that finds people") == 2  # at the top, for each run
     assert "<b>run</b>: The model did not find the people: it was given the annotated boxes" in page
 
 

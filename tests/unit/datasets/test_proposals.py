@@ -65,10 +65,25 @@ def test_training_adds_the_detected_people_with_their_labels(annotated, tmp_path
 
 def test_key_frames_without_a_box_stay(annotated, tmp_path):
     found = with_proposals(
-        annotated, [write(tmp_path, "c,0910,0.1,0.1,0.2,0.2,3,0.99\n")], min_score=0.9, training=False
+        annotated, [write(tmp_path, "b,0905,0.1,0.1,0.2,0.2,3,0.99\n")], min_score=0.9, training=False
     )
-    assert len(found.key_frames) == 2 and len(found.key_frames.boxes) == 0
-    assert "2 of them without a box" in found.notes[-1]
+    assert len(found.key_frames) == 2 and len(found.key_frames.boxes) == 1
+    assert "1 of them without a box" in found.notes[-1]
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    "text, enough",
+    [("c,0910,0.1,0.1,0.2,0.2,3,0.99\n", 1), ("", 0), ("a,0902,0.1,0.1,0.5,0.9,,0.8\n", 0)],
+    ids=["another split", "empty", "threshold too high"],
+)
+def test_a_file_without_any_usable_box_is_an_error(annotated, tmp_path, training, text, enough):
+    message = (
+        r"boxes\.csv: no box that scores at least 0\.9 \(AVA\.DETECTION_SCORE_THRESH\) lies on any of the 2 key "
+        rf"frames; of the whole file {enough} score as much"
+    )
+    with pytest.raises(ValueError, match=message):
+        with_proposals(annotated, [write(tmp_path, text)], min_score=0.9, training=training)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torchvision
 from torch import Tensor, nn
 
 from slowfast.config import load_cfg
@@ -145,6 +146,16 @@ def test_absolute_positions_are_resized_as_at_run_time(tmp_path):
     assert report.resized["pos_embed_temporal"] == "1x8x96 -> 1x4x96 (trilinear)"
     clip = torch.randn(1, 3, 8, 96, 128, generator=torch.Generator().manual_seed(1))
     assert_same_output(source, other, clip)
+
+
+@pytest.mark.parametrize("whose", ["PySlowFast", "torchvision"])
+def test_mvitv1_starts_bmvit_on_mvitv1(tmp_path, whose):
+    """Every pooling kernel has its place though the last stride is removed; positions 56x56 become 64x64."""
+    source = torchvision.models.video.mvit_v1_b() if whose == "torchvision" else build("Kinetics/MVIT_B_16x4_CONV")
+    report = load_weights(build("AVA/BMViT_MViTv1_B", seed=1), saved(tmp_path, source.state_dict()))
+    assert report.naming == whose and "backbone.blocks.14.attn.pool_q.weight" in report.loaded
+    before = "3136x96" if whose == "torchvision" else "1x3136x96"
+    assert report.resized == {"backbone.pos_embed_spatial": f"{before} -> 1x4096x96 (trilinear)"}
 
 
 def test_image_weights_make_a_video_model_that_sees_each_still_frame_as_the_image(tmp_path):

@@ -232,6 +232,17 @@ def test_no_detection_at_all_is_zero_with_a_warning() -> None:
     assert result.warnings == ["no detection was scored: the mAP is 0 because nothing was detected"]
 
 
+def test_videos_without_a_detection_are_counted() -> None:
+    people = table(("v", 1, BOX, 1), ("w", 1, BOX, 1), ("w", 2, BOX, 1), ("unlisted class", 1, BOX, 77))
+    result = frame_map(people, found(("v", 1, BOX, 1, 0.5)), ONE)
+    assert result.counters["videos_without_detections"] == 1
+    assert "1 videos with annotated people have no detection at all: their people count as missed" in result.warnings
+    everywhere = found(("v", 1, BOX, 1, 0.5), ("w", 2, BOX, 1, 0.5))
+    assert frame_map(people, everywhere, ONE).counters["videos_without_detections"] == 0
+    dropped = everywhere.rows(everywhere.video == 0)  # "w" stays among its names, without a row
+    assert frame_map(people, dropped, ONE).counters["videos_without_detections"] == 1
+
+
 def test_a_zero_says_why_no_detection_counted() -> None:
     truth = table(("v", 1, BOX, 1), ("w", 1, BOX, 1))
     rows = found(("w", 1, BOX, 1, 0.5), ("w", 1, BOX, 7, 0.5), ("v", 1, (0.5, 0.5, 0.1, 0.9), 1, 0.5))

@@ -54,6 +54,11 @@ def test_a_video_without_views_is_wrong_and_named():
     assert many.class_values()[0] == pytest.approx((1 + 2 / 3) / 2)
 
 
+def test_a_score_that_is_not_finite_is_an_error():
+    with pytest.raises(ValueError, match="1 videos with views have a score that is not finite, first 'video 1'"):
+        scores_of([[1.0, 0], [np.nan, 0.5], [np.nan, np.nan]], [0, 0, 0], views=[1, 1, 0])
+
+
 def collect(logits, *, ensemble="probabilities", labels=None, ranks=1, order=None, num_views=3):
     """logits: (V, views, C)."""
     videos, views, classes = logits.shape

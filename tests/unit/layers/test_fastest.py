@@ -164,6 +164,12 @@ def test_other_devices_take_the_first():
     assert CALLS == ["a"]
 
 
+def test_a_batch_of_nothing_takes_the_first_and_strikes_nothing_off():
+    choose = make({"a": 2.0, "b": 1.0}, a=double, b=lambda x: 2 * x / len(x))
+    assert choose(torch.ones(0, 3)).shape == (0, 3)
+    assert CALLS == ["a"] and set(choose.candidates) == {"a", "b"}
+
+
 def test_deterministic_algorithms_take_the_first():
     choose = make({"a": 2.0, "b": 1.0}, a=double, b=double)
     torch.use_deterministic_algorithms(True)

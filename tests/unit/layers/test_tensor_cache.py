@@ -49,6 +49,18 @@ def test_stand_ins_of_a_trace_are_not_kept():
         assert isinstance(ones(2), FakeTensor)
 
 
+def test_what_a_cuda_graph_makes_while_it_is_recorded_is_not_kept(monkeypatch):
+    ones, calls = counting()
+    kept = ones(2)
+    with monkeypatch.context() as recording:
+        recording.setattr(torch.cuda, "is_initialized", lambda: True)
+        recording.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+        assert ones(2) is kept
+        ones(3)
+    assert ones(3) is ones(3)
+    assert calls == [2, 3, 3]
+
+
 def test_default_device_does_not_leak_into_the_cache():
     cpu = torch.device("cpu")
     with torch.device("meta"):
