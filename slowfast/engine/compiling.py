@@ -12,6 +12,9 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
+# Seen on the CPU: 2.6 and 2.7 fail in a view of the attention's gradient, or change the gradient by 1.6e-3 of itself.
+OLDEST_TORCH = (2, 8)
+
 
 @dataclass(frozen=True)
 class Compiling:
@@ -47,6 +50,8 @@ def _sizes_differ(cfg: CfgNode) -> bool:
 
 def _missing(device: torch.device) -> str:
     """What torch.compile lacks on this machine; "" when nothing."""
+    if torch.__version__ < OLDEST_TORCH:
+        return f"torch {torch.__version__} compiles the gradient of this attention wrongly (install torch 2.8 or newer)"
     if device.type != "cuda":
         found = os.environ.get("CXX") or any(map(shutil.which, ("g++", "clang++", "c++")))
         return "" if found else "no C++ compiler was found (install g++, or name one in CXX)"

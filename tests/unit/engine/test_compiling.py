@@ -12,6 +12,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 from torch._dynamo.testing import CompileCounterWithBackend
+from torch.torch_version import TorchVersion
 
 from slowfast.config import load_cfg
 from slowfast.engine import compiling
@@ -35,7 +36,8 @@ def complete_gpu(monkeypatch, tmp_path) -> Callable[..., None]:
     """A machine with all that torch.compile needs on a GPU; returns a function that takes something away."""
     (tmp_path / "Python.h").touch()
 
-    def set_up(*, triton=True, c=True, capability=(9, 0), headers=True) -> None:
+    def set_up(*, triton=True, c=True, capability=(9, 0), headers=True, version="2.15.0") -> None:
+        monkeypatch.setattr(torch, "__version__", TorchVersion(version))
         monkeypatch.delenv("CC", raising=False)
         monkeypatch.setattr(compiling.importlib.util, "find_spec", lambda name: object() if triton else None)
         monkeypatch.setattr(compiling.shutil, "which", lambda name: "/usr/bin/gcc" if c and name == "gcc" else None)
@@ -63,6 +65,10 @@ def test_auto_compiles_on_a_complete_gpu_only(complete_gpu):
         ({"triton": False}, "the package triton is not installed"),
         ({"c": False}, r"no C compiler was found for Triton \(install gcc, or name one in CC\)"),
         ({"capability": (6, 1)}, "Triton needs a GPU of compute capability 7.0, and Old GPU has less"),
+        (
+            {"version": "2.7.1"},
+            r"torch 2.7.1 compiles the gradient of this attention wrongly \(install torch 2.8 or newer\)",
+        ),
         ({"headers": False}, r"Triton needs .*Python.h \(install the headers of this Python: python3-dev\)"),
     ],
 )
@@ -81,6 +87,7 @@ def test_a_named_compiler_will_do(complete_gpu, monkeypatch):
 
 
 def test_on_the_cpu_a_cpp_compiler_is_needed(monkeypatch):
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.15.0"))
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(compiling.shutil, "which", lambda name: None)
     with pytest.raises(ValueError, match=r"MODEL.COMPILE is on, but no C\+\+ compiler was found \(install g\+\+"):
@@ -101,6 +108,8 @@ def test_clips_of_many_sizes_are_not_compiled(complete_gpu, change):
 @pytest.fixture
 def compiled(monkeypatch) -> Callable[..., CompileCounterWithBackend]:
     """Compiles a model in place by `backend`, as the engine does; the result counts its compilations."""
+    if torch.__version__ < compiling.OLDEST_TORCH:
+        pytest.skip("this torch is too old to compile the model")
     torch._dynamo.reset()
 
     def compile_model(model: nn.Module, *overrides: str, backend: str = "aot_eager") -> CompileCounterWithBackend:

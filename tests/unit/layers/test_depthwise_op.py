@@ -93,6 +93,7 @@ def test_autocast_reaches_it(monkeypatch):
     assert x.grad.dtype == weight.grad.dtype == torch.float32
 
 
+@pytest.mark.skipif(torch.__version__ < (2, 8), reason="torch 2.6 and 2.7 compile the attention's gradient wrongly")
 def test_a_compiled_network_has_one_graph_and_the_same_gradients(monkeypatch):
     monkeypatch.setattr(depthwise, "_has_choice_of_kernels", lambda x: True)
     torch._dynamo.reset()
