@@ -1,5 +1,6 @@
 """The MViT family against PySlowFast: names and shapes of every published network, values of four of them."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from slowfast.config import load_cfg
+from slowfast.layers.attention import plain_attention
 from slowfast.models import build_model
 from tests.numerics.mvit_golden import GOLDEN, formula_input, manifest, relative_error, set_formula_weights
 
@@ -57,12 +59,13 @@ def test_bmvit_backbone_has_the_published_names_and_shapes(repo_root):
 
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-9), (torch.float32, 1e-5)], ids=["float64", "float32"])
 @pytest.mark.parametrize("name", ["mvitv2_s_16x4_k400", "mvit_b_16x4_k400", "bmvit_s_backbone_16x256", "mvitv2_t_in1k"])
-def test_values_are_the_published_ones(repo_root, name, dtype, tolerance):
+@pytest.mark.parametrize("attention", [nullcontext, plain_attention], ids=["fused", "plain"])
+def test_values_are_the_published_ones(repo_root, name, dtype, tolerance, attention):
     golden = np.load(GOLDEN / f"{name}.npz")
     model = build(repo_root, name, "cpu").to(dtype).eval()  # converted first, or the weights would be float32 ones
     set_formula_weights(model)
     clip = formula_input(tuple(golden["input_shape"])).to(dtype)
-    with torch.no_grad():
+    with torch.no_grad(), attention():
         encoded = model.backbone.encode(clip)
         pooled = encoded.tokens.flatten(1, 3).mean(1) if encoded.class_token is None else encoded.class_token
         logits = model.head(pooled)
