@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from slowfast.layers.depthwise_op import depthwise_conv_op
-from slowfast.layers.onednn import must_stay_plain, runs_in_onednn
+from slowfast.layers.onednn import runs_in_onednn
 from slowfast.layers.precision import full_precision
 from slowfast.layers.token_grid import Size3
 
@@ -22,14 +22,20 @@ def depthwise_conv(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
         return depthwise_conv_op(x.to(dtype), weight.to(dtype), stride)
     wants_gradient = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
     splits_in_time = stride[0] == 1 and all(size % 2 for size in weight.shape[2:])
-    if wants_gradient and splits_in_time and not torch.compiler.is_compiling() and runs_in_onednn(x):
+    if wants_gradient and splits_in_time and runs_in_onednn(x):
         return _DepthwiseConvCpu.apply(x, weight, stride)
     return _convolve(x, weight, stride)
 
 
+# PyTorch 2.6 cannot tell an export from any other compilation: there a compiled graph keeps PyTorch's kernel, too.
+_is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+
+
 def _has_choice_of_kernels(x: Tensor) -> bool:
     """True on CUDA, except in double precision and in exported or traced graphs, which every runtime must understand."""
-    return x.device.type == "cuda" and x.dtype != torch.float64 and not must_stay_plain()
+    if _is_exporting() or torch.jit.is_tracing():
+        return False
+    return x.device.type == "cuda" and x.dtype != torch.float64
 
 
 def _convolve(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:

@@ -18,21 +18,13 @@ def describe_kernels(device: torch.device, *, autocast: bool) -> str:
     return f"kernels: {attention}; {precision}, {linear}"
 
 
-# PyTorch 2.6 cannot tell an export from any other compilation: there a compiled graph keeps the plain layers, too.
-_is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
-
-
-def must_stay_plain() -> bool:
-    """True while a graph is exported or traced, which every runtime must understand."""
-    return _is_exporting() or torch.jit.is_tracing()
-
-
 def runs_in_onednn(x: Tensor) -> bool:
     """True where the layers of this package choose oneDNN themselves: float32 on a CPU, outside autocast.
 
-    An exported or traced graph keeps the plain layers, which every runtime knows.
+    A compiled, exported or traced graph keeps the plain layers: a compiler chooses for itself (and cannot look into the
+    questions asked here, so they would cut its graph), and every runtime knows them.
     """
-    if must_stay_plain():
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
     usable = torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
     return x.device.type == "cpu" and x.dtype == torch.float32 and usable and not torch.is_autocast_enabled("cpu")

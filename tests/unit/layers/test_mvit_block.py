@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from slowfast.layers.mvit_block import MultiScaleBlock
+from slowfast.layers.mvit_block import BlockSpec, MultiScaleBlock
 from slowfast.layers.pooling_attention import PoolingAttention
 from slowfast.models.mvit import MViT
 from slowfast.models.mvit_plan import plan_blocks
@@ -33,6 +33,19 @@ def test_compile_has_no_graph_breaks(class_token, training):
     model = tiny_mvit(class_token=class_token, drop_path=0.1).train(training)
     with torch.set_grad_enabled(training):
         report = torch._dynamo.explain(model)(torch.randn(2, 3, 4, 32, 32))
+    assert report.graph_break_count == 0, report.break_reasons
+    assert report.graph_count == 1
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_compile_has_no_graph_breaks_at_full_size(training):
+    """Large layers ask which kernel to take, small ones do not: none of the questions may cut the graph."""
+    torch._dynamo.reset()
+    spec = BlockSpec(96, 192, 192, 2, (8, 56, 56), (1, 2, 2), (1, 4, 4), (3, 3, 3), (3, 3, 3))
+    options = dict.fromkeys(("class_token", "rel_pos_temporal", "rel_pos_spatial", "residual_pooling"), True)
+    block = MultiScaleBlock(spec, drop_path=0.1, **options).train(training)
+    with torch.set_grad_enabled(training):
+        report = torch._dynamo.explain(block)(torch.randn(1, 1 + 8 * 56 * 56, 96), (8, 56, 56))
     assert report.graph_break_count == 0, report.break_reasons
     assert report.graph_count == 1
 
