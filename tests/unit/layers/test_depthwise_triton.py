@@ -17,8 +17,8 @@ ROUNDING = {"float32": 3e-6, "bfloat16": 2**-7, "float16": 2**-11}
 @pytest.fixture(scope="module")
 def deviations(repo_root: Path) -> dict[str, dict[str, float]]:
     environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": str(repo_root)}
-    if torch.__version__ < (2, 8):
-        pytest.skip("the interpreter of this older Triton does not run with today's NumPy")
+    if torch.__version__ < (2, 7):
+        pytest.skip("the interpreter of torch 2.6's Triton does not run with today's NumPy")
     worker = Path(__file__).with_name("depthwise_worker.py")
     done = subprocess.run(
         [sys.executable, str(worker)], env=environment, capture_output=True, text=True, timeout=300, check=False
