@@ -65,8 +65,7 @@ def test_against_a_loop_over_rows(seed, matching):
     rng = np.random.default_rng(seed)
     rows = BoxTable(rows.videos, rows.video, rows.timestamp, rows.boxes, rows.label, rng.permutation(len(rows)) / 999)
     labels = LabelMap((1, 2, 3, 4, 5), tuple("abcde"))
-    if len(np.unique(truth.label[truth.label > 0])) == 0:
-        pytest.skip("nobody in this case")
+    assert (truth.label > 0).any()
     settings = {"protocol": "uncapped", "matching": matching}
     result = frame_map(truth, rows, labels, **settings)
     expected = [_ap_by_rows(truth, rows, label, matching=matching) for label in labels.ids]
