@@ -16,6 +16,9 @@ from slowfast.layers.token_grid import Size3, split_class_token
 
 Tables = tuple[Tensor | None, Tensor | None, Tensor | None]
 _use_plain = False
+# The fused kernels of a GPU take widths that are multiples of this: cuDNN's and the float32 one no others, and PyTorch
+# copies q, k and v to widen them for FlashAttention. Without any, PyTorch makes the (Q, K) matrix.
+_WIDTH_STEP = 8
 
 
 @contextmanager
@@ -69,19 +72,22 @@ def attend_fused(
     """The same numbers from one `scaled_dot_product_attention`, without a (Q, K) matrix of our own.
 
     The biases of a query are appended to it and a one-hot position code to each key, so that the plain inner product is
-    the biased logit. Values are widened with zeros because the fused kernels want one width for q, k and v.
+    the biased logit. Both end in zeros up to a multiple of _WIDTH_STEP, and values are widened with zeros, because the
+    fused kernels want one width for q, k and v.
     """
     scale = q.shape[-1] ** -0.5
     if all(table is None for table in tables):
         return F.scaled_dot_product_attention(q, k, v, scale=scale)
     axes = tuple(table is not None for table in tables)
-    code = key_code(k_grid, axes, class_token, k.device, k.dtype)
+    columns = sum(size for size, used in zip(k_grid, axes, strict=True) if used)
+    zeros = -(q.shape[-1] + columns) % _WIDTH_STEP
+    code = key_code(k_grid, axes, class_token, zeros, k.device, k.dtype)
 
     def append_biases(q: Tensor) -> Tensor:
         _, q_on_grid = split_class_token(q, class_token)
         # The kernel scales the whole inner product; the bias must come out of that unscaled.
         bias = torch.cat(axis_biases(q_on_grid, tables, q_grid, k_grid, factor=1 / scale), dim=-1)
-        return torch.cat([q, F.pad(bias, (0, 0, 1, 0)) if class_token else bias], dim=-1)
+        return torch.cat([q, F.pad(bias, (0, zeros, int(class_token), 0))], dim=-1)
 
     q = recomputed(append_biases, q)
     k = torch.cat([k, code.expand(*k.shape[:2], *code.shape)], dim=-1)

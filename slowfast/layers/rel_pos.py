@@ -28,8 +28,20 @@ def distance_index(q_size: int, k_size: int, device: torch.device) -> Tensor:
     The shorter of the two is spread over the longer one, so that pooled keys are compared at their own positions.
     """
     q_ratio, k_ratio = max(k_size / q_size, 1.0), max(q_size / k_size, 1.0)
-    q_at, k_at = (torch.arange(size, device=device) for size in (q_size, k_size))
-    return (q_at[:, None] * q_ratio - k_at[None, :] * k_ratio + (k_size - 1) * k_ratio).long()
+    q_at, k_at = (_rounded_product(size, ratio, device) for size, ratio in ((q_size, q_ratio), (k_size, k_ratio)))
+    return (q_at[:, None] - k_at[None, :] + (k_size - 1) * k_ratio).long()
+
+
+def _rounded_product(size: int, ratio: float, device: torch.device) -> Tensor:
+    """(size,) float32: 0, 1, .. times the ratio in float32, each product rounded as it is in PySlowFast.
+
+    The product is exact in double precision and the conversion rounds it. A compiler for a GPU would join a float32
+    product with the difference that follows, and round once for both: 39 queries and 20 keys (MViTv2-L at 312 pixels)
+    are one of many pairs where that moves a distance to the next row.
+    """
+    return (
+        torch.arange(size, device=device).double() * torch.full((), ratio, dtype=torch.float32, device=device).double()
+    ).float()
 
 
 def axis_rows(table: Tensor, q_size: int, k_size: int) -> Tensor:
@@ -55,10 +67,16 @@ def axis_biases(
 
 @cached_tensor
 def key_code(
-    k_grid: Size3, axes: tuple[bool, bool, bool], class_token: bool, device: torch.device, dtype: torch.dtype
+    k_grid: Size3,
+    axes: tuple[bool, bool, bool],
+    class_token: bool,
+    zeros: int,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> Tensor:
-    """One-hot code of every key's position along each axis in use, zeros for the class token: ([1 +] K, sum of k_axis).
+    """One-hot code of every key's position along each axis in use, and `zeros` columns of zeros behind it.
 
+    ([1 +] K, sum of k_axis + zeros); the row of a class token is zero.
     With it the bias becomes part of the inner product: [q, a_t, a_h, a_w] . [k, code] = q . k + a_t + a_h + a_w.
     """
     codes = []
@@ -67,5 +85,4 @@ def key_code(
             shape = [1, 1, 1, size]
             shape[axis] = size
             codes.append(torch.eye(size, device=device, dtype=dtype).view(shape).expand(*k_grid, size).flatten(0, 2))
-    code = torch.cat(codes, dim=1)
-    return F.pad(code, (0, 0, 1, 0)) if class_token else code
+    return F.pad(torch.cat(codes, dim=1), (0, zeros, int(class_token), 0))

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from slowfast.layers.attention import attend, attend_fused, attend_plain, plain_attention
 
@@ -70,6 +71,22 @@ def test_by_hand():
     expected = torch.tensor([[0.2, 0.1], [0.7, 0.2]]).softmax(-1)
     for function in (attend_plain, attend_fused):
         torch.testing.assert_close(function(q, k, v, (None, None, table), **options)[0, 0], expected)
+
+
+@pytest.mark.parametrize("class_token", [True, False])
+@pytest.mark.parametrize("k_grid", [(2, 2, 2), (3, 3, 4), (2, 1, 1), (2, 3, 1)])
+def test_widths_are_those_that_fused_kernels_of_a_gpu_take(monkeypatch, k_grid, class_token):
+    """One width for q, k and v, and a multiple of 8: others leave cuDNN's kernel and the float32 one out."""
+    given, attention = [], F.scaled_dot_product_attention
+
+    def spy(*tensors, **options):
+        given.extend(tensors)
+        return attention(*tensors, **options)
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", spy)
+    attend_fused(*make(k_grid, k_grid, class_token), q_grid=k_grid, k_grid=k_grid, class_token=class_token)
+    width = HEAD_DIM + sum(k_grid)
+    assert [tensor.shape[-1] for tensor in given] == [(width + 7) // 8 * 8] * 3
 
 
 def test_plain_attention_is_a_scope(monkeypatch):

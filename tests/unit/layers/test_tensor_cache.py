@@ -64,6 +64,6 @@ def test_what_a_cuda_graph_makes_while_it_is_recorded_is_not_kept(monkeypatch):
 def test_default_device_does_not_leak_into_the_cache():
     cpu = torch.device("cpu")
     with torch.device("meta"):
-        code = key_code((1, 2, 3), (True, True, True), False, cpu, torch.float32)
+        code = key_code((1, 2, 3), (True, True, True), False, 4, cpu, torch.float32)
         index = distance_index(5, 3, cpu)
     assert code.device == index.device == cpu
