@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from slowfast.layers import depthwise_taps
 from slowfast.layers.depthwise_op import depthwise_conv_op
 from slowfast.layers.onednn import runs_in_onednn
 from slowfast.layers.precision import full_precision
@@ -55,8 +56,9 @@ def _convolve_as_it_is(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
 class _DepthwiseConvCpu(torch.autograd.Function):
     """The same convolution. Its backward uses kernels that oneDNN has in fast versions, which the 3-D one is not.
 
-    The gradient of the input at stride 1 is the forward convolution with the kernel turned round. All else is a sum of
-    2-D convolutions, one for each time step of the kernel, of frames against gradients shifted in time.
+    Where windows lie apart, the gradients come tap by tap (`depthwise_taps`). The gradient of the input at stride 1 is
+    the forward convolution with the kernel turned round. All else is a sum of 2-D convolutions, one for each time step of
+    the kernel, of frames against gradients shifted in time.
     """
 
     @staticmethod
@@ -70,6 +72,9 @@ class _DepthwiseConvCpu(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, weight = ctx.saved_tensors
         needs_x, needs_weight, _ = ctx.needs_input_grad
+        if depthwise_taps.windows_lie_apart(weight, ctx.stride):
+            grad_x = depthwise_taps.input_gradient(x, weight, grad, ctx.stride) if needs_x else None
+            return grad_x, depthwise_taps.weight_gradient(x, weight, grad, ctx.stride) if needs_weight else None, None
         turns_round = max(ctx.stride) == 1
         grad_x = _convolve(grad, weight.flip(2, 3, 4), ctx.stride) if needs_x and turns_round else None
         if (needs_x and not turns_round) or needs_weight:

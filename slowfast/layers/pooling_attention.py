@@ -115,6 +115,7 @@ class PoolingAttention(nn.Module):
         tables = (self.rel_pos_t, self.rel_pos_h, self.rel_pos_w)
         x = attend(q, k, v, tables, q_grid=q_grid, k_grid=k_grid, class_token=self.class_token)
         if self.residual_pooling:  # MViTv2, equation 5; the class token is left as it is
-            x = torch.cat([x[:, :, :1], x[:, :, 1:] + q[:, :, 1:]], dim=2) if self.class_token else x + q
+            (first, x), (_, q) = split_class_token(x, self.class_token), split_class_token(q, self.class_token)
+            x = x + q if first is None else torch.cat([first, x + q], dim=2)
         x = x.transpose(1, 2).flatten(2)
         return self.dropout(self.proj(x)), q_grid

@@ -9,7 +9,8 @@ def split_class_token(x: Tensor, has_class_token: bool) -> tuple[Tensor | None, 
     """(..., 1 + N, C) -> (..., 1, C) and (..., N, C); the first is None when the sequence has no class token."""
     if not has_class_token:
         return None, x
-    return x[..., :1, :], x[..., 1:, :]
+    first, rest = x.split([1, x.shape[-2] - 1], dim=-2)  # two slices would each fill a gradient of x with zeros
+    return first, rest
 
 
 def volume(size: Size3) -> int:

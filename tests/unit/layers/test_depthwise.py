@@ -8,6 +8,12 @@ CASES = [  # grid, kernel, stride
     ((4, 6, 7), (3, 3, 3), (1, 1, 1)),
     ((4, 8, 8), (3, 3, 3), (1, 2, 2)),
     ((4, 7, 9), (3, 3, 3), (1, 4, 4)),
+    ((3, 8, 8), (3, 3, 3), (1, 8, 8)),
+    ((2, 9, 17), (3, 3, 3), (1, 8, 4)),
+    ((3, 6, 7), (3, 3, 3), (1, 3, 3)),  # windows next to each other
+    ((3, 6, 8), (3, 3, 3), (1, 4, 2)),  # they overlap along one axis
+    ((1, 1, 5), (3, 3, 3), (1, 4, 4)),  # a tap that meets nothing
+    ((4, 8, 8), (5, 3, 3), (1, 4, 4)),
     ((1, 6, 5), (3, 3, 3), (1, 1, 1)),
     ((1, 6, 6), (1, 3, 3), (1, 2, 2)),
     ((5, 6, 6), (5, 3, 3), (1, 1, 1)),
@@ -38,7 +44,7 @@ def test_values_and_gradients_are_those_of_conv3d(grid, kernel, stride):
 
 
 @pytest.mark.parametrize(("needs_x", "needs_weight"), [(True, False), (False, True)])
-@pytest.mark.parametrize("stride", [(1, 1, 1), (1, 2, 2)])
+@pytest.mark.parametrize("stride", [(1, 1, 1), (1, 2, 2), (1, 4, 4)])
 def test_only_the_gradients_asked_for(needs_x, needs_weight, stride):
     torch.manual_seed(0)
     x, weight = (
