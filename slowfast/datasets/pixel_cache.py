@@ -31,6 +31,15 @@ class PrefillReport:
     reused: int
     failed: tuple[ClipReadError, ...]
 
+    @classmethod
+    def of_all(cls, reports: Sequence["PrefillReport"]) -> "PrefillReport":
+        """One report of several, each on other videos."""
+        failed = sorted((error for report in reports for error in report.failed), key=str)
+        decoded, rebuilt, reused = (
+            sum(getattr(report, name) for report in reports) for name in ("decoded", "rebuilt", "reused")
+        )
+        return cls(decoded, rebuilt, reused, tuple(failed))
+
     def __str__(self) -> str:
         decoded = f"{self.decoded} videos decoded ({self.rebuilt} of them anew: stale or broken entry)"
         line = f"{decoded}, {self.reused} found in the cache, {len(self.failed)} cannot be read"

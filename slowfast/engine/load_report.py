@@ -22,6 +22,7 @@ class LoadReport:
     missing:        names that the file should hold and does not
     unexpected:     names of the file that the model has no place for
     mismatched:     name -> sizes in the file and in the model that do not fit
+    not_finite:     name in the file -> how many of its values are NaN or infinite
     class_names:    as the file gives them, in index order; empty when it does not
     """
 
@@ -36,12 +37,13 @@ class LoadReport:
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     mismatched: dict[str, str]
+    not_finite: dict[str, str]
     class_names: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
-        """Nothing is missing, unexpected or of a wrong size."""
-        return not (self.missing or self.unexpected or self.mismatched)
+        """Nothing is missing, unexpected, of a wrong size or without a finite value."""
+        return not (self.missing or self.unexpected or self.mismatched or self.not_finite)
 
     def __str__(self) -> str:
         what = f" ({self.container})" if self.container else ""
@@ -56,6 +58,8 @@ class LoadReport:
             ("unexpected", len(self.unexpected), _groups((name, "") for name in self.unexpected)),
             ("of a wrong size", len(self.mismatched), _groups(self.mismatched.items())),
         )
+        if self.not_finite:
+            rows += (("not finite", len(self.not_finite), _groups(self.not_finite.items())),)
         for title, count, details in rows:
             lines.append(f"  {title:<18} {count:>4}")
             lines += [f"      {detail}" for detail in details]

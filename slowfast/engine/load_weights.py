@@ -33,8 +33,8 @@ def load_weights(
     class_names: of the model, in index order; checked against those of the file where both are known
     prefer_ema:  take the averaged weights of a file of this project where it has them
 
-    Raises ValueError with the whole table when a parameter is missing, unexpected or of a wrong size; the model is then
-    as it was. Raises FileNotFoundError or ValueError when the file cannot be read (see read_weight_file).
+    Raises ValueError with the whole table when a parameter is missing, unexpected, of a wrong size or not finite; the
+    model is then as it was. Raises FileNotFoundError or ValueError when the file cannot be read (see read_weight_file).
     """
     model = getattr(model, "module", model) if isinstance(model, nn.parallel.DistributedDataParallel) else model
     file = read_weight_file(path, prefer_ema=prefer_ema)
@@ -64,6 +64,7 @@ class _Plan:
         self.started: dict[str, str] = {}
         self.unexpected: list[str] = []
         self.mismatched: dict[str, str] = {}
+        self.not_finite: dict[str, str] = {}
         self.state: dict[str, Tensor] = {}
         self.loaded: list[str] = []
 
@@ -124,6 +125,8 @@ class _Plan:
             if fitted[1] != "reshaped":
                 self.resized[name] = interpolate_note(tensor.shape, model_tensor.shape, fitted[1])
             tensor = fitted[0]
+        if bad := int((~torch.isfinite(tensor)).sum()):
+            self.not_finite[self.origin[ours]] = f"{bad} of {tensor.numel()} values are NaN or infinite"
         self.state[name] = tensor.to(model_tensor.dtype)
         self.loaded.append(name)
 
@@ -161,12 +164,15 @@ class _Plan:
             missing=tuple(self.missing),
             unexpected=tuple(self.unexpected),
             mismatched=self.mismatched,
+            not_finite=self.not_finite,
             class_names=self.file.class_names,
         )
 
     def advice(self) -> str:
         """What a user can do about a file that does not fit, as lines after the table."""
         lines = []
+        if self.not_finite:
+            lines.append("The run that wrote the file had diverged; take an earlier checkpoint of it.")
         if any(_CLASS_LAYER.match(name) for name in (*self.mismatched, *self.missing)):
             lines.append("To replace the classifier by a new one, set MODEL.HEAD_REINIT True.")
         if self.naming == UNKNOWN:

@@ -9,7 +9,7 @@ from fvcore.common.config import CfgNode
 from slowfast.config.train import CLASSIFICATION_DATASETS
 from slowfast.datasets.ava import AnnotatedSet
 from slowfast.datasets.build import build_clips, read_annotations
-from slowfast.datasets.pixel_cache import CachedVideos
+from slowfast.datasets.pixel_cache import CachedVideos, PrefillReport
 from slowfast.engine.checkpoint import load_weights
 from slowfast.engine.classification import test_classifier
 from slowfast.engine.compiling import choose_compiling, compile_in_place
@@ -62,8 +62,12 @@ def run(cfg: CfgNode, device: torch.device) -> None:
 
 
 def fill_cache(cfg: CfgNode, split: str, annotated: AnnotatedSet) -> None:
-    """With DATA.CACHE_DIR, decode what the cache lacks in parallel before the first clip is asked for."""
+    """With DATA.CACHE_DIR, decode what the cache lacks before the first clip is asked for: each process its share."""
     pixels = build_clips(cfg, split, annotated).pixels
-    if isinstance(pixels, CachedVideos) and distributed.is_main():
-        get_logger().info("%s: %s", split, pixels.prefill(annotated.key_frames.videos, num_workers=os.cpu_count() or 1))
-    distributed.barrier()
+    if not isinstance(pixels, CachedVideos):
+        return
+    processes = distributed.world_size()
+    share = annotated.key_frames.videos[distributed.rank() :: processes]
+    neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", processes))  # the processes on this machine
+    report = pixels.prefill(share, num_workers=max(1, (os.cpu_count() or 1) // neighbours))
+    get_logger().info("%s: %s", split, PrefillReport.of_all(distributed.gather_objects(report)))

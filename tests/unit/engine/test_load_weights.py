@@ -270,6 +270,21 @@ def test_nothing_is_loaded_when_something_is_missing_or_unexpected(tmp_path):
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
+def test_weights_of_a_run_that_diverged_are_an_error(tmp_path):
+    model, state = build(TOY), dict(build(TOY, seed=1).state_dict())
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state["heads.box.0.bias"] = torch.tensor([0.0, float("nan")]).repeat(len(state["heads.box.0.bias"]) // 2)
+    state["backbone.norm.weight"] = torch.full_like(state["backbone.norm.weight"], float("inf"))
+    with pytest.raises(ValueError, match="nothing was loaded") as error:
+        load_weights(model, saved(tmp_path, {"model_state": state}))
+    text, (bias, weight) = str(error.value), (len(state[n]) for n in ("heads.box.0.bias", "backbone.norm.weight"))
+    assert "not finite            2\n" in text
+    assert f"heads.box.0.bias: {bias // 2} of {bias} values are NaN or infinite" in text
+    assert f"backbone.norm.weight: {weight} of {weight} values are NaN or infinite" in text
+    assert text.endswith("The run that wrote the file had diverged; take an earlier checkpoint of it.")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
 def test_a_network_of_another_width_is_an_error(tmp_path):
     path = saved(tmp_path, {"model_state": build(TOY, "MVIT.EMBED_DIM", 24).state_dict()})
     with pytest.raises(ValueError, match=r"of a wrong size\s+\d+\n.*no rule to fit it"):
