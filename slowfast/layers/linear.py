@@ -16,12 +16,19 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     the pixels of a channels-last image one pixel high, so the detour copies nothing. A kernel of one pixel has nothing
     to dilate: PyTorch merely keeps undilated 1 x 1 convolutions of one image away from oneDNN in a single thread.
     """
-    if x.numel() * weight.shape[0] < _SMALLEST_CONVOLUTION or not runs_in_onednn(x):
+    if not runs_as_convolution(x, weight):
         return F.linear(x, weight, bias)
-    image = x.reshape(1, 1, -1, x.shape[-1]).permute(0, 3, 1, 2)
-    return (
-        F.conv2d(image, weight[:, :, None, None], bias, dilation=(2, 1)).permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
-    )
+    image = F.conv2d(as_image(x), weight[:, :, None, None], bias, dilation=(2, 1))
+    return image.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+
+
+def runs_as_convolution(x: Tensor, weight: Tensor) -> bool:
+    return x.numel() * weight.shape[0] >= _SMALLEST_CONVOLUTION and runs_in_onednn(x)
+
+
+def as_image(x: Tensor) -> Tensor:
+    """(..., K) -> (1, K, 1, tokens), channels last in memory."""
+    return x.reshape(1, 1, -1, x.shape[-1]).permute(0, 3, 1, 2)
 
 
 class Linear(nn.Linear):
