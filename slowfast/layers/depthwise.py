@@ -14,6 +14,10 @@ from slowfast.layers.onednn import runs_in_onednn
 from slowfast.layers.precision import full_precision
 from slowfast.layers.token_grid import Size3
 
+# oneDNN adds up a weight's gradient position after position, and long sums lose digits: 1e-5 of the largest value over
+# 32768 positions, a quarter of that in parts of this many.
+_MOST_POSITIONS = 2**13
+
 
 def depthwise_conv(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     """(B, T, H, W, C) -> (B, T', H', W', C): every channel convolved with its own kernel, weight (C, 1, t, h, w)."""
@@ -97,28 +101,31 @@ def _frame_gradients(
 ) -> tuple[Tensor | None, Tensor | None]:
     """Gradients of the input and of the weight, summed over the time steps of the kernel; None where not needed."""
     steps, time = weight.shape[2], x.shape[1]
-    padding = tuple(size // 2 for size in weight.shape[3:])
     padded = F.pad(grad, (0, 0, 0, 0, 0, 0, steps // 2, steps // 2))
     images, grad_x, grad_weight = _as_images(x), None, []
     for step in range(steps):
         start = steps - 1 - step  # x at time t met kernel step `step` in the output at time t + steps // 2 - step
         shifted = _as_images(padded[:, start : start + time])
-        part_x, part_weight, _ = torch.ops.aten.convolution_backward(
-            shifted,
-            images,
-            weight[:, :, step],
-            None,
-            stride[1:],
-            padding,
-            (1, 1),
-            False,
-            (0, 0),
-            x.shape[-1],
-            (needs_x, needs_weight, False),
-        )
+        part_x, part_weight = _image_gradients(shifted, images, weight[:, :, step], stride[1:], needs_x, needs_weight)
         if needs_x:
             grad_x = part_x if grad_x is None else grad_x.add_(part_x)
         grad_weight.append(part_weight)
     if needs_x:
         grad_x = grad_x.permute(0, 2, 3, 1).view_as(x)
     return grad_x, torch.stack(grad_weight, dim=2) if needs_weight else None
+
+
+def _image_gradients(
+    grad: Tensor, images: Tensor, weight: Tensor, stride: tuple[int, int], needs_x: bool, needs_weight: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients of a 2-D convolution: of its images (M, C, H, W) and of its weight (C, 1, h, w); None where not needed."""
+    arguments = (None, stride, [size // 2 for size in weight.shape[2:]], (1, 1), False, (0, 0), images.shape[1])
+    at_once = max(1, _MOST_POSITIONS // (grad.shape[2] * grad.shape[3]))
+    if needs_x or len(images) <= at_once:
+        mask = (needs_x, needs_weight, False)
+        return torch.ops.aten.convolution_backward(grad, images, weight, *arguments, mask)[:2]
+    parts = [
+        torch.ops.aten.convolution_backward(some_grad, some, weight, *arguments, (False, True, False))[1]
+        for some_grad, some in zip(grad.split(at_once), images.split(at_once), strict=True)
+    ]
+    return None, torch.stack(parts).sum(0)

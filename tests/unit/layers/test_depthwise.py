@@ -65,6 +65,19 @@ def test_double_precision_takes_the_plain_path_and_passes_gradcheck():
     assert torch.autograd.gradcheck(lambda a, b: depthwise_conv(a, b, (1, 2, 2)), (x, weight))
 
 
+def test_weight_gradient_of_many_positions_keeps_its_digits():
+    torch.manual_seed(0)
+    x, weight = torch.randn(1, 8, 64, 64, 96), torch.randn(96, 1, 3, 3, 3, requires_grad=True)
+    direction = torch.randn_like(x)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # every thread adds up its part of the positions
+    (found,) = torch.autograd.grad(depthwise_conv(x, weight, (1, 1, 1)), weight, direction)
+    torch.set_num_threads(threads)
+    expected_output = reference(x.double(), weight.double(), (1, 1, 1))
+    (expected,) = torch.autograd.grad(expected_output, weight, direction.double())
+    assert (found - expected).abs().max() <= 5e-6 * expected.abs().max()
+
+
 @pytest.mark.parametrize("grid", [(2, 4, 4), (4, 8, 8)])
 def test_bfloat16_gradients_on_the_cpu_are_those_of_float32(grid):
     """torch's own bfloat16 backward is off by more than the gradient itself on the smaller grid."""
