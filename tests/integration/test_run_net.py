@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -127,12 +128,18 @@ def test_what_cannot_run_says_why_and_fails(run_tool, toy_config, overrides, cha
 def test_ctrl_c_keeps_what_is_on_disk_and_the_run_goes_on(repo_root, run_tool, toy_config, overrides, tmp_path):
     long = [*overrides, "SOLVER.MAX_EPOCH", "500", "TRAIN.EVAL_PERIOD", "500", "TRAIN.CHECKPOINT_PERIOD", "1"]
     command = [sys.executable, str(repo_root / "tools/run_net.py"), "--cfg", toy_config, *long]
-    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    # A suite started in the background of a shell is deaf to Ctrl-C, and so would be what it starts.
+    hear = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     folder, deadline = tmp_path / "run/checkpoints", time.monotonic() + 120
-    while not list(folder.glob("checkpoint_*.pyth")) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=60)
+    with subprocess.Popen(command, cwd=tmp_path, preexec_fn=hear, **pipes) as running:
+        try:
+            while not list(folder.glob("checkpoint_*.pyth")) and time.monotonic() < deadline:
+                time.sleep(0.2)
+            running.send_signal(signal.SIGINT)
+            _, errors = running.communicate(timeout=60)
+        finally:
+            running.kill()  # one that did not hear would train on
     assert running.returncode == 130 and "goes on from the newest" in errors and "Traceback" not in errors
     assert not list(folder.glob(".*.tmp"))
     newest = sorted(folder.glob("checkpoint_*.pyth"))[-1]
