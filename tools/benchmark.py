@@ -23,6 +23,8 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 from bench import classifiers, detector, evaluator, gpu, layers  # noqa: E402
 from bench.detector import Setup  # noqa: E402
 
+from slowfast.engine.compiling import choose_compiling  # noqa: E402
+
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
 WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "gpu", "evaluator")
 
@@ -43,6 +45,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "--rows", type=int, nargs="+", default=[1_000_000, 7_000_000], help="evaluator: numbers of detections"
     )
     parser.add_argument("--out", type=Path, default=Path("gpu_results.md"), help="gpu: the file to write")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="gpu: some of it, such as --only model train")
     args = parser.parse_args(argv)
     smallest = {"clips": args.clips, "people": args.people, "repeats": args.repeats, "rows": min(args.rows)}
     for name, value in smallest.items():
@@ -70,7 +73,10 @@ def main(argv: Sequence[str]) -> int:
         for rows in args.rows:
             evaluator.main(rows, repeats=args.repeats)
     elif args.what == "gpu":
-        return int(gpu.main(gpu.benchmarks(setup, repeats=args.repeats), heading=machine, out=args.out) > 0)
+        heading = f"{machine}; {choose_compiling(setup.cfg, device)}"
+        print(heading)
+        named = gpu.choose(gpu.benchmarks(setup, repeats=args.repeats), args.only)
+        return int(gpu.main(named, heading=heading, out=args.out) > 0)
     elif args.what == "model" or (args.what == "train" and args.cfg is None):
         classifiers.main(args.what, **measure)
     elif args.what == "memory":

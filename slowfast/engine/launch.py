@@ -61,8 +61,12 @@ def _run(rank: int, world_size: int, local_rank: int, address: str, main: Main, 
     dist.init_process_group(backend, init_method=address, rank=rank, world_size=world_size, timeout=COLLECTIVE_TIMEOUT)
     try:
         main(cfg, device)
-    finally:
-        dist.destroy_process_group()
+    except BaseException:
+        # NCCL would wait here for the other processes, which wait for this one: no one would learn of the error.
+        if backend != "nccl":
+            dist.destroy_process_group()
+        raise
+    dist.destroy_process_group()
 
 
 def _free_port() -> int:

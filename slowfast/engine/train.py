@@ -115,6 +115,9 @@ class TrainingRun:
     def _wrap(self) -> nn.Module:
         if distributed.world_size() == 1:
             return self.model
+        if self.cfg.MODEL.ACT_CHECKPOINT:
+            # What compiles the parts between two reductions could not take a checkpoint apart in some versions.
+            torch._dynamo.config.optimize_ddp = False
         ids = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(self.model, device_ids=ids)
 
@@ -136,6 +139,8 @@ class TrainingRun:
     def _restore_optimizer(self, state: dict) -> None:
         """Restore the moments; rates and decay are those of the configuration, even where it has changed since."""
         wanted = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
+        for saved, settings in zip(state["param_groups"], wanted, strict=True):
+            saved["fused"] = settings["fused"]  # it decides on which device the step counts lie
         self.optimizer.load_state_dict(state)
         for group, settings in zip(self.optimizer.param_groups, wanted, strict=True):
             changed = [k for k in ("base_lr", "weight_decay") if group[k] != settings[k]]

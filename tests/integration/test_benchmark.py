@@ -132,6 +132,16 @@ def test_gpu_needs_one(tool, capsys):
     assert "needs a CUDA device" in capsys.readouterr().out
 
 
+def test_some_of_the_gpu_benchmarks_by_name():
+    from bench import gpu
+
+    named = dict.fromkeys(("model", "infer, batch 1", "infer, batch 16", "train"))
+    assert list(gpu.choose(named, None)) == list(named)
+    assert list(gpu.choose(named, ["infer", "train"])) == ["infer, batch 1", "infer, batch 16", "train"]
+    with pytest.raises(ValueError, match="--only speed: there is no such part; parts: model, infer, batch 1"):
+        gpu.choose(named, ["model", "speed"])
+
+
 def test_gpu_writes_what_it_has_and_goes_on_after_a_failure(tool, tmp_path, capsys):
     from bench import gpu
     from bench.rows import Row
@@ -170,7 +180,7 @@ def test_a_predicted_batch_that_does_not_fit_is_made_smaller(tool, monkeypatch, 
         return 100.0 + 100.0 * batch
 
     monkeypatch.setattr(timing, "peak_megabytes", peak)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000 * 2**20, 2000 * 2**20))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1060 * 2**20, 2000 * 2**20))
     assert timing.largest_batch(lambda batch: None, device=torch.device("cuda")) == (8, 100.0)
     assert "a batch of 9 does not fit" in capsys.readouterr().out
 

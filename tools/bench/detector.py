@@ -119,7 +119,7 @@ def check(setup: Setup) -> None:
     """
     case, found = Inference(replace(setup, plain=True, clips=1)), []
     # cuDNN's convolutions may use TF32 by default, which rounds more than the two paths may differ.
-    with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for scope in (nullcontext(), plain_attention()):
             with scope:
                 predictions = case.model(case.clips)

@@ -31,6 +31,14 @@ def benchmarks(setup: Setup, *, repeats: int) -> dict[str, Callable[[], list[Row
     }
 
 
+def choose(named: dict[str, Callable[[], list[Row]]], only: list[str] | None) -> dict[str, Callable[[], list[Row]]]:
+    """Those whose names begin with one of `only`; all without it. Raises ValueError for a word that none begins with."""
+    for word in only or ():
+        if not any(name.startswith(word) for name in named):
+            raise ValueError(f"--only {word}: there is no such part; parts: {', '.join(named)}")
+    return {name: run for name, run in named.items() if not only or name.startswith(tuple(only))}
+
+
 def main(named: dict[str, Callable[[], list[Row]]], *, heading: str, out: Path) -> int:
     """Run all of `named` and write the table after each, so that a failure loses nothing; returns how many failed."""
     rows, failed = [], 0

@@ -65,3 +65,24 @@ def test_gpus_that_are_not_there(monkeypatch, found, wanted, message):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: found)
     with pytest.raises(ValueError, match=message):
         launch(lambda cfg, device: pytest.fail("must not start"), config(wanted))
+
+
+@pytest.mark.parametrize(("backend", "left"), [("nccl", False), ("gloo", True)])
+def test_an_error_leaves_a_process_of_nccl_without_waiting_for_the_others(monkeypatch, backend, left):
+    """Leaving an NCCL group waits for the other processes; after an error they wait for this one."""
+    calls = []
+    monkeypatch.setattr(dist, "init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: calls.append("left the group"))
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    cfg = config(0)
+    cfg.DIST_BACKEND = backend
+
+    def fails(cfg, device):
+        raise FloatingPointError("the matching cost is NaN")
+
+    with pytest.raises(FloatingPointError, match="the matching cost is NaN"):
+        launch(fails, cfg)
+    assert calls == ["left the group"] * left
+    launch(lambda cfg, device: None, cfg)
+    assert calls == ["left the group"] * (left + 1)

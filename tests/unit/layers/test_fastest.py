@@ -55,6 +55,14 @@ def double(x):
     return 2 * x
 
 
+def test_a_candidate_three_times_as_slow_is_not_measured_again():
+    choose = make({"a": 1.0, "b": 3.0, "c": 3.1}, a=double, b=double, c=double)
+    choose(torch.ones(2))
+    called_once_for_its_result = 1
+    assert CALLS.count("b") == called_once_for_its_result + 3
+    assert CALLS.count("c") == called_once_for_its_result + 1
+
+
 def test_the_faster_one_is_measured_once_and_kept(caplog):
     caplog.set_level("INFO")
     choose = make({"a": 3.0, "b": 1.0, "c": 2.0}, a=double, b=double, c=double)
