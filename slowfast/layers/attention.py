@@ -23,13 +23,21 @@ _WIDTH_STEP = 8
 
 @contextmanager
 def plain_attention():
-    """Compute attention the plain way inside the block: to count its operations, or as the reference in a test."""
+    """Compute attention the plain way inside the block: to count its operations, or as the reference in a test.
+
+    Plain are a (Q, K) matrix that is made in full, and keys and values of all tokens, also of those that no window sees.
+    """
     global _use_plain
     before, _use_plain = _use_plain, True
     try:
         yield
     finally:
         _use_plain = before
+
+
+def is_plain() -> bool:
+    """True inside `plain_attention()`."""
+    return _use_plain
 
 
 def attend(

@@ -5,11 +5,11 @@ from torch import Tensor
 Size3 = tuple[int, int, int]
 
 
-def split_class_token(x: Tensor, has_class_token: bool) -> tuple[Tensor | None, Tensor]:
-    """(..., 1 + N, C) -> (..., 1, C) and (..., N, C); the first is None when the sequence has no class token."""
+def split_class_token(x: Tensor, has_class_token: bool, *, dim: int = -2) -> tuple[Tensor | None, Tensor]:
+    """(.., 1 + N, ..) along `dim` -> (.., 1, ..) and (.., N, ..); the first is None when there is no class token."""
     if not has_class_token:
         return None, x
-    first, rest = x.split([1, x.shape[-2] - 1], dim=-2)  # two slices would each fill a gradient of x with zeros
+    first, rest = x.split([1, x.shape[dim] - 1], dim=dim)  # two slices would each fill a gradient of x with zeros
     return first, rest
 
 
