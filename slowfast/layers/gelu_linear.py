@@ -5,19 +5,26 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from slowfast.layers.linear import as_image, linear, runs_as_convolution
-from slowfast.layers.recompute import recomputed
+from slowfast.layers.linear import as_image, is_large, linear, runs_as_convolution
+from slowfast.layers.onednn import may_choose_kernels
+from slowfast.layers.recompute import inside_recomputed_block, recomputed
 
 
 def gelu_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """x (..., K), weight (N, K), bias (N,) -> GELU(x) weight^T + bias (..., N). In training GELU(x) is made again."""
-    if torch.is_grad_enabled() and runs_as_convolution(x, weight):
+    """x (..., K), weight (N, K), bias (N,) -> GELU(x) weight^T + bias (..., N).
+
+    In training GELU(x) is made again for the gradients. Without gradients it overwrites x: on a CPU fresh memory of the
+    size of a hidden layer costs more than GELU itself.
+    """
+    if not torch.is_grad_enabled():
+        return linear(torch.ops.aten.gelu_(x), weight, bias)
+    if may_choose_kernels(x) and is_large(x, len(bias)) and not inside_recomputed_block():
         return _GeluLinear.apply(x, weight, bias)
     return recomputed(lambda hidden: linear(F.gelu(hidden), weight, bias), x)
 
 
 class _GeluLinear(torch.autograd.Function):
-    """The same layer where oneDNN computes it: its gradient of the weight wants the wider side as output."""
+    """The same layer in float32 on a CPU, where it pays to put one large result in the place of another."""
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -29,18 +36,21 @@ class _GeluLinear(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
         needs_x, needs_weight, needs_bias = ctx.needs_input_grad
-        return (
-            torch.ops.aten.gelu_backward(linear(grad, weight.t(), None), x) if needs_x else None,
-            _product_over_tokens(grad, F.gelu(x)) if needs_weight else None,
-            grad.flatten(0, -2).sum(0) if needs_bias else None,
-        )
+        grad_weight = _product_over_tokens(grad, F.gelu(x)) if needs_weight else None
+        grad_x = linear(grad, weight.t(), None) if needs_x else None
+        if needs_x:
+            torch.ops.aten.gelu_backward.grad_input(grad_x, x, grad_input=grad_x)
+        return grad_x, grad_weight, grad.flatten(0, -2).sum(0) if needs_bias else None
 
 
 def _product_over_tokens(left: Tensor, right: Tensor) -> Tensor:
-    """(..., N), (..., K) -> (N, K), the sum over all tokens of left x right: a gradient of a 1 x 1 convolution's weight.
+    """(..., N), (..., K) -> (N, K), the sum over all tokens of left x right.
 
-    With fewer output than input channels oneDNN needs half as long again, so the wider side is taken for the output.
+    In oneDNN it is the gradient of a 1 x 1 convolution's weight. With fewer output than input channels that takes half as
+    long again, so the wider side is taken for the output.
     """
+    if not runs_as_convolution(left, right.shape[-1]):
+        return left.flatten(0, -2).t() @ right.flatten(0, -2)
     if left.shape[-1] < right.shape[-1]:
         return _product_over_tokens(right, left).t()
     shape_only = left.new_empty(left.shape[-1], right.shape[-1], 1, 1)

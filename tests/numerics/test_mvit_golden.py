@@ -57,10 +57,19 @@ def test_bmvit_backbone_has_the_published_names_and_shapes(repo_root):
     assert {key: list(tensor.shape) for key, tensor in state.items()} == published
 
 
-@pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-9), (torch.float32, 1e-5)], ids=["float64", "float32"])
 @pytest.mark.parametrize("name", ["mvitv2_s_16x4_k400", "mvit_b_16x4_k400", "bmvit_s_backbone_16x256", "mvitv2_t_in1k"])
-@pytest.mark.parametrize("attention", [nullcontext, plain_attention], ids=["fused", "plain"])
-def test_values_are_the_published_ones(repo_root, name, dtype, tolerance, attention):
+@pytest.mark.parametrize(
+    "dtype, tolerance, attention, onednn",
+    [
+        pytest.param(torch.float64, 1e-9, nullcontext, False, id="float64, fused"),
+        pytest.param(torch.float64, 1e-9, plain_attention, False, id="float64, plain"),
+        pytest.param(torch.float32, 1e-5, nullcontext, True, id="float32, fused, oneDNN"),
+        pytest.param(torch.float32, 1e-5, nullcontext, False, id="float32, fused, MKL"),
+        pytest.param(torch.float32, 1e-5, plain_attention, True, id="float32, plain, oneDNN"),
+    ],
+)
+def test_values_are_the_published_ones(repo_root, monkeypatch, name, dtype, tolerance, attention, onednn):
+    monkeypatch.setattr("slowfast.layers.linear.multiplies_faster", lambda: onednn)
     golden = np.load(GOLDEN / f"{name}.npz")
     model = build(repo_root, name, "cpu").to(dtype).eval()  # converted first, or the weights would be float32 ones
     set_formula_weights(model)

@@ -19,7 +19,7 @@ def make(rows, wide, narrow, **options):
 @pytest.mark.parametrize("rows", [LARGE, SMALL])
 @pytest.mark.parametrize(("wide", "narrow"), [(128, 48), (64, 96), (80, 80)])
 @pytest.mark.parametrize("contiguous", [True, False])
-def test_values_and_gradients_are_those_of_the_two_layers(rows, wide, narrow, contiguous):
+def test_values_and_gradients_are_those_of_the_two_layers(product_kernel, rows, wide, narrow, contiguous):
     inputs = make(rows, wide, narrow)
     exact = [tensor.detach().double().requires_grad_() for tensor in inputs]
     found, expected = gelu_linear(*inputs), F.linear(F.gelu(exact[0]), *exact[1:])
@@ -32,7 +32,7 @@ def test_values_and_gradients_are_those_of_the_two_layers(rows, wide, narrow, co
 
 
 @pytest.mark.parametrize("wanted", [0, 1, 2])
-def test_only_the_gradient_asked_for(wanted):
+def test_only_the_gradient_asked_for(product_kernel, wanted):
     inputs = make(LARGE, 64, 96)
     for index, tensor in enumerate(inputs):
         tensor.requires_grad_(index == wanted)
@@ -50,14 +50,23 @@ def test_nothing_but_the_input_and_the_weight_is_kept(monkeypatch):
     assert {tensor.data_ptr() for tensor in kept} == {x.data_ptr(), weight.data_ptr()}
 
 
-def test_own_gradient_where_onednn_computes_the_layer_only(monkeypatch):
+def test_without_gradients_gelu_takes_the_place_of_its_input():
+    x, weight, bias = (tensor.detach() for tensor in make(LARGE, 64, 96))
+    expected, activated = F.linear(F.gelu(x), weight, bias), F.gelu(x)
+    with torch.no_grad():
+        torch.testing.assert_close(gelu_linear(x, weight, bias), expected, rtol=1e-5, atol=1e-5)
+    assert torch.equal(x, activated)
+
+
+def test_own_gradient_for_large_float32_on_a_cpu_only(monkeypatch):
     used = []
     monkeypatch.setattr(module._GeluLinear, "apply", lambda *inputs: used.append(inputs))
     inputs = make(LARGE, 64, 96)
     gelu_linear(*inputs)
     assert len(used) == 1
     with torch.no_grad():
-        gelu_linear(*inputs)
+        gelu_linear(inputs[0].clone(), *inputs[1:])
+    recompute.recomputed_block(gelu_linear, *inputs)
     with torch.autocast("cpu", torch.bfloat16):
         gelu_linear(*inputs)
     gelu_linear(*make(SMALL, 64, 96))
