@@ -1,8 +1,11 @@
 """The benchmark tool runs, on the toy network and a CPU, and does its sums right."""
 
 import importlib
+import os
 import re
 import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -183,6 +186,28 @@ def test_a_predicted_batch_that_does_not_fit_is_made_smaller(tool, monkeypatch, 
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1060 * 2**20, 2000 * 2**20))
     assert timing.largest_batch(lambda batch: None, device=torch.device("cuda")) == (8, 100.0)
     assert "a batch of 9 does not fit" in capsys.readouterr().out
+
+
+def test_cases_on_a_cpu_live_in_processes_of_their_own(tool):
+    """sleep(0.2) takes 0.2 s of wall time and next to none of CPU time, in a child that ends with the block."""
+    from bench.timing import interleaved, made
+
+    with made({"slow": (partial, time.sleep, 0.2), "fast": (partial, time.sleep, 0)}, torch.device("cpu")) as cases:
+        children = [case._process for case in cases.values()]
+        assert len({child.pid for child in children} | {os.getpid()}) == 3
+        timings = interleaved(cases, repeats=2, device=torch.device("cpu"))
+    assert len(timings["slow"].wall) == 2
+    assert 0.2 <= timings["slow"].median < 2 and timings["slow"].cpu_median < 0.1
+    assert timings["fast"].median < 0.2
+    assert not any(child.is_alive() for child in children)
+
+
+def test_a_case_that_fails_in_its_process_says_where_to_look(tool):
+    from bench.timing import made
+
+    message = "the process of a case ended; its own error is printed above"
+    with made({"broken": (int, "no number")}, torch.device("cpu")) as cases, pytest.raises(RuntimeError, match=message):
+        cases["broken"].timed()
 
 
 def test_utilisation_by_hand(tool):

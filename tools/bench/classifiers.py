@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from bench.rows import Row
-from bench.timing import Timing, interleaved, peak_megabytes, print_timings
+from bench.timing import Timing, interleaved, made, peak_megabytes, print_timings
 from bench.utilisation import TRAINING_PASSES, print_utilisation, with_matrix_product
 from torch import Tensor, nn
 from torchvision.models.video import mvit_v2_s
@@ -120,10 +120,10 @@ def main(mode: str, *, clips: int, repeats: int, device: torch.device) -> list[R
     """Print agreement, speed, utilisation and peak memory of MViTv2-S; mode "model" or "train"."""
     check()
     names = NAMES[device.type]
-    cases = {name: make_case(name, mode, clips, str(device)) for name in names}
-    if device.type == "cuda" and mode == "model":
-        check_bfloat16(cases)
-    timings = interleaved(with_matrix_product(cases, device), repeats=repeats, device=device)
+    with made({name: (make_case, name, mode, clips, str(device)) for name in names}, device) as cases:
+        if device.type == "cuda" and mode == "model":
+            check_bfloat16(cases)
+        timings = interleaved(with_matrix_product(cases, device), repeats=repeats, device=device)
     del cases
     theirs = min((name for name in names if name.startswith("torchvision")), key=lambda name: timings[name].median)
     print_timings({name: timings[name] for name in names}, baseline=theirs, clips=clips)

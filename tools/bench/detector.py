@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 from bench.rows import Row
-from bench.timing import Timing, interleaved, largest_batch, peak_megabytes, print_timings
+from bench.timing import Timing, interleaved, largest_batch, made, peak_megabytes, print_timings
 from bench.utilisation import MATRIX, TRAINING_PASSES, print_utilisation, with_matrix_product
 from fvcore.common.config import CfgNode
 from torch import nn
@@ -133,8 +133,8 @@ def check(setup: Setup) -> None:
 
 def _time(make: Callable[[Setup], nn.Module], setups: tuple[Setup, ...], repeats: int) -> dict[str, Timing]:
     device = torch.device(setups[0].device)
-    cases = with_matrix_product({setup.name: make(setup) for setup in setups}, device)
-    timings = interleaved(cases, repeats=repeats, device=device)
+    with made({setup.name: (make, setup) for setup in setups}, device) as cases:
+        timings = interleaved(with_matrix_product(cases, device), repeats=repeats, device=device)
     del cases
     gc.collect()
     return timings

@@ -4,8 +4,10 @@ import gc
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -29,19 +31,81 @@ class Timing:
         return statistics.median(self.cpu)
 
 
-def interleaved(cases: dict[str, Callable[[], object]], *, repeats: int, device: torch.device) -> dict[str, Timing]:
+class OwnProcess:
+    """The case `make_case(*arguments)` in a process of its own, as its user has it.
+
+    In one process the memory that a case gives back or keeps decides whether the next one has to ask the system for its
+    own, which is up to a quarter of torchvision's forward pass.
+    """
+
+    def __init__(self, make_case: Callable[..., Callable[[], object]], *arguments: object) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        given = (theirs, make_case, arguments, torch.get_num_threads())
+        self._process = context.Process(target=_serve, args=given, daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def timed(self) -> tuple[float, float]:
+        """Wall and CPU seconds of one run."""
+        try:
+            self._pipe.send("run")
+            return self._pipe.recv()
+        except (EOFError, ConnectionError) as error:
+            raise RuntimeError("the process of a case ended; its own error is printed above") from error
+
+    def close(self) -> None:
+        self._pipe.close()
+        self._process.join()
+
+
+def _serve(pipe: Connection, make_case: Callable[..., Callable[[], object]], arguments: tuple, threads: int) -> None:
+    torch.set_num_threads(threads)
+    case = make_case(*arguments)
+    while True:
+        try:
+            pipe.recv()
+        except EOFError:
+            return
+        pipe.send(_timed(case, torch.device("cpu")))
+
+
+@contextmanager
+def made(makers: dict[str, tuple], device: torch.device) -> Iterator[dict[str, Callable | OwnProcess]]:
+    """Cases from (make_case, *arguments): on a CPU each in a process of its own, on a GPU all in this one."""
+    if device.type == "cuda":
+        yield {name: make_case(*arguments) for name, (make_case, *arguments) in makers.items()}
+        return
+    cases = {}
+    try:
+        for name, maker in makers.items():
+            cases[name] = OwnProcess(*maker)
+        yield cases
+    finally:
+        for case in cases.values():
+            case.close()
+
+
+def interleaved(
+    cases: dict[str, Callable[[], object] | OwnProcess], *, repeats: int, device: torch.device
+) -> dict[str, Timing]:
     """Run every case once a round, `repeats` rounds after one that warms up, so that a slow minute slows all alike."""
     timings = {name: Timing([], []) for name in cases}
     for number in range(repeats + 1):
         for name, case in cases.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            case()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
+            wall, cpu = case.timed() if isinstance(case, OwnProcess) else _timed(case, device)
             if number:
-                timings[name].wall.append(time.perf_counter() - wall)
-                timings[name].cpu.append(time.process_time() - cpu)
+                timings[name].wall.append(wall)
+                timings[name].cpu.append(cpu)
     return timings
+
+
+def _timed(case: Callable[[], object], device: torch.device) -> tuple[float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    case()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def print_timings(timings: dict[str, Timing], *, baseline: str, clips: int) -> None:
