@@ -7,18 +7,18 @@ from torch.autograd.function import once_differentiable
 
 from slowfast.layers.linear import as_image, is_large, linear, runs_as_convolution
 from slowfast.layers.onednn import may_choose_kernels
-from slowfast.layers.recompute import inside_recomputed_block, recomputed
+from slowfast.layers.recompute import recomputed
 
 
 def gelu_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """x (..., K), weight (N, K), bias (N,) -> GELU(x) weight^T + bias (..., N).
 
-    In training GELU(x) is made again for the gradients. Without gradients it overwrites x: on a CPU fresh memory of the
-    size of a hidden layer costs more than GELU itself.
+    In training GELU(x) is made again for the gradients. Without gradients it overwrites x on a CPU, where fresh memory of
+    the size of a hidden layer costs more than GELU itself.
     """
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() and may_choose_kernels(x):
         return linear(torch.ops.aten.gelu_(x), weight, bias)
-    if may_choose_kernels(x) and is_large(x, len(bias)) and not inside_recomputed_block():
+    if may_choose_kernels(x) and is_large(x, len(bias)):
         return _GeluLinear.apply(x, weight, bias)
     return recomputed(lambda hidden: linear(F.gelu(hidden), weight, bias), x)
 

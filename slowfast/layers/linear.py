@@ -29,7 +29,7 @@ def is_large(x: Tensor, width: int) -> bool:
 
 
 def runs_as_convolution(x: Tensor, width: int) -> bool:
-    return is_large(x, width) and runs_in_onednn(x) and multiplies_faster()
+    return runs_in_onednn(x) and multiplies_faster() and is_large(x, width)
 
 
 def as_image(x: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Two-layer perceptron of a transformer block."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,15 +11,16 @@ from slowfast.layers.linear import Linear
 from slowfast.layers.onednn import may_choose_kernels
 from slowfast.layers.recompute import recomputed
 
-# Elements of the hidden layer that are made at once on a CPU when no gradient is wanted: 6 MB stay in its caches, and
-# memory that malloc gives back (above 32 MB always) need not be asked for again.
-_HIDDEN_AT_ONCE = 3 * 2**19
+# Elements of a float32 tensor up to which malloc (glibc's, at best) keeps its memory: 32 MB. Larger ones are given back,
+# and on a CPU asking the system again costs as much as the arithmetic on them.
+_KEPT = 2**23
 
 
 class Mlp(nn.Module):
-    """Linear -> GELU -> dropout -> Linear -> dropout. (B, L, dim_in) -> (B, L, dim_out).
+    """Linear -> GELU -> dropout -> Linear -> dropout. (..., dim_in) -> (..., dim_out).
 
     norm: applied to x first. In training neither its output nor GELU's is kept for the backward pass (`recomputed`).
+    Without gradients a CPU makes a large hidden layer in parts.
     """
 
     def __init__(self, dim_in: int, *, hidden: int, dim_out: int, dropout: float = 0.0) -> None:
@@ -27,11 +30,12 @@ class Mlp(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, *, norm: nn.Module) -> Tensor:
-        if torch.is_grad_enabled() or not may_choose_kernels(x):
+        tokens = x.flatten(0, -2)
+        hidden = len(tokens) * self.fc1.out_features
+        if hidden <= _KEPT or torch.is_grad_enabled() or not may_choose_kernels(x):
             return self._whole(x, norm)
-        tokens = max(1, _HIDDEN_AT_ONCE // (len(x) * self.fc1.out_features))
-        parts = [self._whole(part, norm) for part in x.split(tokens, dim=1)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        parts = tokens.chunk(math.ceil(2 * hidden / _KEPT))
+        return torch.cat([self._whole(part, norm) for part in parts]).unflatten(0, x.shape[:-1])
 
     def _whole(self, x: Tensor, norm: nn.Module) -> Tensor:
         hidden = recomputed(lambda tokens: self.fc1(norm(tokens)), x)

@@ -30,7 +30,7 @@ def multiplies_faster() -> bool:
 
 
 def runs_in_onednn(x: Tensor) -> bool:
-    """True where the layers of this package choose oneDNN themselves."""
+    """True where the layers of this package may send their work to oneDNN themselves."""
     return may_choose_kernels(x) and torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
 
 

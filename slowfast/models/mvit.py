@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from slowfast.layers.mvit_block import BlockSpec, MultiScaleBlock
 from slowfast.layers.patch_embed import PatchEmbed
 from slowfast.layers.position import JointPositionEmbedding, SeparablePositionEmbedding
-from slowfast.layers.recompute import recomputed_block
 from slowfast.layers.token_grid import Size3, split_class_token
 from slowfast.models.encoded import Encoded
 
@@ -128,7 +128,7 @@ class MViT(nn.Module):
         kept = {}
         for index, block in enumerate(self.blocks):
             if self.act_checkpoint and self.training:
-                x, grid = recomputed_block(block, x, grid)
+                x, grid = checkpoint(block, x, grid, use_reentrant=False)
             else:
                 x, grid = block(x, grid)
             if index in keep_blocks:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from slowfast.layers.attention import attend
 from slowfast.layers.drop_path import DropPath
 from slowfast.layers.mlp import Mlp
 from slowfast.layers.patch_embed import PatchEmbed
 from slowfast.layers.position import resize_grid_embedding
-from slowfast.layers.recompute import recomputed_block
 from slowfast.layers.token_grid import Size3, volume
 from slowfast.models.encoded import Encoded
 
@@ -120,7 +120,7 @@ class ViT(nn.Module):
         kept = {}
         for index, block in enumerate(self.blocks):
             if self.act_checkpoint and self.training:
-                x = recomputed_block(block, x, grid)
+                x = checkpoint(block, x, grid, use_reentrant=False)
             else:
                 x = block(x, grid)
             if index in keep_blocks:

@@ -49,6 +49,15 @@ def test_convolution_is_used_for_large_float32_only_where_onednn_is_faster(produ
     assert 2 * SMALL * 64 * 96 < module._LARGE < LARGE * 64 * 96
 
 
+def test_an_exported_graph_may_take_any_number_of_rows():
+    rows = torch.export.Dim("rows", min=2, max=10 * LARGE)
+    with torch.no_grad():
+        exported = torch.export.export(
+            Linear(64, 96).eval(), (torch.randn(LARGE, 64),), dynamic_shapes={"x": {0: rows}}
+        )
+    assert exported.module()(torch.randn(SMALL, 64)).shape == (SMALL, 96)
+
+
 def test_an_exported_graph_holds_a_linear_layer():
     graph = torch.export.export(Linear(64, 96).eval(), (torch.randn(LARGE, 64),)).graph
     targets = {str(node.target) for node in graph.nodes}
