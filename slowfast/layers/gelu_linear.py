@@ -16,10 +16,11 @@ def gelu_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     In training GELU(x) is made again for the gradients. Without gradients it overwrites x on a CPU, where fresh memory of
     the size of a hidden layer costs more than GELU itself.
     """
-    if not torch.is_grad_enabled() and may_choose_kernels(x):
-        return linear(torch.ops.aten.gelu_(x), weight, bias)
-    if may_choose_kernels(x) and is_large(x, len(bias)):
-        return _GeluLinear.apply(x, weight, bias)
+    if may_choose_kernels(x):
+        if not torch.is_grad_enabled():
+            return linear(torch.ops.aten.gelu_(x), weight, bias)
+        if is_large(x, len(bias)):
+            return _GeluLinear.apply(x, weight, bias)
     return recomputed(lambda hidden: linear(F.gelu(hidden), weight, bias), x)
 
 

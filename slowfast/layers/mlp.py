@@ -30,9 +30,11 @@ class Mlp(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, *, norm: nn.Module) -> Tensor:
+        if torch.is_grad_enabled() or not may_choose_kernels(x):
+            return self._whole(x, norm)
         tokens = x.flatten(0, -2)
         hidden = len(tokens) * self.fc1.out_features
-        if hidden <= _KEPT or torch.is_grad_enabled() or not may_choose_kernels(x):
+        if hidden <= _KEPT:
             return self._whole(x, norm)
         parts = tokens.chunk(math.ceil(2 * hidden / _KEPT))
         return torch.cat([self._whole(part, norm) for part in parts]).unflatten(0, x.shape[:-1])

@@ -38,6 +38,27 @@ def test_parts_give_the_whole(monkeypatch, rows, shape, kept, expected_rows):
     assert rows == expected_rows
 
 
+def test_an_exported_graph_may_take_any_number_of_clips():
+    """60 tokens of 1024 hidden channels a clip: one clip is below what malloc keeps, 200 are above."""
+    mlp, norm = Mlp(8, hidden=1024, dim_out=8), torch.nn.LayerNorm(8)
+
+    class Both(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mlp, self.norm = mlp, norm
+
+        def forward(self, x):
+            return self.mlp(x, norm=self.norm)
+
+    assert 60 * 1024 < module._KEPT < 200 * 60 * 1024
+    clips = torch.export.Dim("clips", min=1, max=1000)
+    with torch.no_grad():
+        exported = torch.export.export(Both(), (torch.randn(2, 60, 8),), dynamic_shapes={"x": {0: clips}}).module()
+        for count in (1, 200):
+            x = torch.randn(count, 60, 8)
+            torch.testing.assert_close(exported(x), mlp(x, norm=norm))
+
+
 def test_no_clips_give_no_tokens():
     with torch.no_grad():
         assert Mlp(8, hidden=32, dim_out=12)(torch.randn(0, 20, 8), norm=torch.nn.LayerNorm(8)).shape == (0, 20, 12)
