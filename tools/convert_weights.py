@@ -16,10 +16,10 @@ from safetensors.torch import save_file
 
 from slowfast.config import load_cfg
 from slowfast.config.cli import config_parser, split_overrides
-from slowfast.engine.checkpoint import write_atomically
-from slowfast.engine.load_weights import load_weights
-from slowfast.engine.weight_file import read_weight_file
 from slowfast.models import build_model
+from slowfast.weights.checkpoint import write_atomically
+from slowfast.weights.file import read_weight_file
+from slowfast.weights.load import load_weights
 
 SUFFIXES = (".pyth", ".safetensors")
 

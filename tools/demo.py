@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from slowfast.engine.demo import Demo  # noqa: E402
+from slowfast.toy.demo import Demo  # noqa: E402
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from slowfast.evaluation.ava_map import KEY_FRAME_SETS, PROTOCOLS, frame_map
+from slowfast.evaluation.frames.frame_map import KEY_FRAME_SETS, PROTOCOLS, frame_map
 from slowfast.structures.label_map import read_label_map
 from slowfast.utils.ava_csv import read_detections_csv, read_exclusions_csv, read_groundtruth_csv
 

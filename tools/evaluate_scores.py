@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from slowfast.evaluation.video_scores import read_scores
+from slowfast.evaluation.videos.scores import read_scores
 
 
 def build_parser() -> argparse.ArgumentParser:

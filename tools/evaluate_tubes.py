@@ -15,18 +15,18 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from slowfast.datasets.tubes import TubeSet, read_tubes
+from slowfast.datasets.annotations.tubes import TubeSet, read_tubes
 from slowfast.evaluation.ap_rules import AP_RULES
-from slowfast.evaluation.ava_map import MATCHINGS
-from slowfast.evaluation.frame_conventions import (
+from slowfast.evaluation.frames.conventions import (
     FRAMES,
     FrameConvention,
     all_conventions,
     conventional_frame_map,
     misses_empty_frames,
 )
-from slowfast.evaluation.tube_linking import METHODS, LinkRules, link_tubes
-from slowfast.evaluation.tube_map import VideoMap, video_map
+from slowfast.evaluation.frames.frame_map import MATCHINGS
+from slowfast.evaluation.tubes.linking import METHODS, LinkRules, link_tubes
+from slowfast.evaluation.tubes.video_map import VideoMap, video_map
 from slowfast.structures.box_table import BoxTable
 from slowfast.utils.ava_csv import read_detections_csv
 from slowfast.utils.progress import progress

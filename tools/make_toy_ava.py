@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from slowfast.datasets.toy import make_toy_ava
+from slowfast.toy.data_set import make_toy_ava
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from slowfast.engine.report import read_tested_run, write_report
+from slowfast.report.run import read_tested_run, write_report
 
 
 def build_parser() -> argparse.ArgumentParser:

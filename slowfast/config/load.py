@@ -9,22 +9,22 @@ from typing import Any, NamedTuple
 import yaml
 from fvcore.common.config import BASE_KEY, CfgNode
 
-from slowfast.config.ava import AVA
-from slowfast.config.bmvit import BMVIT
-from slowfast.config.data import DATA, DATA_LOADER
-from slowfast.config.detection import DETECTION
-from slowfast.config.jhmdb import JHMDB
 from slowfast.config.keys import Key, PlainText, decode, is_plain, plain_from_node, show
-from slowfast.config.matching import LOSS, MATCHER
-from slowfast.config.model import MODEL
-from slowfast.config.mvit import MVIT
 from slowfast.config.pyslowfast import ACCEPTED, RENAMED, TIED
-from slowfast.config.solver import SOLVER
-from slowfast.config.system import TENSORBOARD, TOP
-from slowfast.config.test import TEST
-from slowfast.config.train import TRAIN
-from slowfast.config.tubes import TUBES
-from slowfast.config.ucf24 import UCF24
+from slowfast.config.sections.ava import AVA
+from slowfast.config.sections.bmvit import BMVIT
+from slowfast.config.sections.data import DATA, DATA_LOADER
+from slowfast.config.sections.detection import DETECTION
+from slowfast.config.sections.jhmdb import JHMDB
+from slowfast.config.sections.matching import LOSS, MATCHER
+from slowfast.config.sections.model import MODEL
+from slowfast.config.sections.mvit import MVIT
+from slowfast.config.sections.solver import SOLVER
+from slowfast.config.sections.system import TENSORBOARD, TOP
+from slowfast.config.sections.test import TEST
+from slowfast.config.sections.train import TRAIN
+from slowfast.config.sections.tubes import TUBES
+from slowfast.config.sections.ucf24 import UCF24
 from slowfast.config.validate import find_problems
 
 SECTIONS = (

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterable
 
 from fvcore.common.config import CfgNode
 
-from slowfast.config.data import height_width
-from slowfast.config.train import RUNNABLE_DATASETS, TUBE_DATASETS
+from slowfast.config.sections.data import height_width
+from slowfast.config.sections.train import RUNNABLE_DATASETS, TUBE_DATASETS
 
 Check = Callable[[CfgNode], Iterable[str]]
 _CHECKS: list[tuple[tuple[str, ...], Check]] = []

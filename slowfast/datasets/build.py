@@ -8,12 +8,15 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 from torch.utils.data import DataLoader
 
-from slowfast.datasets.ava import AnnotatedSet, read_ava, without_missing_videos
-from slowfast.datasets.charades import FrameViews, read_charades
-from slowfast.datasets.collate import collate
-from slowfast.datasets.frames import FrameFolders
-from slowfast.datasets.jhmdb_annotations import read_jhmdb
-from slowfast.datasets.key_frame_clips import (
+from slowfast.datasets.annotations.annotated_set import AnnotatedSet, without_missing_videos
+from slowfast.datasets.annotations.ava import read_ava
+from slowfast.datasets.annotations.charades import read_charades
+from slowfast.datasets.annotations.jhmdb import read_jhmdb
+from slowfast.datasets.annotations.proposals import with_proposals
+from slowfast.datasets.annotations.tubes import read_tubes, tubes_of_table
+from slowfast.datasets.annotations.video_lists import LabelledVideos, read_ssv2, read_video_list
+from slowfast.datasets.clips.collate import collate
+from slowfast.datasets.clips.key_frame_clips import (
     ClipShape,
     FrameClock,
     KeyFrameClips,
@@ -22,16 +25,14 @@ from slowfast.datasets.key_frame_clips import (
     make_loader,
     rows_on_key_frames,
 )
-from slowfast.datasets.pixel_cache import CachedVideos
-from slowfast.datasets.pixels import PixelSource
-from slowfast.datasets.presets import Augmentation, DetectionPreset, InputSize
-from slowfast.datasets.proposals import with_proposals
-from slowfast.datasets.samplers import ShardSampler, TrainBatches
-from slowfast.datasets.tubes import read_tubes, tubes_of_table
-from slowfast.datasets.video import VideoFiles
-from slowfast.datasets.video_lists import LabelledVideos, read_ssv2, read_video_list
-from slowfast.datasets.video_views import VideoViews, ViewShape
+from slowfast.datasets.clips.presets import Augmentation, DetectionPreset, InputSize
+from slowfast.datasets.clips.samplers import ShardSampler, TrainBatches
+from slowfast.datasets.clips.video_views import FrameViews, VideoViews, ViewShape
 from slowfast.structures.clip import ClipBatch
+from slowfast.video.cache import CachedVideos
+from slowfast.video.frames import FrameFolders
+from slowfast.video.reader import VideoFiles
+from slowfast.video.source import PixelSource
 
 CHARADES_LIST = "val.csv"
 

@@ -11,16 +11,16 @@ from torch import Tensor, nn
 from slowfast.datasets.build import build_view_loader, read_labelled_videos
 from slowfast.engine.compiling import compile_in_place
 from slowfast.engine.files import write_text_atomically
-from slowfast.engine.load_weights import load_weights
 from slowfast.engine.run_log import RunLog
 from slowfast.engine.test import log_unreadable
 from slowfast.evaluation.build import build_classification_evaluator
-from slowfast.evaluation.video_scores import VideoScores, write_scores
+from slowfast.evaluation.videos.scores import VideoScores, write_scores
 from slowfast.models.build import build_model
 from slowfast.structures.clip import UnreadableClip
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.utils.progress import progress
+from slowfast.weights.load import load_weights
 
 
 def test_classifier(cfg: CfgNode, device: torch.device) -> VideoScores:

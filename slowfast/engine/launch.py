@@ -10,7 +10,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.pixels import ClipReadError
+from slowfast.video.source import ClipReadError
 
 COLLECTIVE_TIMEOUT = timedelta(minutes=30)  # a process that waits this long for the others has lost them
 Main = Callable[[CfgNode, torch.device], None]

@@ -6,21 +6,21 @@ from pathlib import Path
 import torch
 from fvcore.common.config import CfgNode
 
-from slowfast.config.train import CLASSIFICATION_DATASETS
-from slowfast.datasets.ava import AnnotatedSet
+from slowfast.config.sections.train import CLASSIFICATION_DATASETS
+from slowfast.datasets.annotations.annotated_set import AnnotatedSet
 from slowfast.datasets.build import build_clips, read_annotations
-from slowfast.datasets.pixel_cache import CachedVideos, PrefillReport
-from slowfast.engine.checkpoint import load_weights
 from slowfast.engine.classification import test_classifier
 from slowfast.engine.compiling import choose_compiling, compile_in_place
 from slowfast.engine.files import save_config
 from slowfast.engine.summary import model_summary
 from slowfast.engine.test import test
 from slowfast.engine.train import train
-from slowfast.layers.onednn import describe_kernels
+from slowfast.layers.kernels.choice import describe_kernels
 from slowfast.models.build import build_model
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger, setup_logging
+from slowfast.video.cache import CachedVideos, PrefillReport
+from slowfast.weights.checkpoint import load_weights
 
 
 def run(cfg: CfgNode, device: torch.device) -> None:

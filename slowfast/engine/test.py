@@ -10,20 +10,20 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
-from slowfast.datasets.ava import AnnotatedSet
+from slowfast.datasets.annotations.annotated_set import AnnotatedSet
 from slowfast.datasets.build import build_test_loader
 from slowfast.engine.compiling import FullBatches
 from slowfast.engine.files import write_text_atomically
 from slowfast.engine.inputs import InputPipe
 from slowfast.engine.prefetch import Prefetch
-from slowfast.engine.report import GIVEN_BOXES, TestedRun, write_report
 from slowfast.engine.run_log import RunLog
 from slowfast.engine.tube_scores import score_tubes
-from slowfast.evaluation.ava_evaluator import AvaEvaluator
 from slowfast.evaluation.build import build_evaluator
-from slowfast.evaluation.frame_map_result import FrameMap
+from slowfast.evaluation.frames.evaluator import AvaEvaluator
+from slowfast.evaluation.frames.result import FrameMap
 from slowfast.models.build import build_postprocess
 from slowfast.models.postprocess import PostProcess
+from slowfast.report.run import GIVEN_BOXES, TestedRun, write_report
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.clip import ClipBatch
 from slowfast.utils import distributed

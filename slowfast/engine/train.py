@@ -9,9 +9,8 @@ from fvcore.common.config import CfgNode
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from slowfast.datasets.ava import AnnotatedSet
+from slowfast.datasets.annotations.annotated_set import AnnotatedSet
 from slowfast.datasets.build import build_test_loader, build_train_loader
-from slowfast.engine.checkpoint import Checkpointer, load_weights, write_atomically
 from slowfast.engine.compiling import compile_in_place
 from slowfast.engine.files import save_config
 from slowfast.engine.run_log import RunLog
@@ -25,6 +24,7 @@ from slowfast.utils.logging import get_logger
 from slowfast.utils.meters import LossMeter, Stopwatch
 from slowfast.utils.progress import progress
 from slowfast.utils.seed import seed_everything
+from slowfast.weights.checkpoint import Checkpointer, load_weights, write_atomically
 
 
 def train(cfg: CfgNode, device: torch.device, train_set: AnnotatedSet, test_set: AnnotatedSet) -> nn.Module:

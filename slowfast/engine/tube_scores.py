@@ -3,11 +3,11 @@
 import numpy as np
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.ava import AnnotatedSet
+from slowfast.datasets.annotations.annotated_set import AnnotatedSet
 from slowfast.evaluation.build import build_link_rules
-from slowfast.evaluation.frame_conventions import all_conventions
-from slowfast.evaluation.tube_linking import link_tubes
-from slowfast.evaluation.tube_map import video_map
+from slowfast.evaluation.frames.conventions import all_conventions
+from slowfast.evaluation.tubes.linking import link_tubes
+from slowfast.evaluation.tubes.video_map import video_map
 from slowfast.structures.box_table import BoxTable
 from slowfast.utils.logging import get_logger
 from slowfast.utils.progress import progress

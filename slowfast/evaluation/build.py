@@ -3,11 +3,11 @@
 import numpy as np
 from fvcore.common.config import CfgNode
 
-from slowfast.evaluation.ava_evaluator import AvaEvaluator
-from slowfast.evaluation.classification import ClassificationEvaluator, VideoList
-from slowfast.evaluation.frame_conventions import FrameConvention
-from slowfast.evaluation.frame_evaluator import FrameEvaluator
-from slowfast.evaluation.tube_linking import LinkRules
+from slowfast.evaluation.frames.conventions import FrameConvention
+from slowfast.evaluation.frames.evaluator import AvaEvaluator
+from slowfast.evaluation.frames.frame_evaluator import FrameEvaluator
+from slowfast.evaluation.tubes.linking import LinkRules
+from slowfast.evaluation.videos.evaluator import ClassificationEvaluator, VideoList
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from slowfast.layers.recompute import recomputed
+from slowfast.layers.kernels.recompute import recomputed
 from slowfast.layers.rel_pos import axis_biases, key_code
 from slowfast.layers.token_grid import Size3, split_class_token
 

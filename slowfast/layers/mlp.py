@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slowfast.layers.gelu_linear import gelu_linear
-from slowfast.layers.linear import Linear
-from slowfast.layers.onednn import may_choose_kernels
-from slowfast.layers.recompute import recomputed
+from slowfast.layers.kernels.choice import may_choose_kernels
+from slowfast.layers.kernels.gelu_linear import gelu_linear
+from slowfast.layers.kernels.linear import Linear
+from slowfast.layers.kernels.recompute import recomputed
 
 # Elements of a float32 tensor up to which malloc (glibc's, at best) keeps its memory: 32 MB. Larger ones are given back,
 # and on a CPU asking the system again costs as much as the arithmetic on them.

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from slowfast.layers.drop_path import DropPath
-from slowfast.layers.linear import Linear
+from slowfast.layers.kernels.linear import Linear
+from slowfast.layers.kernels.recompute import recomputed
 from slowfast.layers.mlp import Mlp
 from slowfast.layers.pooling_attention import PoolingAttention, pool_tokens
-from slowfast.layers.recompute import recomputed
 from slowfast.layers.token_grid import Size3
 
 

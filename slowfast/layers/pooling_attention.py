@@ -6,16 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from slowfast.layers.attention import attend, is_plain
-from slowfast.layers.depthwise import depthwise_conv
-from slowfast.layers.linear import Linear, linear
-from slowfast.layers.recompute import recomputed
-from slowfast.layers.seen_tokens import close_windows, seen_tokens
+from slowfast.layers.kernels.depthwise import depthwise_conv
+from slowfast.layers.kernels.linear import Linear, linear
+from slowfast.layers.kernels.recompute import recomputed
+from slowfast.layers.kernels.seen_tokens import close_windows, seen_tokens
 from slowfast.layers.token_grid import Size3, split_class_token
 
 
-def pool_tokens(
-    x: Tensor, grid: Size3, pool: Callable[[Tensor], Tensor], class_token: bool
-) -> tuple[Tensor, Size3]:
+def pool_tokens(x: Tensor, grid: Size3, pool: Callable[[Tensor], Tensor], class_token: bool) -> tuple[Tensor, Size3]:
     """Pool a sequence on its grid; the class token passes by. Tokens stay channels last, so nothing is transposed.
 
     x (B, [1 +] THW, C), pool (B, T, H, W, C) -> (B, T', H', W', C): (B, [1 +] T'H'W', C) and (T', H', W').

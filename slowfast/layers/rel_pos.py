@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from slowfast.layers.tensor_cache import cached_tensor
+from slowfast.layers.kernels.tensor_cache import cached_tensor
 from slowfast.layers.token_grid import Size3
 
 

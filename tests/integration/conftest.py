@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slowfast.datasets.toy import make_toy_ava
+from slowfast.toy.data_set import make_toy_ava
 
 SMALL_MODEL = [
     *("MVIT.EMBED_DIM", "16", "MVIT.DEPTH", "2", "MVIT.MLP_RATIO", "2"),

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from slowfast.datasets.toy import (
+from slowfast.engine.run import run
+from slowfast.structures.label_map import write_label_map
+from slowfast.toy.data_set import (
     APPEARANCE_ACTIONS,
     MOTION_ACTIONS,
     TOY_ACTIONS,
@@ -15,11 +17,9 @@ from slowfast.datasets.toy import (
     video_name,
     video_scenes,
 )
-from slowfast.datasets.toy_scene import FPS, render_scene
-from slowfast.engine.demo import SEED, VIDEOS, Demo
-from slowfast.engine.run import run
-from slowfast.structures.label_map import write_label_map
-from slowfast.utils.video_writer import write_video
+from slowfast.toy.demo import SEED, VIDEOS, Demo
+from slowfast.toy.scene import FPS, render_scene
+from slowfast.video.writer import write_video
 
 RECORDED = Path(__file__).parents[1] / "golden/toy/bmvit_toy.pyth"
 RECORDED_SECONDS = 8  # of each video, the default of make_toy_ava

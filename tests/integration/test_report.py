@@ -13,11 +13,11 @@ import pytest
 
 from slowfast.config import load_cfg
 from slowfast.datasets.build import read_annotations
-from slowfast.engine.report import read_tested_run, write_report
-from slowfast.evaluation.ava_map import frame_map
-from slowfast.evaluation.frame_conventions import FrameConvention, all_conventions, conventional_frame_map
-from slowfast.evaluation.tube_linking import LinkRules
-from slowfast.evaluation.tube_map import video_map
+from slowfast.evaluation.frames.conventions import FrameConvention, all_conventions, conventional_frame_map
+from slowfast.evaluation.frames.frame_map import frame_map
+from slowfast.evaluation.tubes.linking import LinkRules
+from slowfast.evaluation.tubes.video_map import video_map
+from slowfast.report.run import read_tested_run, write_report
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
 from slowfast.structures.tube import Tube

@@ -8,7 +8,7 @@ import pytest
 
 from slowfast.config import load_cfg
 from slowfast.datasets.build import read_annotations
-from slowfast.engine.report_gallery import ReportGallery
+from slowfast.report.clips import ReportGallery
 from slowfast.utils.ava_csv import read_groundtruth_csv
 from tests.unit.evaluation.tables import found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slowfast.evaluation.ava_map import frame_map
+from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.structures.label_map import LabelMap, read_label_map
 from slowfast.utils.ava_csv import read_detections_csv, read_groundtruth_csv
 

@@ -69,7 +69,7 @@ def test_bmvit_backbone_has_the_published_names_and_shapes(repo_root):
     ],
 )
 def test_values_are_the_published_ones(repo_root, monkeypatch, name, dtype, tolerance, attention, onednn):
-    monkeypatch.setattr("slowfast.layers.linear.multiplies_faster", lambda: onednn)
+    monkeypatch.setattr("slowfast.layers.kernels.linear.multiplies_faster", lambda: onednn)
     golden = np.load(GOLDEN / f"{name}.npz")
     model = build(repo_root, name, "cpu").to(dtype).eval()  # converted first, or the weights would be float32 ones
     set_formula_weights(model)

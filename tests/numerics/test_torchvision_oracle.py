@@ -8,8 +8,8 @@ from torch import nn
 from torchvision.models.video import mvit_v1_b, mvit_v2_s
 
 from slowfast.config import load_cfg
-from slowfast.engine.load_weights import load_weights
 from slowfast.models import build_model
+from slowfast.weights.load import load_weights
 
 PAIRS = {"Kinetics/MVITv2_S_16x4": mvit_v2_s, "Kinetics/MVIT_B_16x4_CONV": mvit_v1_b}
 

@@ -38,7 +38,7 @@ def test_the_package_alone_imports_nothing_heavy():
 
 
 # Modules that are imported only where a package is installed that not every machine has.
-NEEDS = {"slowfast.layers.depthwise_triton": "triton"}
+NEEDS = {"slowfast.layers.kernels.depthwise_triton": "triton"}
 
 
 def test_every_module_imports_in_silence_and_without_plotting():
@@ -60,7 +60,7 @@ def test_every_module_imports_in_silence_and_without_plotting():
 
 def test_the_evaluation_of_detections_needs_no_torch():
     code = BLOCK.format(names="{'torch', 'torchvision', 'fvcore', 'cv2', 'av', 'matplotlib'}") + (
-        "import slowfast.evaluation.ava_map, slowfast.utils.ava_csv, slowfast.structures.label_map\n"
-        "print(slowfast.evaluation.ava_map.frame_map.__name__)\n"
+        "import slowfast.evaluation.frames.frame_map, slowfast.utils.ava_csv, slowfast.structures.label_map\n"
+        "print(slowfast.evaluation.frames.frame_map.frame_map.__name__)\n"
     )
     assert run(code).strip() == "frame_map"

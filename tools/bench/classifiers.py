@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torchvision.models.video import mvit_v2_s
 
 from slowfast.config import load_cfg
-from slowfast.engine.load_weights import load_weights
 from slowfast.engine.summary import model_summary
 from slowfast.layers.attention import plain_attention
 from slowfast.models import build_model
+from slowfast.weights.load import load_weights
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml"
 CLIP = (3, 16, 224, 224)

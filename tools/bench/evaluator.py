@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from bench.timing import Timing, interleaved
 
-from slowfast.evaluation.ava_map import OFFICIAL_CAP, PROTOCOLS, frame_map
+from slowfast.evaluation.frames.frame_map import OFFICIAL_CAP, PROTOCOLS, frame_map
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
 from slowfast.utils.ava_csv import read_detections_csv, write_detections_csv

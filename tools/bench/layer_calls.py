@@ -9,7 +9,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.layers import pooling_attention
 from slowfast.layers.attention import attend
-from slowfast.layers.depthwise import depthwise_conv
+from slowfast.layers.kernels.depthwise import depthwise_conv
 from slowfast.layers.token_grid import Size3, volume
 from slowfast.models import vit
 from slowfast.models.build import build_model, input_size

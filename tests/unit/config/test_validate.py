@@ -3,7 +3,7 @@
 import pytest
 
 from slowfast.config import get_cfg, load_cfg
-from slowfast.config.data import height_width
+from slowfast.config.sections.data import height_width
 from slowfast.config.validate import find_problems
 
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from slowfast.datasets.pixel_cache import CachedVideos, PrefillReport
-from slowfast.datasets.pixels import ClipReadError
 from slowfast.engine import run
 from slowfast.utils import distributed
+from slowfast.video.cache import CachedVideos, PrefillReport
+from slowfast.video.source import ClipReadError
 
 VIDEOS = tuple("abcde")
 ANNOTATED = SimpleNamespace(key_frames=SimpleNamespace(videos=VIDEOS))

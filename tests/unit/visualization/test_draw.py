@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast.datasets.toy import TOY_ACTIONS
+from slowfast.toy.data_set import TOY_ACTIONS
 from slowfast.visualization.draw import (
     LINE_HEIGHT,
     PAPER,

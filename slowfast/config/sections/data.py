@@ -1,0 +1,123 @@
+"""Keys of the clip: how many frames, which size, which augmentation, and how they are loaded."""
+
+from slowfast.config.keys import (
+    FLOAT,
+    INT,
+    Key,
+    Rule,
+    Section,
+    above,
+    above_to,
+    all_of,
+    at_least,
+    between,
+    either,
+    every,
+    list_of,
+    one_of,
+)
+from slowfast.config.sections.classification import CLASSIFICATION_DATA
+
+_SIZE = either(INT, list_of(INT, 2))
+_ASCENDING = Rule("must be [smallest, largest]", lambda pair: pair[0] <= pair[1])
+
+
+def height_width(size: int | list[int]) -> tuple[int, int]:
+    """The (height, width) in pixels that a crop size stands for; one number is a square."""
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+DATA = Section(
+    "DATA",
+    "The clip that the network sees",
+    {
+        "NUM_FRAMES": Key(16, "Frames of a clip. 16 is BMViT's main model (paper).", at_least(1)),
+        "SAMPLING_RATE": Key(
+            4,
+            "Frames of the source from one clip frame to the next, counted at AVA.FPS or at the data set's own frame "
+            "rate. 4 is BMViT's main model (paper): 16 x 4 frames are 2.1 s at 30 fps.",
+            at_least(1),
+        ),
+        "TRAIN_CROP_SIZE": Key(
+            256,
+            "Input size in training, in pixels: one number for a square, or [height, width]. 256 is BMViT's main model "
+            "(paper).",
+            every(at_least(1)),
+            kind=_SIZE,
+        ),
+        "TEST_CROP_SIZE": Key(
+            256,
+            "Input size in testing, in pixels: one number for a square, or [height, width].",
+            every(at_least(1)),
+            kind=_SIZE,
+        ),
+        "RESIZE": Key(
+            "stretch",
+            "How a frame gets to the input size. stretch: the whole frame fills it, the aspect ratio changes. "
+            "keep_aspect: the short side gets the size, the long side the nearest multiple of 32. Our default; the "
+            "paper ablates 'fixed aspect ratio' and what it means there is not known to us.",
+            one_of("stretch", "keep_aspect"),
+        ),
+        "MULTI_SCALE": Key(
+            [],
+            "Square training sizes in pixels, one of which is drawn for each clip instead of TRAIN_CROP_SIZE; smaller "
+            "clips of a batch are padded. Empty: off.",
+            every(at_least(1)),
+            kind=list_of(INT),
+        ),
+        "MEAN": Key([0.45, 0.45, 0.45], "Mean of R, G, B in [0, 1], subtracted. PySlowFast's.", kind=list_of(FLOAT, 3)),
+        "STD": Key(
+            [0.225, 0.225, 0.225],
+            "Standard deviation of R, G, B in [0, 1], divided by. PySlowFast's.",
+            every(above(0)),
+            kind=list_of(FLOAT, 3),
+        ),
+        "RANDOM_FLIP": Key(True, "Mirror half of the training clips left to right, boxes with them. Our default."),
+        "FLIP_SWAPS": Key(
+            [],
+            "Pairs of action ids that a mirrored clip exchanges, such as walking left and walking right.",
+            kind=list_of(list_of(INT, 2)),
+        ),
+        "COLOR_JITTER": Key(
+            0.4,
+            "Strength of random brightness, contrast and saturation in training: each is scaled by a factor in "
+            "[1 - s, 1 + s]. 0 is off. Our default.",
+            between(0, 1),
+        ),
+        "CROP": Key(
+            "box_safe",
+            "Random crop in training. none; box_safe: never cuts a person's box; detr: any crop, boxes are clipped and "
+            "people below MIN_VISIBLE dropped with their labels. Our default, after TubeR and STMixer.",
+            one_of("none", "box_safe", "detr"),
+        ),
+        "CROP_SCALE": Key(
+            [0.6, 1.0],
+            "Smallest and largest side of the random crop, as a fraction of the frame's side. Our default.",
+            all_of(every(above_to(0, 1)), _ASCENDING),
+            kind=list_of(FLOAT, 2),
+        ),
+        "MIN_VISIBLE": Key(
+            0.25,
+            "Fraction of a box's area that a crop must leave for the person to stay a target. Our default.",
+            between(0, 1),
+        ),
+        "STRICT": Key(
+            False,
+            "True: a clip that cannot be read stops the run. False: it is named, counted and left out.",
+        ),
+        "CACHE_DIR": Key("", "Directory of decoded clips, kept between epochs and runs. Empty: decode every time."),
+        "CACHE_SHORT_SIDE": Key(0, "Short side in pixels of the frames in CACHE_DIR. 0: as decoded.", at_least(0)),
+        **CLASSIFICATION_DATA,
+    },
+)
+
+DATA_LOADER = Section(
+    "DATA_LOADER",
+    "Loading",
+    {
+        "NUM_WORKERS": Key(
+            8, "Loader processes of each training process. 0: load in the training process.", at_least(0)
+        ),
+        "PIN_MEMORY": Key(True, "Page-locked host memory, for faster copies to a GPU. Without a GPU it has no effect."),
+    },
+)

@@ -1,0 +1,56 @@
+"""JHMDB-21: every frame of 928 short clips is a key frame with one person; splits 1 to 3."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from slowfast.datasets.annotations.key_frames import KeyFrames, build_key_frames
+from slowfast.structures.box_table import BoxTable
+from slowfast.structures.label_map import LabelMap
+
+VIDEOS_FILE, BOXES_FILE = "jhmdb21_videos.csv", "jhmdb21_boxes.csv.gz"
+SUBSETS = ("train", "test")
+
+
+def read_jhmdb(root: str | Path, *, split: int, subset: str) -> tuple[KeyFrames, LabelMap, BoxTable]:
+    """Annotations of one split from `jhmdb21_videos.csv` and `jhmdb21_boxes.csv.gz` under `root`.
+
+    Timestamps are frame numbers from 1, videos are `class/name`, class ids 1 to 21 follow the sorted class names (of
+    the whole set, whatever the split). The files give the first and the last pixel inside the box, counted from 0 (x up
+    to 319 and y up to 239 of 320 x 240), so the box on the continuous frame is (x1, y1, x2 + 1, y2 + 1), divided by
+    the size of the video.
+    Raises FileNotFoundError, or ValueError for an unknown split or subset and for files with other columns.
+    """
+    if split not in (1, 2, 3):
+        raise ValueError(f"JHMDB has splits 1, 2 and 3, got {split!r}")
+    if subset not in SUBSETS:
+        raise ValueError(f"JHMDB subset must be one of {', '.join(SUBSETS)}, got {subset!r}")
+    root = Path(root)
+    videos = _read(root / VIDEOS_FILE, ["video", "frames", "height", "width", f"split{split}"])
+    boxes = _read(root / BOXES_FILE, ["video", "label", "frame", "x1", "y1", "x2", "y2"])
+
+    names = sorted(boxes["label"].unique())
+    label_map = LabelMap(tuple(range(1, len(names) + 1)), tuple(names))
+    chosen = videos[videos[f"split{split}"] == subset].sort_values("video").reset_index(drop=True)
+    boxes = boxes.merge(chosen.reset_index(names="index")[["video", "index", "height", "width"]], on="video")
+    size = boxes[["width", "height"]].to_numpy(np.float64)
+    low = boxes[["x1", "y1"]].to_numpy(np.float64) / size
+    high = (boxes[["x2", "y2"]].to_numpy(np.float64) + 1) / size
+    table = BoxTable(
+        videos=tuple(chosen["video"]),
+        video=boxes["index"].to_numpy(np.int32),
+        timestamp=boxes["frame"].to_numpy(np.int32),
+        boxes=np.clip(np.concatenate([low, high], axis=1), 0, 1),
+        label=boxes["label"].map({name: i for i, name in enumerate(names, start=1)}).to_numpy(np.int32),
+    )
+    key_frames, _ = build_key_frames(table, label_map, source=str(root / BOXES_FILE))
+    return key_frames, label_map, table
+
+
+def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    frame = pd.read_csv(path)
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise ValueError(f"{path} lacks the columns {missing}; it has {list(frame.columns)}")
+    return frame

@@ -1,0 +1,126 @@
+"""The data set of clips around key frames: annotations and pixels in, one ClipSample an index out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from slowfast.datasets.annotations.key_frames import KeyFrames
+from slowfast.datasets.clips.clip_sampling import Order, clip_offsets, clip_times
+from slowfast.datasets.clips.presets import DetectionPreset
+from slowfast.structures.box_table import BoxTable
+from slowfast.structures.clip import ClipMeta, ClipSample, UnreadableClip
+from slowfast.utils.seed import generator_for
+from slowfast.video.source import ClipPixels, ClipReadError, PixelSource
+
+
+@dataclass(frozen=True)
+class ClipShape:
+    """T frames, `sampling_rate` frames apart, played in `order` ("reversed" and "frozen" are controls, see clip_sampling)."""
+
+    num_frames: int
+    sampling_rate: int
+    order: Order = "forward"
+
+
+@dataclass(frozen=True)
+class SecondClock:
+    """Timestamps are whole seconds (AVA).
+
+    fps:          frames per second that the sampling rate counts
+    first_second: the timestamp that is shown at the start of a video file
+    """
+
+    fps: float
+    first_second: int
+
+    def read(self, pixels: PixelSource, video: str, timestamp: int, shape: ClipShape) -> ClipPixels:
+        times = clip_times(
+            timestamp - self.first_second,
+            num_frames=shape.num_frames,
+            sampling_rate=shape.sampling_rate,
+            fps=self.fps,
+            order=shape.order,
+        )
+        return pixels.read(video, times, center=shape.num_frames // 2)
+
+
+@dataclass(frozen=True)
+class FrameClock:
+    """Timestamps are frame numbers (sets with every frame annotated); the sampling rate counts frames of the video."""
+
+    def read(self, pixels: PixelSource, video: str, timestamp: int, shape: ClipShape) -> ClipPixels:
+        numbers = timestamp + clip_offsets(shape.num_frames, shape.sampling_rate, shape.order)
+        return pixels.read_frames(video, numbers, center=shape.num_frames // 2)
+
+
+class KeyFrameClips(Dataset):
+    """Clips of K key frames. Indexed by k, or by (k, epoch) in training, where (seed, epoch, k) decides the augmentation.
+
+    strict: raise ClipReadError for a clip that cannot be read; else an UnreadableClip with the reason takes its place,
+            and whoever consumes it counts and shows it. No other clip ever stands in.
+    """
+
+    def __init__(
+        self,
+        key_frames: KeyFrames,
+        pixels: PixelSource,
+        *,
+        clock: SecondClock | FrameClock,
+        shape: ClipShape,
+        preset: DetectionPreset,
+        strict: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.key_frames, self.pixels, self.clock = key_frames, pixels, clock
+        self.shape, self.preset, self.strict, self.seed = shape, preset, strict, seed
+
+    def __len__(self) -> int:
+        return len(self.key_frames)
+
+    def __getitem__(self, item: int | tuple[int, int]) -> ClipSample | UnreadableClip:
+        index, epoch = item if isinstance(item, tuple) else (item, 0)
+        video, timestamp = self.key_frames.video_name(index), int(self.key_frames.timestamp[index])
+        try:
+            read = self.clock.read(self.pixels, video, timestamp, self.shape)
+        except ClipReadError as error:
+            if self.strict:
+                raise
+            return UnreadableClip(video, timestamp, str(error))
+        boxes, actions = self.key_frames.people(index)
+        made = self.preset(read.frames, boxes, actions, generator_for(self.seed, epoch, index))
+        meta = ClipMeta(video, timestamp, made.region, repeated_frames=read.clamped)
+        return ClipSample(made.clip, made.boxes, made.actions, meta, made.flipped)
+
+
+def every_nth(key_frames: KeyFrames, step: int) -> KeyFrames:
+    """Every `step`-th key frame of each video, from its first one on."""
+    if step == 1:
+        return key_frames
+    starts = np.flatnonzero(np.diff(key_frames.video, prepend=-1))
+    position = np.arange(len(key_frames)) - np.repeat(starts, np.diff(np.append(starts, len(key_frames))))
+    return key_frames.subset(np.flatnonzero(position % step == 0))
+
+
+def rows_on_key_frames(table: BoxTable, key_frames: KeyFrames) -> BoxTable:
+    """The rows of `table` that lie on one of the key frames: the ground truth of what will be shown to the model."""
+    code = {name: i for i, name in enumerate(table.videos)}
+    video = np.array([code[name] for name in key_frames.videos], dtype=np.int64)[key_frames.video]
+    wanted = (video << 32) + key_frames.timestamp
+    return table.rows(np.isin((table.video.astype(np.int64) << 32) + table.timestamp, wanted))
+
+
+def make_loader(
+    clips: KeyFrameClips, *, num_workers: int, pin_memory: bool, collate: object, **sampling: object
+) -> torch.utils.data.DataLoader:
+    """A DataLoader whose workers stay alive between epochs; `sampling` is a batch_sampler, or a sampler and a batch_size."""
+    return torch.utils.data.DataLoader(
+        clips,
+        num_workers=num_workers,
+        pin_memory=pin_memory,
+        collate_fn=collate,
+        persistent_workers=num_workers > 0,
+        multiprocessing_context="spawn" if num_workers else None,
+        **sampling,
+    )

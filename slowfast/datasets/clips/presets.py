@@ -1,0 +1,107 @@
+"""From frames and boxes of the original frame to the input of the network: one preset for training, one for testing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slowfast.datasets.clips import transforms as T
+from slowfast.structures.boxes import xyxy_to_cxcywh
+
+InputSize = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What training adds to the geometry of the test.
+
+    crop:         "none", "box_safe" (never cuts a person) or "detr" (people that a crop empties are dropped with their labels)
+    crop_scale:   sides of the crop as fractions of the frame's
+    min_visible:  fraction of a box that must stay after a crop
+    flip:         mirror half of the clips
+    swap_actions: pairs of class indices that a mirrored clip exchanges (walk left, walk right)
+    colour:       strength of brightness, contrast and saturation jitter, 0 for none
+    sizes:        input sizes to choose from for each clip; empty for the one size of the preset
+    """
+
+    crop: str = "box_safe"
+    crop_scale: tuple[float, float] = (0.6, 1.0)
+    min_visible: float = 0.25
+    flip: bool = True
+    swap_actions: tuple[tuple[int, int], ...] = ()
+    colour: float = 0.4
+    sizes: tuple[InputSize, ...] = ()
+
+
+@dataclass(frozen=True)
+class Input:
+    """clip (3, T, h, w) uint8 RGB; boxes (n, 4) cxcywh in [0, 1] of it; actions (n, C); region as in ClipMeta.
+
+    flipped: all but the pixels is mirrored, as in ClipSample
+    """
+
+    clip: Tensor
+    boxes: Tensor
+    actions: Tensor
+    region: T.Region
+    flipped: bool
+
+
+class DetectionPreset:
+    """frames (T, H, W, 3) uint8 RGB and people of the key frame -> Input.
+
+    size:          (height, width) of the input
+    keep_aspect:   scale the short side to min(size) and keep the aspect, both sides multiples of 32; else stretch to `size`
+    augmentation:  None for testing
+    """
+
+    def __init__(self, *, size: InputSize, keep_aspect: bool = False, augmentation: Augmentation | None = None) -> None:
+        self.size, self.keep_aspect, self.augmentation = tuple(size), keep_aspect, augmentation
+
+    def __call__(self, frames: np.ndarray, boxes: np.ndarray, actions: np.ndarray, generator: torch.Generator) -> Input:
+        """boxes (n, 4) xyxy in [0, 1] of the frame, actions (n, C) 0/1. The generator decides everything random."""
+        pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+        boxes = torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4)
+        actions = torch.as_tensor(actions, dtype=torch.float32)
+        aug = self.augmentation
+        region = T.WHOLE_FRAME if aug is None else _choose_region(aug, boxes, generator)
+        size = self._input_size(pixels, region, generator)
+        pixels, region = T.crop_and_resize(pixels, region, size)
+        boxes, keep = T.boxes_in_region(boxes, region, min_visible=0.0 if aug is None else aug.min_visible)
+        actions = actions[keep]
+        flipped = False
+        if aug is not None:
+            flipped = aug.flip and torch.rand((), generator=generator).item() < 0.5
+            if flipped:
+                boxes, region = T.mirror(boxes, region)
+                actions = _swap(actions, aug.swap_actions)
+            if aug.colour:
+                pixels = T.jitter_colours(pixels, aug.colour, generator)
+        return Input(pixels.transpose(0, 1).contiguous(), xyxy_to_cxcywh(boxes), actions, region, flipped)
+
+    def _input_size(self, pixels: Tensor, region: T.Region, generator: torch.Generator) -> InputSize:
+        size = self.size
+        if self.augmentation is not None and self.augmentation.sizes:
+            choice = torch.randint(len(self.augmentation.sizes), (), generator=generator).item()
+            size = self.augmentation.sizes[choice]
+        if not self.keep_aspect:
+            return size
+        height, width = pixels.shape[-2:]
+        return T.aspect_size(((region[3] - region[1]) * height, (region[2] - region[0]) * width), min(size))
+
+
+def _choose_region(aug: Augmentation, boxes: Tensor, generator: torch.Generator) -> T.Region:
+    if aug.crop == "box_safe":
+        return T.box_safe_region(boxes, aug.crop_scale, generator)
+    if aug.crop == "detr":
+        return T.random_region(aug.crop_scale, generator)
+    return T.WHOLE_FRAME
+
+
+def _swap(actions: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
+    order = list(range(actions.shape[1]))
+    for a, b in pairs:
+        order[a], order[b] = order[b], order[a]
+    return actions[:, order]

@@ -1,0 +1,159 @@
+"""The views of a video that a classifier is tested on: clips spread over its time, square crops along its long side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms.v2 import functional as F
+
+from slowfast.structures.clip import UnreadableClip
+from slowfast.video.frames import FrameFolders
+from slowfast.video.reader import VideoFiles, read_all
+from slowfast.video.source import ClipReadError
+
+CENTRE_MARGIN = 8 / 7  # short side of a frame whose centre is cropped: 256 for 224, as PySlowFast's
+
+
+@dataclass(frozen=True)
+class ViewShape:
+    """num_clips x num_crops views of num_frames frames.
+
+    A clip spans num_frames * sampling_rate frames at `fps`, whatever the rate of the video, and its frames are spread
+    evenly from the first to the last of these (PySlowFast: 16 x 4 are 16 of 64 frames, 4.2 apart). The clips start
+    evenly between the first moment and the last at which one fits; one clip is in the middle. View v is crop
+    v % num_crops of clip v // num_crops.
+
+    whole_video: instead, the one clip is the middle frames of num_frames equal parts of the video (SSv2)
+    """
+
+    num_frames: int
+    sampling_rate: int
+    fps: float
+    size: int
+    num_clips: int
+    num_crops: int
+    whole_video: bool = False
+
+    def __post_init__(self) -> None:
+        if self.whole_video and self.num_clips != 1:
+            raise ValueError(
+                f"a clip of the whole video is one clip, and TEST.NUM_ENSEMBLE_VIEWS is {self.num_clips}; set it to 1"
+            )
+
+    @property
+    def num_views(self) -> int:
+        return self.num_clips * self.num_crops
+
+    def clip_times(self, duration: float) -> np.ndarray:
+        """(num_clips, T) seconds since the start of a video of `duration` seconds; past its end if it is too short."""
+        if self.whole_video:
+            return (np.arange(self.num_frames)[None] + 0.5) / self.num_frames * duration
+        span = self.num_frames * self.sampling_rate / self.fps
+        room = max(duration - span, 0.0)
+        starts = np.linspace(0, room, self.num_clips) if self.num_clips > 1 else np.array([room / 2])
+        return starts[:, None] + np.linspace(0, span - 1 / self.fps, self.num_frames)
+
+    def clip_positions(self, video_frames: int) -> np.ndarray:
+        """(num_clips, T) positions from 0 among the frames of a video, for videos that are folders of frames.
+
+        The frames of a clip are `sampling_rate` apart and starts are rounded, as PySlowFast samples Charades; past the
+        end if the video is too short.
+        """
+        span = (self.num_frames - 1) * self.sampling_rate + 1
+        room = max(video_frames - span, 0)
+        starts = np.linspace(0, room, self.num_clips) if self.num_clips > 1 else np.array([room / 2])
+        return starts.round().astype(np.int64)[:, None] + self.sampling_rate * np.arange(self.num_frames)
+
+    def short_side(self) -> int:
+        return self.size if self.num_crops > 1 else round(self.size * CENTRE_MARGIN)
+
+
+@dataclass(frozen=True)
+class VideoViewsSample:
+    """video: index in the list; views: (V, 3, T, size, size) uint8 RGB; repeated_frames: past the end of the video."""
+
+    video: int
+    views: Tensor
+    repeated_frames: int
+
+    def pin_memory(self) -> "VideoViewsSample":
+        """The sample in page-locked host memory, which a DataLoader with pin_memory asks for."""
+        return replace(self, views=self.views.pin_memory())
+
+
+class VideoViews(Dataset):
+    """One item per video: all of its views, from one decoding. A video that cannot be read is an UnreadableClip."""
+
+    def __init__(self, paths: Sequence[str], videos: VideoFiles, *, shape: ViewShape, strict: bool = False) -> None:
+        self.paths, self.videos, self.shape, self.strict = paths, videos, shape, strict
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> VideoViewsSample | UnreadableClip:
+        try:
+            frames, times = read_all(self.videos.path(self.paths[index]), threads=self.videos.threads)
+        except ClipReadError as error:
+            if self.strict:
+                raise
+            return UnreadableClip(self.paths[index], 0, str(error))
+        frame_seconds = float(np.diff(times).mean()) if len(times) > 1 else 1 / self.shape.fps
+        asked = self.shape.clip_times(float(times[-1] - times[0]) + frame_seconds) + times[0]
+        # Asked times are starts of frames at `fps`, of which the nearest is meant, or the middles of parts of a video.
+        tolerance = 1e-6 if self.shape.whole_video else frame_seconds / 2
+        shown = np.searchsorted(times, asked + tolerance, side="right") - 1
+        repeated = int((asked >= times[-1] + frame_seconds).sum())
+        used, place = np.unique(shown.clip(0), return_inverse=True)
+        return VideoViewsSample(index, crop_views(frames[used], place.reshape(shown.shape), self.shape), repeated)
+
+
+class FrameViews(Dataset):
+    """One item per video: all of its views from extracted frames. One that cannot be read is an UnreadableClip."""
+
+    def __init__(self, videos: Sequence[str], frames: FrameFolders, *, shape: ViewShape, strict: bool = False) -> None:
+        self.videos, self.frames, self.shape, self.strict = videos, frames, shape, strict
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, index: int) -> VideoViewsSample | UnreadableClip:
+        video = self.videos[index]
+        try:
+            first, last = self.frames.span(video)
+            numbers = first + self.shape.clip_positions(last - first + 1)
+            used, place = np.unique(numbers, return_inverse=True)
+            read = self.frames.read_frames(video, used, center=0)
+        except ClipReadError as error:
+            if self.strict:
+                raise
+            return UnreadableClip(video, 0, str(error))
+        views = crop_views(read.frames, place.reshape(numbers.shape), self.shape)
+        return VideoViewsSample(index, views, int((numbers > last).sum()))
+
+
+def crop_views(frames: np.ndarray, shown: np.ndarray, shape: ViewShape) -> Tensor:
+    """(N, H, W, 3) uint8 frames, (clips, T) which of them each clip shows -> (V, 3, T, size, size), see ViewShape."""
+    crops = square_crops(frames, short_side=shape.short_side(), size=shape.size, count=shape.num_crops)
+    clips = crops[:, shown]  # (crops, clips, T, 3, size, size)
+    views = clips.permute(1, 0, 3, 2, 4, 5).reshape(-1, 3, *clips.shape[2:3], *clips.shape[4:])
+    return views.contiguous()
+
+
+def square_crops(frames: np.ndarray, *, short_side: int, size: int, count: int) -> Tensor:
+    """(N, H, W, 3) uint8 -> (count, N, 3, size, size): scaled to the short side, cut at evenly spread places."""
+    pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+    height, width = pixels.shape[-2:]
+    scale = short_side / min(height, width)
+    height, width = max(round(height * scale), size), max(round(width * scale), size)
+    pixels = F.resize(pixels, [height, width], antialias=True)
+    top, left = height - size, width - size
+    if count == 1:
+        places = [(top // 2, left // 2)]
+    elif width >= height:
+        places = [(top // 2, round(left * i / (count - 1))) for i in range(count)]
+    else:
+        places = [(round(top * i / (count - 1)), left // 2) for i in range(count)]
+    return torch.stack([pixels[..., y : y + size, x : x + size] for y, x in places])

@@ -1,0 +1,44 @@
+"""A linear layer that runs as a 1 x 1 convolution where that is the faster kernel for the same numbers."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slowfast.layers.kernels.choice import multiplies_faster, runs_in_onednn
+
+# Below this many multiply-adds the set-up of a detour costs more than its kernel saves.
+_LARGE = 2**22
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x (..., K), weight (N, K), bias (N,) or None -> x weight^T + bias (..., N).
+
+    For float32 on a CPU PyTorch sends a linear layer to MKL and a convolution to oneDNN, which is faster on some CPUs.
+    The tokens of a sequence are the pixels of a channels-last image one pixel high, so the detour copies nothing. A kernel
+    of one pixel has nothing to dilate: PyTorch merely keeps undilated 1 x 1 convolutions of one image away from oneDNN in
+    a single thread.
+    """
+    if not runs_as_convolution(x, weight.shape[0]):
+        return F.linear(x, weight, bias)
+    image = F.conv2d(as_image(x), weight[:, :, None, None], bias, dilation=(2, 1))
+    return image.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
+
+
+def is_large(x: Tensor, width: int) -> bool:
+    """True when the products of all channels of x (..., K) with `width` others are many enough for a detour."""
+    return x.numel() * width >= _LARGE
+
+
+def runs_as_convolution(x: Tensor, width: int) -> bool:
+    return runs_in_onednn(x) and multiplies_faster() and is_large(x, width)
+
+
+def as_image(x: Tensor) -> Tensor:
+    """(..., K) -> (1, K, 1, tokens), channels last in memory."""
+    return x.reshape(1, 1, -1, x.shape[-1]).permute(0, 3, 1, 2)
+
+
+class Linear(nn.Linear):
+    """`nn.Linear` on the faster of two kernels: (..., K) -> (..., N)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)

@@ -1,0 +1,91 @@
+"""Pixels for the gallery of a report: clips of chosen key frames with what was annotated and what was found."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from fvcore.common.config import CfgNode
+
+from slowfast.datasets.annotations.annotated_set import AnnotatedSet
+from slowfast.datasets.build import build_clips
+from slowfast.datasets.clips.key_frame_clips import SecondClock
+from slowfast.evaluation.diagnosis.key_frame_verdicts import KeyFrameVerdict
+from slowfast.report.cards import Card, Shot
+from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.video.source import ClipReadError
+from slowfast.visualization.draw import DrawnClip
+
+DRAW_ABOVE = 0.3  # actions with at least this score are drawn
+DRAWN_ACTIONS = 3  # of a box, at most
+
+
+class ReportGallery:
+    """Reads the clips of the test split, in the order of frames that was tested."""
+
+    def __init__(self, cfg: CfgNode, annotated: AnnotatedSet) -> None:
+        self._clips = build_clips(cfg, "test", annotated)
+        self._annotated = annotated
+
+    def cards(self, verdicts: Sequence[Sequence[KeyFrameVerdict]], found: Sequence[tuple[str, BoxTable]]) -> list[Card]:
+        """A card for each entry of `verdicts`, which holds one verdict for each run of `found` (name, detections)."""
+        wanted = {(v.video, v.timestamp) for entry in verdicts for v in entry}
+        tables = [(name, _on_key_frames(table, wanted)) for name, table in found]
+        return [
+            Card(self._title(entry[0].video, entry[0].timestamp), tuple(map(self._shot, entry, tables)))
+            for entry in verdicts
+        ]
+
+    def _title(self, video: str, timestamp: int) -> str:
+        unit = "second" if isinstance(self._clips.clock, SecondClock) else "frame"
+        return f"{video}, {unit} {timestamp}"
+
+    def _shot(self, verdict: KeyFrameVerdict, found: tuple[str, BoxTable]) -> Shot:
+        name, table = found
+        clip, problem = None, ""
+        try:
+            clip = self.drawn(verdict.video, verdict.timestamp, table)
+        except ClipReadError as error:
+            problem = str(error)
+        told = (verdict.error, verdict.people, verdict.found, verdict.missed, verdict.false)
+        return Shot(name, clip, *told, problem=problem)
+
+    def drawn(self, video: str, timestamp: int, table: BoxTable) -> DrawnClip:
+        """The clip of one key frame with its people and what `table` found there. Raises ClipReadError."""
+        clips = self._clips
+        frames = clips.clock.read(clips.pixels, video, timestamp, clips.shape).frames
+        names = self._annotated.label_map.names
+        rows = _on_key_frames(table, {(video, timestamp)})
+        boxes, labels = _strongest(rows, [names[c] for c in self._annotated.label_map.to_index(rows.label)])
+        true_boxes, true_labels = self._annotated_people(video, timestamp)
+        return DrawnClip(
+            np.asarray(frames), len(frames) // 2, self._title(video, timestamp), boxes, labels, true_boxes, true_labels
+        )
+
+    def _annotated_people(self, video: str, timestamp: int) -> tuple[np.ndarray, list[list[str]]]:
+        """(m, 4) boxes and what each person does: of the ground truth, as the boxes of the clip may be given ones."""
+        label_map = self._annotated.label_map
+        rows = _on_key_frames(self._annotated.groundtruth, {(video, timestamp)})
+        rows = rows.rows(np.isfinite(rows.boxes).all(axis=1))
+        boxes, person = np.unique(rows.boxes, axis=0, return_inverse=True)
+        class_index = np.where(rows.label == NO_LABEL, -1, label_map.to_index(rows.label))
+        does = [sorted(set(class_index[person.ravel() == p].tolist()) - {-1}) for p in range(len(boxes))]
+        return boxes.reshape(-1, 4), [[label_map.names[c] for c in classes] for classes in does]
+
+
+def _on_key_frames(table: BoxTable, wanted: set[tuple[str, int]]) -> BoxTable:
+    """The rows on the wanted key frames."""
+    number = {name: i for i, name in enumerate(table.videos)}
+    codes = [(number[video] << 32) + timestamp for video, timestamp in wanted if video in number]
+    return table.rows(np.isin((table.video.astype(np.int64) << 32) + table.timestamp, np.array(codes, dtype=np.int64)))
+
+
+def _strongest(rows: BoxTable, names: Sequence[str]) -> tuple[np.ndarray, list[list[tuple[str, float]]]]:
+    """The boxes of one key frame with an action worth drawing, and their best actions."""
+    strong = np.flatnonzero(rows.score >= DRAW_ABOVE)
+    boxes, person = np.unique(rows.boxes[strong], axis=0, return_inverse=True)
+    person = person.ravel()
+    labels = []
+    for p in range(len(boxes)):
+        mine = strong[person == p]
+        best = mine[np.argsort(-rows.score[mine], kind="stable")][:DRAWN_ACTIONS]
+        labels.append([(names[r], float(rows.score[r])) for r in best])
+    return boxes.reshape(-1, 4), labels

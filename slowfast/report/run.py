@@ -1,0 +1,209 @@
+"""The report of a run: what its test left on disk, or still has at hand, becomes one HTML page with its plots."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import simplejson
+from fvcore.common.config import CfgNode
+
+from slowfast.config import load_cfg
+from slowfast.datasets.annotations.annotated_set import AnnotatedSet
+from slowfast.datasets.build import read_annotations
+from slowfast.evaluation.diagnosis.diagnose import diagnose
+from slowfast.evaluation.diagnosis.key_frame_verdicts import KeyFrameVerdict
+from slowfast.evaluation.frames.conventions import convention_named
+from slowfast.report.cards import Card
+from slowfast.report.clips import ReportGallery
+from slowfast.report.page import ReportedRun, report_figures, report_html, write_figures
+from slowfast.structures.box_table import BoxTable
+from slowfast.structures.diagnosis import Diagnosis
+from slowfast.utils.ava_csv import read_detections_csv
+from slowfast.visualization.plots import read_log
+from slowfast.visualization.tensorboard import TensorBoardLog
+
+NEEDED = ("config.yaml", "metrics.json", "detections.csv")
+SHOWN_KEY_FRAMES = 6  # of each gallery
+MAP_TOLERANCE = 1e-4
+GIVEN_BOXES = {"groundtruth": "the annotated boxes", "proposals": "the boxes of a person detector"}
+
+
+@dataclass(frozen=True)
+class TestedRun:
+    """A run after its test. people: the boxes found with p(actor), None where the run did not keep them."""
+
+    folder: Path
+    cfg: CfgNode
+    annotated: AnnotatedSet
+    metrics: dict
+    detections: BoxTable
+    people: BoxTable | None
+
+    @property
+    def given_boxes(self) -> str:
+        """Where the boxes came from when the model was told them; "" when it found them."""
+        return GIVEN_BOXES[self.cfg.DETECTION.BOXES] if self.cfg.DETECTION.ENABLE else ""
+
+    @cached_property
+    def diagnosed(self) -> tuple[Diagnosis, list[KeyFrameVerdict]]:
+        """By the rules that the result was measured with."""
+        rules = {}
+        if self.metrics.get("convention"):
+            convention = convention_named(self.metrics["convention"])
+            rules = {"ap_rule": convention.ap, "matching": convention.matching}
+        return diagnose(
+            self.annotated.groundtruth,
+            self.detections,
+            self.annotated.eval_label_map,
+            people=self.people,
+            boxes_given=bool(self.given_boxes),
+            protocol=self.metrics["protocol"],
+            key_frames=self.metrics["key_frames"],
+            exclusions=self.annotated.exclusions,
+            iou_threshold=self.metrics["iou_threshold"],
+            **rules,
+        )
+
+    def reported(self, name: str) -> ReportedRun:
+        """The run as the page shows it."""
+        log = self.folder / "log.jsonl"
+        diagnosis = self.diagnosed[0]
+        notes = [] if log.is_file() else ["there is no log.jsonl, so there are no learning curves"]
+        if self.given_boxes:
+            notes.insert(
+                0, f"the model was given {self.given_boxes}; its numbers are not those of a model that finds people"
+            )
+        if abs(diagnosis.mean_ap - self.metrics["mAP"]) > MAP_TOLERANCE:
+            notes.append(
+                f"metrics.json says mAP {self.metrics['mAP']:.4f}; on the annotations as they are now these detections "
+                f"have {diagnosis.mean_ap:.4f}, and all below is about that"
+            )
+        records = read_log(log) if log.is_file() else []
+        return ReportedRun(name, self.metrics, diagnosis, records, tuple(notes), self.given_boxes)
+
+
+def read_tested_run(folder: str | Path, overrides: Sequence[str] = ()) -> TestedRun:
+    """Read what a test left in `folder`. overrides: keys that changed since, such as AVA.VIDEO_DIR of another machine.
+
+    Raises FileNotFoundError that names what is missing, and ValueError for a file with other content.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is no folder; give the OUTPUT_DIR of a run that was tested")
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{folder} has no {', '.join(missing)}: it is not the OUTPUT_DIR of a run that was tested; "
+            "tools/run_net.py with TEST.ENABLE True leaves them"
+        )
+    cfg = load_cfg(folder / "config.yaml", list(overrides))
+    people = folder / "people.csv"
+    return TestedRun(
+        folder,
+        cfg,
+        read_annotations(cfg, "test"),
+        _read_metrics(folder / "metrics.json"),
+        read_detections_csv(folder / "detections.csv"),
+        read_detections_csv(people) if people.is_file() else None,
+    )
+
+
+def _read_metrics(path: Path) -> dict:
+    try:
+        metrics = simplejson.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON ({error}); test the run again") from None
+    missing = sorted(
+        {"mAP", "protocol", "key_frames", "iou_threshold", "instances", "counters", "warnings"} - set(metrics)
+    )
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}: it is not the metrics.json of a detection test")
+    return metrics
+
+
+def write_report(run: TestedRun, out: str | Path | None = None, *, compare: TestedRun | None = None) -> Path:
+    """Write the page and return its path; its plots go as PNG into the folder beside it that has its name.
+
+    out: the page; by default report.html in the run's folder, and with `compare` report_against_NAME.html
+    compare: another run on the same annotations, shown beside it
+    Raises ValueError when the two were not tested on the same classes and annotations.
+    """
+    names = _names(run, compare)
+    runs = [run] if compare is None else [run, compare]
+    if compare is not None:
+        _refuse_other_data(run, compare)
+    if out is None:
+        out = run.folder / ("report.html" if compare is None else f"report_against_{names[1].replace('/', '_')}.html")
+    out = Path(out)
+    reported = [one.reported(name) for one, name in zip(runs, names, strict=True)]
+    figures = report_figures(reported)
+    galleries = _one_gallery(run, names[0]) if compare is None else _two_galleries(runs, names)
+    page = report_html(reported, figures, galleries)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.tmp")
+    temporary.write_text(page, encoding="utf-8")
+    temporary.replace(out)
+    write_figures(figures, out.with_suffix(""))
+    if run.cfg.TENSORBOARD.ENABLE and compare is None:
+        epochs = [record["epoch"] for record in reported[0].log if "epoch" in record]
+        TensorBoardLog(run.folder / "tensorboard").write_figures("report", max(epochs, default=0), figures)
+    return out
+
+
+def _names(run: TestedRun, compare: TestedRun | None) -> list[str]:
+    """Folder names; with their parents where they are the same."""
+    folders = [one.folder.resolve() for one in (run, compare) if one is not None]
+    if len(folders) == 2 and folders[0] == folders[1]:
+        raise ValueError(f"{folders[0]} cannot be compared with itself; --compare takes another run")
+    same = len({folder.name for folder in folders}) < len(folders)
+    return [f"{folder.parent.name}/{folder.name}" if same else folder.name for folder in folders]
+
+
+def _refuse_other_data(run: TestedRun, compare: TestedRun) -> None:
+    if run.metrics["instances"] != compare.metrics["instances"]:
+        counts = [
+            f"{one.folder}: {len(one.metrics['instances'])} classes, {sum(one.metrics['instances'].values())} boxes"
+            for one in (run, compare)
+        ]
+        raise ValueError(f"runs on different annotations cannot be compared ({'; '.join(counts)})")
+
+
+def _one_gallery(run: TestedRun, name: str) -> dict[str, list[Card]]:
+    verdicts = run.diagnosed[1]
+    worst = _varied(sorted(verdicts, key=lambda v: -v.error))
+    hits = [v for v in verdicts if v.hit and v not in worst]
+    best = _varied(sorted(hits, key=lambda v: (len(v.false) > 0, -v.hit)))
+    gallery = ReportGallery(run.cfg, run.annotated)
+    return {
+        heading: gallery.cards([[v] for v in chosen], [(name, run.detections)])
+        for heading, chosen in (("Worst misses", worst), ("Best hits", best))
+    }
+
+
+def _two_galleries(runs: Sequence[TestedRun], names: Sequence[str]) -> dict[str, list[Card]]:
+    """Key frames on which the two differ most, either way."""
+    of_second = {(v.video, v.timestamp): v for v in runs[1].diagnosed[1]}
+    pairs = [(v, of_second[v.video, v.timestamp]) for v in runs[0].diagnosed[1] if (v.video, v.timestamp) in of_second]
+    gallery = ReportGallery(runs[0].cfg, runs[0].annotated)
+    found = [(name, run.detections) for name, run in zip(names, runs, strict=True)]
+    result = {}
+    for better in (1, 0):
+        gain = {(a.video, a.timestamp): (b.error - a.error) * (1 if better == 0 else -1) for a, b in pairs}
+        order = sorted((a for a, _ in pairs), key=lambda v: -gain[v.video, v.timestamp])
+        chosen = _varied([v for v in order if gain[v.video, v.timestamp] > 0])
+        result[f"Where {names[better]} is better"] = gallery.cards(
+            [[v, of_second[v.video, v.timestamp]] for v in chosen], found
+        )
+    return result
+
+
+def _varied(verdicts: Sequence[KeyFrameVerdict]) -> list[KeyFrameVerdict]:
+    """The first SHOWN_KEY_FRAMES, one of each video as long as there are enough videos."""
+    seen: dict[str, int] = {}
+    ranked = []
+    for place, verdict in enumerate(verdicts):
+        seen[verdict.video] = seen.get(verdict.video, 0) + 1
+        ranked.append((seen[verdict.video], place, verdict))
+    chosen = sorted(ranked, key=lambda item: item[:2])[:SHOWN_KEY_FRAMES]
+    return [verdict for _, _, verdict in sorted(chosen, key=lambda item: item[1])]

@@ -1,0 +1,236 @@
+"""The toy AVA data set: drawn people in real H.264 files, annotated in AVA's official formats.
+
+    OUT/videos/toy_0000.mp4 ...                    96 x 120 pixels, 12 frames a second, a cut every two seconds
+    OUT/annotations/toy_{train,val}.csv            video,timestamp,x1,y1,x2,y2,action_id,person_id; or video,timestamp
+    OUT/annotations/toy_{train,val}_excluded_timestamps.csv
+    OUT/annotations/toy_action_list.pbtxt
+    OUT/manifest.json                              the arguments it was made with
+
+The key frames are the seconds 1, 3, 5, ... of every video, each in the middle between two cuts. Every eighth video is
+held out. See toy_people.py for why no single key frame tells a motion.
+"""
+
+import json
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from slowfast.structures.label_map import LabelMap, write_label_map
+from slowfast.toy.people import FRAME_HEIGHT, FRAME_WIDTH
+from slowfast.toy.scene import FPS, SCENE_SECONDS, Scene, key_boxes, render_scene, sample_scene
+from slowfast.video.writer import write_video
+
+FORMAT_VERSION = 2  # raise it with every change of what is drawn or annotated
+VAL_EVERY = 8  # the 8th, 16th, ... video is held out; with fewer than 8 videos the last one
+EXCLUDED_SHARE = 0.015
+SMALLEST_SPLIT_WITH_EXCLUSIONS = 10  # key frames
+
+TOY_ACTIONS = LabelMap(
+    ids=(1, 2, 5, 8, 9, 11, 14), names=("stand", "sit", "hold ball", "walk left", "walk right", "jump", "wave")
+)
+APPEARANCE_ACTIONS = ("stand", "sit", "hold ball")  # readable from one frame
+MOTION_ACTIONS = ("walk left", "walk right", "jump", "wave")  # not readable from one frame
+
+
+@dataclass(frozen=True)
+class ToyReport:
+    """What a call of `make_toy_ava` found and did; key frames count the excluded ones."""
+
+    root: Path
+    videos_made: int
+    videos_reused: int
+    train_key_frames: int
+    val_key_frames: int
+
+    def __str__(self) -> str:
+        return (
+            f"toy AVA in {self.root}: {self.videos_made} videos made, {self.videos_reused} reused; "
+            f"{self.train_key_frames} train and {self.val_key_frames} held-out key frames"
+        )
+
+
+def make_toy_ava(
+    out: str | Path,
+    *,
+    videos: int = 120,
+    seconds: int = 8,
+    seed: int = 0,
+    num_workers: int | None = None,
+) -> ToyReport:
+    """Make the data set in the folder `out`, or what is missing of it; nothing is done where everything is there.
+
+    videos:      number of files, >= 2; every eighth is held out
+    seconds:     length of each, even; seconds / 2 key frames each
+    seed:        the same seed makes the same people; each video has its own stream of random numbers
+    num_workers: processes that render; None takes the cores at hand, 0 renders in this process
+
+    Raises ValueError on impossible arguments, on a folder made with other arguments, and on a folder of something else.
+    """
+    out = Path(out)
+    _check_arguments(videos=videos, seconds=seconds, seed=seed, num_workers=num_workers)
+    _claim_folder(out, {"format_version": FORMAT_VERSION, "videos": videos, "seconds": seconds, "seed": seed})
+    missing = [i for i in range(videos) if not _video_path(out, i).is_file()]
+    annotated = all(path.is_file() for path in _annotation_paths(out / "annotations"))
+    jobs = [(str(_video_path(out, i)), seed, i, seconds) for i in (missing if annotated else range(videos))]
+    rows = _run(jobs, num_workers=_cores() if num_workers is None else num_workers)
+    held_out = [is_held_out(i, videos) for i in range(videos)]
+    if not annotated:
+        splits = {"train": [], "val": []}
+        for i in range(videos):
+            splits["val" if held_out[i] else "train"] += rows[i]
+        _write_annotations(out / "annotations", splits, seed=seed)
+    per_video = seconds // SCENE_SECONDS
+    return ToyReport(
+        root=out,
+        videos_made=len(missing),
+        videos_reused=videos - len(missing),
+        train_key_frames=held_out.count(False) * per_video,
+        val_key_frames=held_out.count(True) * per_video,
+    )
+
+
+def video_name(index: int) -> str:
+    return f"toy_{index:04d}"
+
+
+def is_held_out(index: int, videos: int) -> bool:
+    """Whether video `index` of `videos` belongs to the val split."""
+    return index == videos - 1 if videos < VAL_EVERY else index % VAL_EVERY == VAL_EVERY - 1
+
+
+def video_scenes(index: int, *, seed: int, seconds: int) -> list[Scene]:
+    """The scenes of one video in order; scene k covers seconds 2k .. 2k + 2, its key frame is second 2k + 1."""
+    rng = np.random.default_rng([seed, index])
+    return [sample_scene(rng) for _ in range(seconds // SCENE_SECONDS)]
+
+
+def annotation_rows(name: str, scenes: list[Scene]) -> list[str]:
+    """The lines of one video for an AVA CSV, in order of time, person, action id."""
+    ids = dict(zip(TOY_ACTIONS.names, TOY_ACTIONS.ids, strict=True))
+    size = np.array([FRAME_WIDTH, FRAME_HEIGHT, FRAME_WIDTH, FRAME_HEIGHT])
+    rows, person_id = [], 0
+    for k, scene in enumerate(scenes):
+        key_frame = f"{name},{SCENE_SECONDS * k + 1:04d}"
+        if not scene.people:
+            rows.append(key_frame)
+        for person, box in zip(scene.people, key_boxes(scene) / size, strict=True):
+            corners = ",".join(f"{v:.4f}" for v in box)
+            rows += [f"{key_frame},{corners},{i},{person_id}" for i in sorted(ids[a] for a in person.actions)]
+            person_id += 1
+    return rows
+
+
+def _check_arguments(*, videos: int, seconds: int, seed: int, num_workers: int | None) -> None:
+    problems = []
+    if videos < 2:
+        problems.append(f"videos ({videos}) must be at least 2: one to train on, one held out")
+    if seconds < SCENE_SECONDS or seconds % SCENE_SECONDS:
+        problems.append(f"seconds ({seconds}) must be even and at least 2: a scene takes 2 seconds")
+    if seed < 0:
+        problems.append(f"seed ({seed}) must not be negative")
+    if num_workers is not None and num_workers < 0:
+        problems.append(f"num_workers ({num_workers}) must not be negative; 0 renders in this process")
+    if problems:
+        raise ValueError("cannot make the toy data set: " + "; ".join(problems))
+
+
+def _claim_folder(out: Path, arguments: dict[str, int]) -> None:
+    """Create the folder with its manifest, or check that the one there belongs to the same arguments."""
+    manifest = out / "manifest.json"
+    if manifest.is_file():
+        try:
+            found = json.loads(manifest.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{manifest} is not valid JSON ({error}); delete the folder {out} and run again") from None
+        if found != arguments:
+            raise ValueError(
+                f"{out} holds a toy data set made with {found}, but {arguments} is asked for; "
+                "give the same arguments, choose another folder with --out, or delete this one"
+            )
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(
+            f"{out} exists and is not a toy data set (it has no manifest.json); choose another folder with --out"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    _write_whole(manifest, json.dumps(arguments, indent=2) + "\n")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write under another name and rename, so that `path` is whole or absent."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _video_path(out: Path, index: int) -> Path:
+    return out / "videos" / f"{video_name(index)}.mp4"
+
+
+def _annotation_paths(folder: Path) -> list[Path]:
+    tables = [f"toy_{split}{tail}.csv" for split in ("train", "val") for tail in ("", "_excluded_timestamps")]
+    return [folder / name for name in (*tables, "toy_action_list.pbtxt")]
+
+
+def _make_video(path: str, seed: int, index: int, seconds: int) -> list[str]:
+    """Render one video unless it is there; returns its annotation rows."""
+    cv2.setNumThreads(1)  # one process a core already
+    scenes = video_scenes(index, seed=seed, seconds=seconds)
+    if not Path(path).is_file():
+        write_video((frame for scene in scenes for frame in render_scene(scene)), path, FPS)
+    return annotation_rows(video_name(index), scenes)
+
+
+def _run(jobs: list[tuple[str, int, int, int]], *, num_workers: int) -> dict[int, list[str]]:
+    """Run `_make_video` on all jobs; returns the annotation rows by video index."""
+    if not jobs:
+        return {}
+    # not at the top: it imports torch, which would slow the start of the workers
+    from slowfast.utils.progress import progress
+
+    rows = {}
+    with progress(total=len(jobs), what="toy videos", unit="video") as bar:
+        if num_workers == 0 or len(jobs) <= 1:
+            for job in jobs:
+                rows[job[2]] = _make_video(*job)
+                bar.update()
+            return rows
+        # spawn: a fork of a process that has used OpenCV or torch threads may hang
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(num_workers, len(jobs)), mp_context=context) as pool:
+            try:
+                futures = {pool.submit(_make_video, *job): job[2] for job in jobs}
+                for done in as_completed(futures):
+                    rows[futures[done]] = done.result()
+                    bar.update()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return rows
+
+
+def _write_annotations(folder: Path, splits: dict[str, list[str]], *, seed: int) -> None:
+    """Write the CSVs of `splits` (name -> rows), their exclusions and the label map."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (split, rows) in enumerate(splits.items()):
+        key_frames = list(dict.fromkeys(",".join(row.split(",")[:2]) for row in rows))
+        excluded = [f"{key_frames[0].split(',')[0]},0000"]  # no key frame: a small split loses none
+        if len(key_frames) >= SMALLEST_SPLIT_WITH_EXCLUSIONS:
+            rng = np.random.default_rng([seed, number, len(key_frames)])
+            count = max(1, round(EXCLUDED_SHARE * len(key_frames)))
+            excluded = [key_frames[i] for i in sorted(rng.choice(len(key_frames), size=count, replace=False))]
+        _write_whole(folder / f"toy_{split}.csv", "".join(f"{row}\n" for row in rows))
+        _write_whole(folder / f"toy_{split}_excluded_timestamps.csv", "".join(f"{row}\n" for row in excluded))
+    write_label_map(TOY_ACTIONS, folder / "toy_action_list.pbtxt")

@@ -1,0 +1,127 @@
+"""The demo: a toy data set, a small BMViT, and the question whether it looks at time. `make demo` runs it."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from fvcore.common.config import CfgNode
+
+from slowfast.config import load_cfg
+from slowfast.datasets.build import build_test_loader, read_annotations
+from slowfast.engine.files import write_text_atomically
+from slowfast.engine.run import run
+from slowfast.engine.test import TestReport, evaluate, make_evaluator, make_pipe
+from slowfast.models.build import build_model, build_postprocess
+from slowfast.report.clips import ReportGallery
+from slowfast.structures.predictions import Detections
+from slowfast.toy.data_set import APPEARANCE_ACTIONS, MOTION_ACTIONS, make_toy_ava
+from slowfast.utils.logging import LOGGER_NAME
+from slowfast.visualization.draw import contact_sheet, detection_video
+from slowfast.visualization.plots import plot_training_curve
+from slowfast.weights.checkpoint import Checkpointer, load_weights
+
+CPU = torch.device("cpu")
+CLIPS_DRAWN = 12
+VIDEOS, SEED = 160, 7  # 560 key frames to train on, 80 held out, with about as many people walking left as right
+
+
+class Demo:
+    """Each step reuses what an earlier call left in `out`, and picks up where it was interrupted."""
+
+    def __init__(self, config: str | Path, overrides: list[str], out: Path) -> None:
+        self.config, self.overrides, self.out = config, overrides, out
+        self.cfg = load_cfg(config, overrides)
+        self.table: dict[str, dict[str, float | None]] = {}
+
+    def variant(self, *overrides: str) -> CfgNode:
+        """The demo's configuration with other keys changed."""
+        return load_cfg(self.config, [*self.overrides, *overrides])
+
+    def make_data(self) -> None:
+        print(make_toy_ava(self.out / "data", videos=VIDEOS, seed=SEED), flush=True)
+
+    def train_and_test(self) -> None:
+        run(self.cfg, CPU)
+        plot_training_curve(self.out / "log.jsonl", self.out / "curve.png")
+
+    def ask_whether_it_uses_time(self, weights: Path | None = None) -> None:
+        """Test forwards, backwards and frozen; beside them the AP of knowing where people are but not what they do.
+
+        weights: a checkpoint; None takes the newest of the demo's run.
+        """
+        logging.getLogger(LOGGER_NAME).setLevel(logging.WARNING)
+        self.model = build_model(self.cfg)
+        load_weights(self.model, weights or Checkpointer(self.out / "checkpoints").saved()[-1])
+        for order in ("forward", "reversed", "frozen"):
+            self.table[order] = self._test(self.variant("TEST.FRAME_ORDER", order)).frame_map.summary()
+        self.table["forward, NMS 0.5"] = self._test(self.variant("TEST.NMS_IOU", "0.5")).frame_map.summary()
+        self.table["chance"] = self._test(self.cfg, see=action_blind).frame_map.summary()
+        write_text_atomically(json.dumps(self.table, indent=2) + "\n", self.out / "time_controls.json")
+
+    def _test(self, cfg: CfgNode, see: Callable[[Detections], Detections] = lambda found: found) -> TestReport:
+        annotated = read_annotations(cfg, "test")
+        postprocess = build_postprocess(cfg)
+        return evaluate(
+            self.model,
+            build_test_loader(cfg, annotated, rank=0, world_size=1),
+            make_evaluator(cfg, annotated),
+            postprocess=lambda predictions, meta: see(postprocess(predictions, meta)),
+            pipe=make_pipe(cfg, CPU),
+            what=f"testing, frames {cfg.TEST.FRAME_ORDER}",
+        )
+
+    def draw(self) -> None:
+        """A video and a sheet of held-out clips with what was found on them."""
+        annotated = read_annotations(self.cfg, "test")
+        gallery, detections = ReportGallery(self.cfg, annotated), self._test(self.cfg).detections
+        key_frames = annotated.key_frames
+        shown = np.linspace(0, len(key_frames) - 1, CLIPS_DRAWN).round().astype(int)
+        drawn = [gallery.drawn(key_frames.video_name(k), int(key_frames.timestamp[k]), detections) for k in shown]
+        detection_video(drawn, self.out / "detections.mp4", fps=self.cfg.AVA.FPS / self.cfg.DATA.SAMPLING_RATE)
+        contact_sheet(drawn[1:7], self.out / "detections.png")
+
+    def print_results(self, seconds: float) -> None:
+        """The mAP, the table of the time controls, and where everything is."""
+        columns = list(self.table)
+        print(
+            f"\nheld-out frame-mAP@0.5: {self.table['forward']['mAP']:.3f} without NMS ({seconds / 60:.1f} minutes in all)\n"
+        )
+        print(f"{'AP@0.5':<14}" + "".join(f"{name:>18}" for name in columns))
+        for group in (
+            ("mAP", "person_AP"),
+            tuple(f"AP/{a}" for a in MOTION_ACTIONS),
+            tuple(f"AP/{a}" for a in APPEARANCE_ACTIONS),
+        ):
+            for name in group:
+                values = (self.table[column].get(name) for column in columns)
+                print(
+                    f"{name.removeprefix('AP/'):<14}"
+                    + "".join(f"{'n/a' if v is None else format(v, '.3f'):>18}" for v in values)
+                )
+            print()
+        print("chance: the same boxes, each with one score for all actions\n")
+        for name, what in _LEFT_BEHIND.items():
+            print(f"  {self.out / name}  {what}")
+
+
+_LEFT_BEHIND = {
+    "detections.mp4": "held-out clips with boxes, actions and scores",
+    "detections.png": "six of them as a picture",
+    "report.html": "one page with everything: open it in a browser",
+    "curve.png": "loss and mAP",
+    "metrics.json": "the result and its protocol",
+    "detections.csv": "every detection, official AVA format",
+    "time_controls.json": "the table above",
+    "log.jsonl": "one JSON object a line",
+    "config.yaml": "the configuration as it was run",
+    "checkpoints": "weights",
+}
+
+
+def action_blind(found: Detections) -> Detections:
+    """The same people, each with one score for all actions: what is left when a model knows where people are only."""
+    return replace(found, scores=found.actor[:, None].expand_as(found.scores))

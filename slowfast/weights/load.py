@@ -1,0 +1,184 @@
+"""Weights of any file we know into a model, completely or not at all."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from slowfast.weights.file import WeightFile, read_weight_file
+from slowfast.weights.names import UNKNOWN, reason, recognise, rename, strip_wrappers
+from slowfast.weights.report import LoadReport
+from slowfast.weights.shapes import fit, interpolate_note, match_projections, split_joint_position
+
+__all__ = ["LoadReport", "load_weights"]
+_BACKBONE = "backbone."
+_DETECTOR_HEADS = re.compile(r"^(heads|aux_heads\.\d+|aux_norms\.\d+)\.")
+# The layers whose first size is the number of classes.
+_CLASS_LAYER = re.compile(r"^(head\.projection|(aux_)?heads\.(\d+\.)?action\.\d+)\.(weight|bias)$")
+
+
+def load_weights(
+    model: nn.Module,
+    path: str | Path,
+    *,
+    head_reinit: bool = False,
+    class_names: Sequence[str] | None = None,
+    prefer_ema: bool = True,
+) -> LoadReport:
+    """Load a file of this project, PySlowFast, torchvision, mmaction2, facebookresearch/mvit or VideoMAE into `model`.
+
+    head_reinit: a classifier with other classes starts afresh instead of being an error (MODEL.HEAD_REINIT)
+    class_names: of the model, in index order; checked against those of the file where both are known
+    prefer_ema:  take the averaged weights of a file of this project where it has them
+
+    Raises ValueError with the whole table when a parameter is missing, unexpected, of a wrong size or not finite; the
+    model is then as it was. Raises FileNotFoundError or ValueError when the file cannot be read (see read_weight_file).
+    """
+    model = getattr(model, "module", model) if isinstance(model, nn.parallel.DistributedDataParallel) else model
+    file = read_weight_file(path, prefer_ema=prefer_ema)
+    plan = _Plan(model, file, head_reinit=head_reinit, class_names=class_names)
+    report = plan.report(str(path))
+    if not report.complete:
+        raise ValueError(f"{path} does not fit the model; nothing was loaded.\n{report}{plan.advice()}")
+    model.load_state_dict(plan.state)
+    return report
+
+
+class _Plan:
+    """Decides for every parameter of the file and of the model what becomes of it; changes nothing."""
+
+    def __init__(
+        self, model: nn.Module, file: WeightFile, *, head_reinit: bool, class_names: Sequence[str] | None
+    ) -> None:
+        self.file, self.head_reinit = file, head_reinit
+        self.target: dict[str, Tensor] = dict(model.state_dict())
+        self.grid = getattr(getattr(getattr(model, "backbone", model), "position", None), "grid", None)
+        self.wanted = {name.removeprefix(_BACKBONE): name for name in self.target}
+        self.other_classes = bool(class_names and file.class_names and tuple(class_names) != file.class_names)
+        self.class_names = class_names
+        self.renamed: dict[str, str] = {}
+        self.resized: dict[str, str] = {}
+        self.dropped: dict[str, str] = {}
+        self.started: dict[str, str] = {}
+        self.unexpected: list[str] = []
+        self.mismatched: dict[str, str] = {}
+        self.not_finite: dict[str, str] = {}
+        self.state: dict[str, Tensor] = {}
+        self.loaded: list[str] = []
+
+        stripped = strip_wrappers(list(file.state))
+        self.naming = recognise(list(stripped.values()))
+        source = self._rename(stripped)
+        self.is_image = source.get("patch_embed.proj.weight", torch.empty(0)).ndim == 4
+        for name, tensor in source.items():
+            self._place(name, tensor)
+        missing = [name for name in self.target if name not in self.state and name not in self.mismatched]
+        self.missing = [name for name in missing if not self._start(name)]
+
+    def _rename(self, stripped: dict[str, str]) -> dict[str, Tensor]:
+        """The file's parameters under our names; notes what is renamed and what is dropped."""
+        source, origin = {}, {}
+        for original, name in stripped.items():
+            if why := reason(name, self.naming.drops):
+                self.dropped[original] = why
+                continue
+            ours = rename(name, self.naming)
+            source[ours], origin[ours] = self.file.state[original], original
+        source, made = match_projections(source, set(self.wanted))
+        source, split = split_joint_position(source, set(self.wanted))
+        origin |= {name: origin.get(before, before) for name, before in (made | split).items()}
+        for ours in source:
+            if (
+                ours in self.wanted
+                and origin[ours].removeprefix(_BACKBONE) != ours
+                and stripped.get(origin[ours]) != ours
+            ):
+                self.renamed[self.wanted[ours]] = origin[ours]
+        self.origin = origin
+        return source
+
+    def _place(self, ours: str, tensor: Tensor) -> None:
+        name = self.wanted.get(ours)
+        if name is None:
+            if ours.startswith("head.") and not any(wanted.startswith("head.") for wanted in self.target):
+                self.dropped[self.origin[ours]] = "the classifier; this model has heads of its own"
+            else:
+                self.unexpected.append(self.origin[ours])
+            return
+        model_tensor = self.target[name]
+        if _CLASS_LAYER.match(name) and (self.other_classes or tensor.shape[0] != model_tensor.shape[0]):
+            classes = f"{tensor.shape[0]} classes in the file, {model_tensor.shape[0]} in the model"
+            if self.other_classes and tensor.shape[0] == model_tensor.shape[0]:
+                classes = "the classes of the file have other names than those of the model"
+            if self.head_reinit:
+                self._keep(name, f"{classes}; MODEL.HEAD_REINIT is True")
+            else:
+                self.mismatched[name] = classes
+            return
+        if tensor.shape != model_tensor.shape:
+            fitted = fit(ours, tensor, model_tensor.shape, self.grid)
+            if fitted is None:
+                self.mismatched[name] = interpolate_note(tensor.shape, model_tensor.shape, "no rule to fit it")
+                return
+            if fitted[1] != "reshaped":
+                self.resized[name] = interpolate_note(tensor.shape, model_tensor.shape, fitted[1])
+            tensor = fitted[0]
+        if bad := int((~torch.isfinite(tensor)).sum()):
+            self.not_finite[self.origin[ours]] = f"{bad} of {tensor.numel()} values are NaN or infinite"
+        self.state[name] = tensor.to(model_tensor.dtype)
+        self.loaded.append(name)
+
+    def _keep(self, name: str, why: str) -> None:
+        self.state[name], self.started[name] = self.target[name], why
+
+    def _start(self, name: str) -> bool:
+        """Start a parameter that the file does not hold, where there is a reason; False when there is none."""
+        ours, naming = name.removeprefix(_BACKBONE), self.naming
+        if _DETECTOR_HEADS.match(name) and not any(_DETECTOR_HEADS.match(origin) for origin in self.origin):
+            self._keep(name, "a new head; the file is not of a detector")
+        elif why := reason(ours, naming.starts):
+            self._keep(name, why)
+        elif _CLASS_LAYER.match(name) and self.head_reinit:
+            self._keep(name, "the file has no classifier; MODEL.HEAD_REINIT is True")
+        elif self.is_image and re.search(r"(\.rel_pos_t|^pos_embed_temporal)$", ours):
+            self.state[name] = torch.zeros_like(self.target[name])
+            self.started[name] = "zeros; an image model has no time"
+        elif self.is_image and ours == "cls_token":
+            self._keep(name, "this image model has no class token")
+        else:
+            return False
+        return True
+
+    def report(self, path: str) -> LoadReport:
+        return LoadReport(
+            path=path,
+            naming=self.naming.title,
+            container=self.file.container,
+            loaded=tuple(self.loaded),
+            renamed=self.renamed,
+            resized=self.resized,
+            dropped=self.dropped,
+            started=self.started,
+            missing=tuple(self.missing),
+            unexpected=tuple(self.unexpected),
+            mismatched=self.mismatched,
+            not_finite=self.not_finite,
+            class_names=self.file.class_names,
+        )
+
+    def advice(self) -> str:
+        """What a user can do about a file that does not fit, as lines after the table."""
+        lines = []
+        if self.not_finite:
+            lines.append("The run that wrote the file had diverged; take an earlier checkpoint of it.")
+        if any(_CLASS_LAYER.match(name) for name in (*self.mismatched, *self.missing)):
+            lines.append("To replace the classifier by a new one, set MODEL.HEAD_REINIT True.")
+        if self.naming == UNKNOWN:
+            lines.append("Its parameter names are not those of a project we know (slowfast/weights/names.py).")
+        elif self.unexpected or not all(map(_CLASS_LAYER.match, (*self.mismatched, *self.missing))):
+            lines.append(
+                "Is it a file of another model? The config must describe the network that the file was trained with."
+            )
+        return "".join(f"\n{line}" for line in lines)

@@ -1,0 +1,94 @@
+"""Charades in PySlowFast's layout: its frame list by hand, and clips of frames that say which they are."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from slowfast.datasets.annotations.charades import read_charades
+from slowfast.datasets.clips.video_views import FrameViews, ViewShape
+from slowfast.structures.clip import UnreadableClip
+from slowfast.video.frames import FRAME_LIST_HEADER, FrameFolders
+from slowfast.video.source import ClipReadError
+
+SHAPE = ViewShape(num_frames=4, sampling_rate=2, fps=24, size=32, num_clips=3, num_crops=1)
+
+
+def write_list(folder: Path, *rows: str) -> Path:
+    path = folder / "val.csv"
+    path.write_text("\n".join([FRAME_LIST_HEADER, *rows]) + "\n")
+    return path
+
+
+def test_a_video_has_every_action_that_one_of_its_frames_has(tmp_path):
+    rows = [
+        'AB1 0 0 AB1/0.jpg ""',
+        'AB1 0 1 AB1/1.jpg "2,0"',
+        'AB1 0 2 AB1/2.jpg "2"',
+        "CD2 1 0 CD2/0.jpg 1",
+        'EF 2 0 EF/0.jpg ""',
+    ]
+    found = read_charades(write_list(tmp_path, *rows), num_classes=4)
+    assert found.paths == ("AB1", "CD2", "EF") and found.class_names == ("0", "1", "2", "3")
+    assert found.labels.tolist() == [[True, False, True, False], [False, True, False, False], [False] * 4]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            ['AB1 0 0 AB1/0.jpg ""', 'AB1 0 1 AB1/1.jpg "4"'],
+            r"val\.csv:3: class 4 is not one of 0 to 3 \(MODEL.NUM_CLASSES\)",
+        ),
+        (['AB1 0 0 AB1/0.jpg "sit"'], r"val\.csv:2: labels are class indices between commas, found 'sit'"),
+        (["AB1 0 0 AB1/0.jpg"], r"val\.csv:2: expected 'original_vido_id .*found 'AB1 0 0 AB1/0.jpg'"),
+        ([], "lists no video"),
+    ],
+)
+def test_errors_name_file_and_line(tmp_path, rows, message):
+    with pytest.raises(ValueError, match=message):
+        read_charades(write_list(tmp_path, *rows), num_classes=4)
+
+
+def test_other_files_are_refused(tmp_path):
+    (tmp_path / "val.csv").write_text("a.mp4 3\n")
+    with pytest.raises(ValueError, match=r"val\.csv:1: a frame list starts with 'original_vido_id"):
+        read_charades(tmp_path / "val.csv", num_classes=4)
+    with pytest.raises(FileNotFoundError, match=r"no such file \(DATA\.PATH_TO_DATA_DIR\)"):
+        read_charades(tmp_path / "none.csv", num_classes=4)
+
+
+@pytest.mark.parametrize("video_frames", [1, 7, 8, 20, 37, 100])
+def test_positions_are_those_of_pyslowfast(video_frames):
+    """Clip i starts at round(i * gap), gap = max(frames - (T - 1) * rate - 1, 0) / (clips - 1)."""
+    gap = max(video_frames - 7, 0) / 2
+    expected = [[round(i * gap) + 2 * t for t in range(4)] for i in range(3)]
+    assert SHAPE.clip_positions(video_frames).tolist() == expected
+    one = ViewShape(num_frames=4, sampling_rate=2, fps=24, size=32, num_clips=1, num_crops=1)
+    assert one.clip_positions(21).tolist() == [[7, 9, 11, 13]]  # in the middle
+
+
+@pytest.fixture
+def folders(tmp_path) -> FrameFolders:
+    """Video A of 12 frames with ids from 0 and B of 3; frame k is of grey 10 k. C lacks its files."""
+    rows = []
+    for video, count in (("A", 12), ("B", 3)):
+        (tmp_path / video).mkdir()
+        for k in range(count):
+            rows.append(f'{video} 0 {k} {video}/{k}.png ""')
+            cv2.imwrite(str(tmp_path / video / f"{k}.png"), np.full((40, 50, 3), 10 * k, np.uint8))
+    rows.append('C 0 0 C/0.png ""')
+    return FrameFolders(tmp_path, fps=24, frame_lists=write_list(tmp_path, *rows))
+
+
+def test_views_show_the_frames_they_should(folders):
+    data = FrameViews(["A", "B", "C"], folders, shape=SHAPE)
+    whole, short, missing = data[0], data[1], data[2]
+    assert whole.views.shape == (3, 3, 4, 32, 32) and whole.views.dtype == torch.uint8 and whole.repeated_frames == 0
+    assert (whole.views[:, 0, :, 16, 16] // 10).tolist() == [[0, 2, 4, 6], [2, 4, 6, 8], [5, 7, 9, 11]]
+    assert (short.views[0, 0, :, 16, 16] // 10).tolist() == [0, 2, 2, 2] and short.repeated_frames == 6
+    assert isinstance(missing, UnreadableClip) and "C/0.png" in missing.reason
+    with pytest.raises(ClipReadError, match=r"C/0\.png"):
+        FrameViews(["C"], folders, shape=SHAPE, strict=True)[0]

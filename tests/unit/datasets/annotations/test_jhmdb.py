@@ -1,0 +1,55 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from slowfast.datasets.annotations.jhmdb import read_jhmdb
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    (tmp_path / "jhmdb21_videos.csv").write_text(
+        "video,frames,height,width,split1,split2,split3\n"
+        "wave/w0,2,240,320,train,test,train\n"
+        "catch/c0,1,240,320,test,train,train\n"
+        "catch/c1,1,240,320,train,train,test\n"
+    )
+    with gzip.open(tmp_path / "jhmdb21_boxes.csv.gz", "wt") as boxes:
+        boxes.write("video,label,frame,x1,y1,x2,y2\n")
+        boxes.write("wave/w0,wave,1,0,0,319,239\nwave/w0,wave,2,32,24,63,47\n")
+        boxes.write("catch/c0,catch,1,80,60,159,119\ncatch/c1,catch,1,80,60,159,179\n")
+    return tmp_path
+
+
+def test_split_by_hand(tiny):
+    frames, label_map, table = read_jhmdb(tiny, split=1, subset="train")
+    assert (label_map.ids, label_map.names) == ((1, 2), ("catch", "wave"))
+    found = [(frames.video_name(k), int(frames.timestamp[k])) for k in range(len(frames))]
+    assert found == [("catch/c1", 1), ("wave/w0", 1), ("wave/w0", 2)]
+    # Pixels are inclusive and count from 0: 0..319 is the whole width, 32..63 of 320 is 0.1 to 0.2.
+    np.testing.assert_allclose(frames.boxes, [[0.25, 0.25, 0.5, 0.75], [0, 0, 1, 1], [0.1, 0.1, 0.2, 0.2]], atol=1e-7)
+    assert frames.actions.tolist() == [[1, 0], [0, 1], [0, 1]]
+    assert sorted(zip(table.timestamp.tolist(), table.label.tolist(), strict=True)) == [(1, 1), (1, 2), (2, 2)]
+
+
+def test_subsets_and_errors(tiny):
+    assert read_jhmdb(tiny, split=2, subset="test")[0].videos == ("wave/w0",)
+    with pytest.raises(ValueError, match="splits 1, 2 and 3, got 4"):
+        read_jhmdb(tiny, split=4, subset="test")
+    with pytest.raises(ValueError, match="one of train, test, got 'val'"):
+        read_jhmdb(tiny, split=1, subset="val")
+    (tiny / "jhmdb21_videos.csv").write_text("video,frames\n")
+    with pytest.raises(ValueError, match=r"jhmdb21_videos.csv lacks the columns \['height', 'width', 'split1'\]"):
+        read_jhmdb(tiny, split=1, subset="train")
+
+
+@pytest.mark.parametrize(("split", "train", "test"), [(1, 660, 268), (2, 658, 270), (3, 663, 265)])
+def test_the_real_set(shared_dir, split, train, test):
+    counts = {}
+    for subset in ("train", "test"):
+        frames, label_map, table = read_jhmdb(shared_dir / "data" / "jhmdb", split=split, subset=subset)
+        assert label_map.num_classes == 21
+        assert len(frames) == len(table) == len(frames.boxes)  # one person on every frame
+        assert (frames.boxes[:, :2] >= 0).all() and frames.boxes.max() == 1
+        counts[subset] = len(frames.videos)
+    assert counts == {"train": train, "test": test}

@@ -1,0 +1,103 @@
+"""Curves, parts and confusion by hand, and against the mAP they are parts of."""
+
+import numpy as np
+import pytest
+
+from slowfast.evaluation.diagnosis.breakdown import (
+    CURVE_POINTS,
+    class_curves,
+    confusion,
+    parts_by_crowd,
+    parts_by_size,
+    precision_recall,
+)
+from slowfast.evaluation.diagnosis.error_analysis import ErrorAnalysis
+from slowfast.evaluation.diagnosis.key_frame_verdicts import key_frame_verdicts
+from slowfast.evaluation.diagnosis.person_matches import PersonMatches, match_people
+from slowfast.evaluation.frames.frame_map import frame_map
+from slowfast.structures.label_map import LabelMap
+from tests.unit.evaluation.tables import random_case, table
+
+LABELS = LabelMap((1, 2, 5), ("stand", "sit", "wave"))
+LEFT, RIGHT = (0.0, 0.0, 0.2, 0.4), (0.5, 0.0, 0.7, 0.4)
+
+
+def match(truth: list[tuple], found: list[tuple]) -> PersonMatches:
+    return match_people(table(*truth), table(*found, scored=True), LABELS, protocol="uncapped")
+
+
+def test_precision_recall_by_hand():
+    hit = np.array([True, False, True, False])
+    recall, precision = precision_recall(np.array([0.9, 0.8, 0.7, 0.6]), hit, 4)
+    assert recall.tolist() == [0.25, 0.5]
+    assert precision.tolist() == pytest.approx([1, 2 / 3])
+    # equal scores are one step: 2 hits among 4
+    recall, precision = precision_recall(np.full(4, 0.5), hit, 4)
+    assert (recall.tolist(), precision.tolist()) == ([0.5], [0.5])
+
+
+def test_a_curve_with_nothing_found_is_empty_and_a_long_one_is_thinned_with_its_ends():
+    assert [len(a) for a in precision_recall(np.array([0.5]), np.array([False]), 3)] == [0, 0]
+    hits = np.arange(1000) % 2 == 0
+    recall, _ = precision_recall(np.linspace(1, 0, 1000), hits, 500)
+    assert len(recall) == CURVE_POINTS and recall[0] == 1 / 500 and recall[-1] == 1.0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_area_under_each_curve_is_the_ap_of_the_evaluator(seed):
+    truth, found = random_case(seed)
+    labels = LabelMap((1, 2, 3, 4, 5), tuple("abcde"))
+    expected = frame_map(truth, found, labels)
+    for curve, ap in zip(class_curves(match_people(truth, found, labels)), expected.ap, strict=True):
+        assert curve.ap == ap
+        assert np.sum(np.diff(curve.recall, prepend=0) * curve.precision) == pytest.approx(ap)
+
+
+def test_parts_by_size_by_hand():
+    small, middle, big = (0, 0, 0.1, 0.1), (0.3, 0, 0.5, 0.2), (0.5, 0.5, 1, 1)
+    truth = [("a", 1, small, 1), ("a", 2, middle, 1), ("a", 3, big, 1)]
+    # the small one found after a false box of big size, which the small part does not count; the big one not found
+    found = [("a", 9, big, 1, 0.99), ("a", 1, small, 1, 0.5), ("a", 2, middle, 1, 0.8), ("a", 2, big, 1, 0.9)]
+    truth.append(("a", 9, None, -1))
+    parts = parts_by_size(match(truth, found))
+    assert [part.name for part in parts] == ["small, to 3 %", "medium, 3 % to 11 %", "large, over 11 %"]
+    assert [(part.instances, part.mean_ap) for part in parts] == [(1, 1.0), (1, 1.0), (1, 0.0)]
+
+
+def test_parts_by_crowd_by_hand():
+    truth = [("a", 1, LEFT, 1), ("a", 2, LEFT, 1), ("a", 2, RIGHT, 1), ("a", 3, None, -1)]
+    found = [("a", 1, RIGHT, 1, 0.9), ("a", 1, LEFT, 1, 0.8), ("a", 2, LEFT, 1, 0.7), ("a", 3, LEFT, 1, 1.0)]
+    parts = parts_by_crowd(match(truth, found))
+    assert [(p.name, p.instances, p.mean_ap) for p in parts] == [("1 person", 1, 0.5), ("2 people", 2, 0.5)]
+
+
+def test_confusion_by_hand():
+    truth = [("a", 1, LEFT, 1), ("a", 1, LEFT, 5), ("a", 1, RIGHT, 2), ("a", 2, LEFT, 2), ("a", 3, RIGHT, 1)]
+    found = [
+        *(("a", 1, LEFT, 1, 0.9), ("a", 1, LEFT, 2, 0.6), ("a", 1, LEFT, 5, 0.5)),  # sit beats wave, not stand
+        *(("a", 1, RIGHT, 1, 0.3), ("a", 1, RIGHT, 2, 0.4), ("a", 1, RIGHT, 5, 0.1)),
+        *(("a", 2, LEFT, 5, 0.8),),  # its own action has no score at all
+    ]
+    result = confusion(match(truth, found))
+    assert result.names == LABELS.names
+    assert result.counts.tolist() == [[1, 0, 0], [0, 1, 1], [0, 1, 0]]
+    assert (result.people, result.missed) == (3, 1)
+
+
+def test_a_person_is_judged_by_the_nearest_box():
+    near, nearer = (0.0, 0.0, 0.25, 0.4), (0.0, 0.0, 0.21, 0.4)
+    found = [("a", 1, near, 2, 0.99), ("a", 1, nearer, 1, 0.2)]
+    assert confusion(match([("a", 1, LEFT, 1)], found)).counts[0].tolist() == [1, 0, 0]
+
+
+def test_verdicts_by_hand():
+    truth = [("a", 1, LEFT, 1), ("a", 1, LEFT, 5), ("a", 1, RIGHT, 2), ("b", 7, LEFT, 1), ("b", 8, None, -1)]
+    found = [("a", 1, LEFT, 1, 0.9), ("a", 1, LEFT, 5, 0.4), ("a", 1, LEFT, 2, 0.35), ("b", 7, LEFT, 1, 1.0)]
+    matches = match(truth, found)
+    first, second = key_frame_verdicts(matches, ErrorAnalysis(matches).kind)
+    assert (first.video, first.timestamp, first.people, first.found) == ("a", 1, 2, 1)
+    assert first.error == pytest.approx((0.1 + 0.6 + 1 + 0.35) / 2)
+    assert first.hit == pytest.approx((0.9 + 0.4 + 0) / 3) and second.hit == 1
+    assert first.missed == ("sit: nobody found", "wave: 0.40")
+    assert first.false == ("sit: 0.35 (wrong action)",)
+    assert (second.video, second.error, second.missed, second.false) == ("b", 0.0, (), ())

@@ -1,0 +1,68 @@
+"""Runs the Triton kernels in Triton's interpreter, which reads TRITON_INTERPRET when it is imported: hence a process.
+
+Prints as JSON, for every case, how far values and gradients are from F.conv3d in float64, relative to the largest value.
+"""
+
+import json
+
+import torch
+import torch.nn.functional as F
+
+from slowfast.layers.kernels import depthwise_triton
+
+CASES = {  # name: (B, T, H, W), channels, kernel, stride
+    "toy": ((2, 2, 4, 5), 48, (3, 3, 3), (1, 1, 1)),
+    "toy, stride 2": ((2, 2, 4, 6), 96, (3, 3, 3), (1, 2, 2)),
+    "toy, stride 4": ((1, 2, 8, 8), 16, (3, 3, 3), (1, 4, 4)),
+    "stride 8": ((1, 1, 16, 16), 16, (3, 3, 3), (1, 8, 8)),
+    "odd grid": ((1, 3, 5, 7), 20, (3, 3, 3), (1, 2, 2)),
+    "stride in time": ((1, 5, 4, 3), 8, (3, 3, 3), (2, 2, 1)),
+    "kernel of one frame": ((2, 1, 5, 6), 24, (1, 3, 3), (1, 1, 1)),
+    "kernel wider than the grid": ((1, 2, 3, 3), 16, (5, 5, 5), (1, 1, 1)),
+    "even kernel": ((1, 2, 4, 4), 16, (1, 2, 2), (1, 1, 1)),
+    "one channel": ((1, 1, 4, 4), 1, (3, 3, 3), (1, 1, 1)),
+}
+TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def off(found: torch.Tensor, expected: torch.Tensor) -> float:
+    if found.shape != expected.shape:
+        return float("inf")
+    return ((found.double() - expected).abs().max() / expected.abs().max()).item()
+
+
+def check(
+    grid: tuple, channels: int, kernel: tuple, stride: tuple, dtype: torch.dtype, device: str = "cpu"
+) -> dict[str, float]:
+    torch.manual_seed(0)
+    # As behind a class token: each clip is dense, but they do not touch.
+    length = grid[1] * grid[2] * grid[3]
+    x = torch.randn(grid[0], 1 + length, channels).to(device, dtype)[:, 1:].unflatten(1, grid[1:])
+    weight = torch.randn(channels, 1, *kernel).to(device, dtype)
+    exact_x, exact_weight = x.double().requires_grad_(), weight.double().requires_grad_()
+    padding = [size // 2 for size in kernel]
+    exact = F.conv3d(exact_x.permute(0, 4, 1, 2, 3), exact_weight, None, stride, padding, 1, channels)
+    exact = exact.permute(0, 2, 3, 4, 1)
+    grad = torch.randn(exact.shape).to(device, dtype)
+    exact_of_x, exact_of_weight = torch.autograd.grad(exact, (exact_x, exact_weight), grad.double())
+    out = depthwise_triton.forward(x, weight, stride)
+    of_x = depthwise_triton.input_gradient(grad, x, weight, stride)
+    of_weight = depthwise_triton.weight_gradient(grad, x, weight, stride)
+    results = (out, of_x, of_weight)
+    if any(result.dtype != dtype or not result.is_contiguous() for result in results):
+        return {"type or layout": float("inf")}
+    return {
+        "values": off(out, exact),
+        "gradient of x": off(of_x, exact_of_x),
+        "gradient of the weight": off(of_weight, exact_of_weight),
+    }
+
+
+if __name__ == "__main__":
+    found = {
+        f"{name}, {type_name}": check(*case, dtype)
+        for name, case in CASES.items()
+        for type_name, dtype in TYPES.items()
+        if type_name == "float32" or name.startswith("toy")
+    }
+    print(json.dumps(found))

@@ -1,0 +1,50 @@
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from slowfast.layers.kernels import recompute
+from slowfast.layers.mlp import Mlp
+
+
+def saved_elements(run):
+    """Elements that autograd keeps of run(), which returns what to keep alive."""
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.numel()) or x, lambda x: x):
+        run()
+    return sum(kept)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_same_gradients_and_less_memory(monkeypatch, dropout):
+    torch.manual_seed(0)
+    mlp, norm = Mlp(16, hidden=64, dim_out=16, dropout=dropout), torch.nn.LayerNorm(16)
+    x = torch.randn(2, 50, 16, requires_grad=True)
+    inputs = (x, *mlp.parameters(), *norm.parameters())
+    gradients, kept = {}, {}
+    for smallest in (1, 2**30):
+        monkeypatch.setattr(recompute, "_SMALLEST", smallest)
+        torch.manual_seed(1)
+        gradients[smallest] = torch.autograd.grad(mlp(x, norm=norm).square().sum(), inputs)
+        kept[smallest] = saved_elements(lambda: mlp(x, norm=norm))
+    for a, b in zip(gradients[1], gradients[2**30], strict=True):
+        assert torch.equal(a, b)
+    assert kept[1] <= kept[2**30] - x.shape[0] * x.shape[1] * (16 + 64)  # the norm's and GELU's outputs
+
+
+def test_last_step_runs_once(monkeypatch):
+    monkeypatch.setattr(recompute, "_SMALLEST", 1)
+    x = torch.randn(4, 4, requires_grad=True)
+    weight = torch.randn(4, 4, requires_grad=True)
+    exponentials = []
+    with FlopCounterMode(display=False) as counter:
+        recompute.recomputed(lambda a: (exponentials.append(1) or a.exp()) @ weight, x).sum().backward()
+    assert len(exponentials) == 2
+    assert counter.get_total_flops() == 3 * 2 * 4**3  # one product forward, two backward, none again
+
+
+def test_nothing_happens_without_gradients(monkeypatch):
+    monkeypatch.setattr(recompute, "_SMALLEST", 1)
+    monkeypatch.setattr(recompute, "checkpoint", None)
+    assert recompute.recomputed(lambda a: a + 1, torch.zeros(1)).item() == 1
+    with torch.no_grad():
+        assert recompute.recomputed(lambda a: a + 1, torch.zeros(1, requires_grad=True)).item() == 1

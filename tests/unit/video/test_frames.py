@@ -1,0 +1,139 @@
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+
+from slowfast.video.frames import FRAME_LIST_HEADER, FrameFolders, read_frame_lists
+from slowfast.video.source import ClipReadError
+from tests.unit.video.video_maker import HEIGHT, WIDTH, number_in, picture
+
+
+def write_frames(folder, numbers, *, name="{video}_{frame:06d}.jpg", shown=lambda n: n):
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        path = folder / name.format(video=folder.name, frame=number)
+        assert cv2.imwrite(str(path), picture(shown(number))[..., ::-1])
+
+
+def numbers_of(pixels):
+    return [number_in(frame) for frame in pixels.frames]
+
+
+def write_list(path, rows):
+    path.write_text(FRAME_LIST_HEADER + "\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_folders_count_from_one(tmp_path):
+    write_frames(tmp_path / "v", range(1, 21))
+    source = FrameFolders(tmp_path, fps=10)
+    clip = source.read("v", np.array([0.0, 1.0, 1.04, 1.05, -0.4, 7.0]), center=1)
+    assert numbers_of(clip) == [1, 11, 11, 12, 1, 20]
+    assert clip.clamped == 2 and clip.frames.shape == (6, HEIGHT, WIDTH, 3) and clip.frames.dtype == np.uint8
+    assert numbers_of(source.read_frames("v", np.array([3, 3, 20]), center=0)) == [3, 3, 20]
+
+
+def test_colours_are_rgb(tmp_path):
+    (tmp_path / "v").mkdir()
+    red = np.zeros((16, 16, 3), np.uint8)
+    red[..., 2] = 250  # OpenCV writes BGR
+    cv2.imwrite(str(tmp_path / "v" / "v_000001.jpg"), red)
+    frame = FrameFolders(tmp_path, fps=1).read_frames("v", np.array([1]), center=0).frames[0]
+    assert frame[..., 0].mean() > 240 and frame[..., 1:].mean() < 10
+
+
+def test_other_patterns_and_sub_folders(tmp_path):
+    write_frames(tmp_path / "run" / "v 1", range(0, 4), name="img_{frame:05d}.png")
+    source = FrameFolders(tmp_path, fps=2, pattern="img_{frame:05d}.png", first_frame=0)
+    assert numbers_of(source.read("run/v 1", np.array([0.0, 1.0]), center=0)) == [0, 2]
+    with pytest.raises(ValueError, match=r"needs \{frame\} once.* got '\{video\}\.jpg'"):
+        FrameFolders(tmp_path, fps=2, pattern="{video}.jpg")
+    with pytest.raises(ValueError, match="must be positive, got 0"):
+        FrameFolders(tmp_path, fps=0)
+
+
+def test_lists_are_addressed_by_frame_id_not_by_position(tmp_path):
+    """Frames 3 and 4 were lost: frame 5 must not slide into their place."""
+    write_frames(tmp_path / "v", range(1, 11))
+    rows = [f'v 0 {number - 1} v/v_{number:06d}.jpg ""' for number in range(1, 11) if number not in (4, 5)]
+    source = FrameFolders(tmp_path, fps=1, frame_lists=write_list(tmp_path / "train.csv", rows[::-1]))
+    assert numbers_of(source.read("v", np.array([0.0, 5.0, 9.0]), center=0)) == [1, 6, 10]
+    with pytest.raises(ClipReadError, match=r"v at frame 5: frame 3 is missing \(the frame lists have no such id\)"):
+        source.read_frames("v", np.array([3, 5]), center=1)
+    clip = source.read_frames("v", np.array([-2, 0, 12]), center=1)
+    assert numbers_of(clip) == [1, 1, 10] and clip.clamped == 2
+
+
+def test_names_with_spaces_quotes_and_several_lists(tmp_path):
+    first = write_list(
+        tmp_path / "a.csv",
+        ['my video 2 0 0 my video 2/f 1.jpg ""', 'my video 2 0 1 my video 2/f 2.jpg "3,4"', "x 1 7 x/a.jpg"],
+    )
+    second = write_list(tmp_path / "b.csv", ['"q r" 5 0 "q r/f.jpg" ""', "ünï 6 0 ünï/f.jpg 4"])
+    found = read_frame_lists([first, second])
+    assert {video: (f.ids.tolist(), [p.decode() for p in f.paths]) for video, f in found.items()} == {
+        "my video 2": ([0, 1], ["my video 2/f 1.jpg", "my video 2/f 2.jpg"]),
+        "x": ([7], ["x/a.jpg"]),
+        "q r": ([0], ["q r/f.jpg"]),
+        "ünï": ([0], ["ünï/f.jpg"]),
+    }
+
+
+def test_malformed_lists_are_named(tmp_path):
+    bad = write_list(tmp_path / "bad.csv", ['v 0 0 v/1.jpg ""', "v zero 1 v/2.jpg"])
+    with pytest.raises(ValueError, match=r"bad.csv:3: expected 'original_vido_id .*', found 'v zero 1 v/2.jpg'"):
+        read_frame_lists([bad])
+    (tmp_path / "none.csv").write_text("v 0 0 v/1.jpg\n")
+    with pytest.raises(ValueError, match=r"none.csv:1: a frame list starts with 'original_vido_id"):
+        read_frame_lists([tmp_path / "none.csv"])
+    twice = write_list(tmp_path / "twice.csv", ["v 0 0 v/1.jpg"])
+    with pytest.raises(ValueError, match="frame 0 of video 'v' is listed more than once"):
+        read_frame_lists([twice, twice])
+
+
+def test_key_frame_beyond_the_ends_is_an_error(tmp_path):
+    write_frames(tmp_path / "v", range(1, 6))
+    with pytest.raises(ClipReadError, match=r"v at frame 6: it has frames 1 to 5 only"):
+        FrameFolders(tmp_path, fps=1).read("v", np.array([1.0, 5.0]), center=1)
+
+
+def test_missing_and_broken_files_are_named(tmp_path):
+    write_frames(tmp_path / "v", range(1, 8))
+    source = FrameFolders(tmp_path, fps=1)
+    (tmp_path / "v" / "v_000003.jpg").unlink()
+    with pytest.raises(ClipReadError, match=r"frame 3 is missing \(no file .*v/v_000003.jpg\)"):
+        source.read_frames("v", np.array([1, 3]), center=0)
+    source.read_frames("v", np.array([2]), center=0)  # lists the folder
+    (tmp_path / "v" / "v_000002.jpg").unlink()
+    with pytest.raises(ClipReadError, match=r"v_000002.jpg: No such file"):
+        source.read_frames("v", np.array([2]), center=0)
+    whole = (tmp_path / "v" / "v_000004.jpg").read_bytes()
+    (tmp_path / "v" / "v_000004.jpg").write_bytes(whole[: len(whole) - 200])
+    with pytest.raises(ClipReadError, match=rf"v_000004.jpg: the JPEG is cut off \({len(whole) - 200} bytes"):
+        source.read_frames("v", np.array([4]), center=0)
+    for content in (b"", b"not a picture"):
+        (tmp_path / "v" / "v_000005.jpg").write_bytes(content)
+        with pytest.raises(ClipReadError, match=rf"v_000005.jpg: not a picture .*\({len(content)} bytes\)"):
+            source.read_frames("v", np.array([5]), center=0)
+    cv2.imwrite(str(tmp_path / "v" / "v_000006.jpg"), np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(ClipReadError, match=r"frames \[6, 7\] differ in size"):
+        source.read_frames("v", np.array([6, 7]), center=0)
+    with pytest.raises(ClipReadError, match=r"no such folder; is .* the folder of the frame folders"):
+        source.read("w", np.array([0.0]), center=0)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ClipReadError, match=r"no file in it is named like empty_000001.jpg"):
+        source.read("empty", np.array([0.0]), center=0)
+    lists = FrameFolders(tmp_path, fps=1, frame_lists=[write_list(tmp_path / "l.csv", ["v 0 0 v/1.jpg"])])
+    with pytest.raises(ClipReadError, match="the frame lists do not hold video 'w'; they hold v, "):
+        lists.read("w", np.array([0.0]), center=0)
+
+
+def test_a_users_real_frame_list(shared_dir, tmp_path):
+    with zipfile.ZipFile(shared_dir / "data" / "ava" / "custom" / "pyslowfast_layout_escape_room.zip") as archive:
+        archive.extractall(tmp_path)
+    found = read_frame_lists([tmp_path / "frame_lists" / "train.csv", tmp_path / "frame_lists" / "val.csv"])
+    assert set(found) == {"756026", "756027"}
+    for frames in found.values():
+        np.testing.assert_array_equal(frames.ids, np.arange(len(frames.ids)))
+    assert found["756027"].paths[9].decode() == "G1_hazard_segment2/G1_hazard_segment2_000010.jpg"
