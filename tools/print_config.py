@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a fresh clone works without being installed
 
 from slowfast.config.cli import config_parser, split_overrides
-from slowfast.config.load import DEFAULT, SCHEMA, LoadReport, load_cfg_with_sources
+from slowfast.config.load import DEFAULT, SCHEMA, ConfigReport, load_cfg_with_sources
 
 
 def value_of(cfg: dict, name: str) -> object:
@@ -34,7 +34,7 @@ def describe(name: str, cfg: dict, source: str, *, docs: bool) -> list[str]:
     return lines
 
 
-def report_text(cfg: dict, report: LoadReport, *, docs: bool) -> str:
+def report_text(cfg: dict, report: ConfigReport, *, docs: bool) -> str:
     """The whole print-out: what was set first, then what is at its default, then keys without effect."""
     given = [name for name in SCHEMA if report.sources[name] != DEFAULT]
     left = [name for name in SCHEMA if report.sources[name] == DEFAULT]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from slowfast.report.run import read_tested_run, write_report
+from slowfast.report.run import write_report
+from slowfast.tasks.tested_run import read_tested_run
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import yaml
 from fvcore.common.config import BASE_KEY, CfgNode
 
-from slowfast.config.keys import Key, PlainText, decode, is_plain, plain_from_node, show
+from slowfast.config.aliases import ALIASES, DETECTION_SWITCH
+from slowfast.config.keys import BOOL, Key, PlainText, decode, is_plain, plain_from_node, show
 from slowfast.config.pyslowfast import ACCEPTED, RENAMED, TIED
 from slowfast.config.sections.ava import AVA
 from slowfast.config.sections.bmvit import BMVIT
@@ -36,7 +37,9 @@ COMMAND_LINE = "command line"
 DEFAULT = "default"
 
 _KNOWN_SECTIONS = {
-    name.rsplit(".", depth)[0] for name in (*SCHEMA, *ACCEPTED, *TIED) for depth in range(1, name.count(".") + 1)
+    name.rsplit(".", depth)[0]
+    for name in (*SCHEMA, *ACCEPTED, *TIED, *ALIASES)
+    for depth in range(1, name.count(".") + 1)
 }
 
 
@@ -49,7 +52,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LoadReport:
+class ConfigReport:
     """Where the values of a config came from.
 
     sources:  dotted key -> "default", "FILE:LINE" or "command line", for every key of the tree
@@ -83,14 +86,17 @@ def load_cfg(path: str | Path, overrides: Sequence[Any] = ()) -> CfgNode:
     return load_cfg_with_sources(path, overrides)[0]
 
 
-def load_cfg_with_sources(path: str | Path, overrides: Sequence[Any] = ()) -> tuple[CfgNode, LoadReport]:
+def load_cfg_with_sources(path: str | Path, overrides: Sequence[Any] = ()) -> tuple[CfgNode, ConfigReport]:
     """As load_cfg, and tells where every value came from and which PySlowFast keys change nothing here."""
     entries, notes = _read_file(Path(path), chain=())
     problems = []
     if len(overrides) % 2:
         problems.append(f"{overrides[-1]} lacks a value: it ends the overrides; write KEY VALUE KEY VALUE ...")
     entries += _read_overrides(overrides)
-    given = {entry.key: entry for entry in entries}  # the last one wins: base, file, command line
+    given: dict[str, Entry] = {}
+    for entry in map(_under_its_present_name, entries):
+        given[entry.key] = entry  # the last one wins: base, file, command line
+    problems += _resolve_detection(given)
 
     accepted = {key: ACCEPTED[key] for key in given if key in ACCEPTED}
     values, sources, broken = {}, {}, set()
@@ -110,7 +116,39 @@ def load_cfg_with_sources(path: str | Path, overrides: Sequence[Any] = ()) -> tu
     if problems:
         raise ValueError("this config cannot run:" + "".join(f"\n  - {problem}" for problem in problems))
     cfg.freeze()
-    return cfg, LoadReport({name: sources.get(name, DEFAULT) for name in SCHEMA}, accepted, tuple(notes))
+    return cfg, ConfigReport({name: sources.get(name, DEFAULT) for name in SCHEMA}, accepted, tuple(notes))
+
+
+# ----------------------------------------------------------------------------------------------------- old names
+
+
+def _under_its_present_name(entry: Entry) -> Entry:
+    alias = ALIASES.get(entry.key)
+    if alias is None:
+        return entry
+    return Entry(alias.key, alias.value(entry.value), f"{entry.key}, {entry.source}")
+
+
+def _resolve_detection(given: dict[str, Entry]) -> list[str]:
+    """PySlowFast's DETECTION.ENABLE True makes its MViT the TwoStage model; returns what is wrong with it."""
+    switch = given.pop(DETECTION_SWITCH, None)
+    if switch is None:
+        return []
+    try:
+        enabled = BOOL.convert(switch.value)
+    except ValueError:
+        return [f"{DETECTION_SWITCH} must be {BOOL.text}, not {show(switch.value)} ({switch.source})"]
+    name = given.get("MODEL.MODEL_NAME")
+    model = SCHEMA["MODEL.MODEL_NAME"].default if name is None else name.value
+    if enabled and model == "MViT":
+        given["MODEL.MODEL_NAME"] = Entry("MODEL.MODEL_NAME", "TwoStage", f"{DETECTION_SWITCH}, {switch.source}")
+    elif enabled and model == "BMViT":
+        return [
+            f"{DETECTION_SWITCH} (True) gives boxes to MODEL.MODEL_NAME MViT; BMViT finds its own ({switch.source})"
+        ]
+    elif not enabled and model == "TwoStage":
+        return [f"{DETECTION_SWITCH} (False) contradicts MODEL.MODEL_NAME TwoStage; leave it out ({switch.source})"]
+    return []
 
 
 # ----------------------------------------------------------------------------------------------------- one value

@@ -175,6 +175,5 @@ TIED: dict[str, Tied] = {
 }
 
 RENAMED: dict[str, str] = {
-    "DATA.TARGET_FPS": "AVA.FPS",
     "AVA.TRAIN_USE_COLOR_AUGMENTATION": "DATA.COLOR_JITTER (a strength, 0 is off)",
 }

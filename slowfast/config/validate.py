@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from fvcore.common.config import CfgNode
 
 from slowfast.config.sections.data import height_width
-from slowfast.config.sections.train import RUNNABLE_DATASETS, TUBE_DATASETS
+from slowfast.config.sections.train import DATASET_NAMES, RUNNABLE_DATASETS, TUBE_DATASETS
 
 Check = Callable[[CfgNode], Iterable[str]]
 _CHECKS: list[tuple[tuple[str, ...], Check]] = []
@@ -57,6 +57,18 @@ def _test_batch(cfg: CfgNode) -> Iterable[str]:
 def _backend(cfg: CfgNode) -> Iterable[str]:
     if cfg.NUM_GPUS == 0 and cfg.DIST_BACKEND == "nccl":
         yield "DIST_BACKEND (nccl) must be auto or gloo when NUM_GPUS is 0: nccl needs GPUs"
+
+
+@_reads("TRAIN.DATASET", "TEST.DATASET", "MODEL.IMPORTS")
+def _known_datasets(cfg: CfgNode) -> Iterable[str]:
+    """A misspelt name is found before anything starts; modules of the user may register others."""
+    for section in ("TRAIN", "TEST"):
+        name = cfg[section].DATASET
+        if name not in DATASET_NAMES and not cfg.MODEL.IMPORTS:
+            yield (
+                f"{section}.DATASET ({name}) must be {' or '.join(DATASET_NAMES)}; a data set of yours needs its module "
+                "in MODEL.IMPORTS"
+            )
 
 
 @_reads("TRAIN.ENABLE", "TEST.ENABLE", "TEST.DATASET", "TEST.CHECKPOINT_FILE_PATH")
@@ -178,10 +190,10 @@ def _compile(cfg: CfgNode) -> Iterable[str]:
 # ----------------------------------------------------------------------------------------------------- training
 
 
-@_reads("MATCHER.ACTOR", "MATCHER.L1", "MATCHER.GIOU", "MATCHER.ACTION")
+@_reads("MATCHER.ACTOR", "MATCHER.BOX_L1", "MATCHER.BOX_GIOU", "MATCHER.ACTION")
 def _matcher(cfg: CfgNode) -> Iterable[str]:
     if not any(cfg.MATCHER.values()):
-        yield "MATCHER.ACTOR, L1, GIOU and ACTION are all 0; at least one must be above 0, or any matching is as good"
+        yield "MATCHER.ACTOR, BOX_L1, BOX_GIOU and ACTION are all 0; at least one must be above 0, or any matching is as good"
 
 
 @_reads("LOSS.ACTOR", "LOSS.BOX_L1", "LOSS.BOX_GIOU", "LOSS.ACTION")

@@ -74,8 +74,8 @@ def compile_in_place(cfg: CfgNode, model: nn.Module, device: torch.device, *, gr
     """
     if not choose_compiling(cfg, device).on:
         return
-    # Shapes are static, and the two-stage model is given another number of boxes in every batch: its backbone only.
-    part = model.backbone if cfg.DETECTION.ENABLE else model
+    # Shapes are static, and a model that takes boxes is given another number of them in every batch.
+    part = model.backbone if getattr(model, "takes_boxes", False) else model
     part.compile(dynamic=False, mode="reduce-overhead" if graphs and device.type == "cuda" else None)
 
 

@@ -1,34 +1,57 @@
-"""From a collated batch to what the network takes: on the device, mirrored and normalised there."""
+"""From a collated batch to what the network makes of it: on the device, mirrored and normalised there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from slowfast.engine.compiling import FullBatches
+from slowfast.engine.precision import Precision
 from slowfast.structures.clip import ClipBatch
-from slowfast.structures.roi import regions_of_people
+
+Arguments = Callable[[ClipBatch], tuple[Tensor, ...]]
 
 
-class InputPipe:
-    """Moves a batch to `device` as uint8, a quarter of the bytes of float (Prefetch may have done it before).
+def clips_alone(batch: ClipBatch) -> tuple[Tensor, ...]:
+    """What most models are called with."""
+    return (batch.clips,)
 
-    There the clips that are marked so are mirrored, and all are normalised: (pixel / 255 - mean) / std.
 
-    give_boxes: the model is the two-stage one, which is given the people's boxes beside the clips
+class Inputs:
+    """Prepares batches and calls models, in training and in testing alike.
+
+    mean, std:  of R, G, B in [0, 1]
+    arguments:  what the model is called with, from a prepared batch
+    precision:  in which it computes
     """
 
     def __init__(
-        self, device: torch.device, *, mean: Sequence[float], std: Sequence[float], give_boxes: bool = False
+        self,
+        device: torch.device,
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        arguments: Arguments = clips_alone,
+        precision: Precision | None = None,
     ) -> None:
-        self.device, self.give_boxes = device, give_boxes
+        self.device, self.arguments, self.precision = device, arguments, precision or Precision()
         self.mean = torch.tensor(mean, dtype=torch.float32, device=device)
         self.std = torch.tensor(std, dtype=torch.float32, device=device)
 
-    def __call__(self, batch: ClipBatch) -> ClipBatch:
+    def prepare(self, batch: ClipBatch) -> ClipBatch:
+        """Move a batch to the device as uint8, a quarter of the bytes of float (Prefetch may have done it before).
+
+        There the clips that are marked so are mirrored, and all are normalised: (pixel / 255 - mean) / std.
+        """
         return batch.to(self.device, non_blocking=True).mirrored().normalized(self.mean, self.std)
 
-    def arguments(self, batch: ClipBatch) -> tuple[Tensor, ...]:
-        """What the model is called with, from a batch that went through the pipe: (clips,), or (clips, boxes (K, 5))."""
-        if not self.give_boxes:
-            return (batch.clips,)
-        return (batch.clips, regions_of_people(batch.targets, tuple(batch.clips.shape[-2:])))
+    def predictor(self, model: nn.Module) -> Callable[[ClipBatch], Any]:
+        """A function that calls `model` on prepared batches of one loop: its batches are compiled for one size."""
+        full_batches = FullBatches()
+
+        def predict(batch: ClipBatch) -> Any:
+            with self.precision.autocast(self.device), full_batches.rule_for(batch.clips):
+                return model(*self.arguments(batch))
+
+        return predict

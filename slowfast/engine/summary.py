@@ -64,7 +64,7 @@ def model_summary(cfg: CfgNode) -> ModelSummary:
     with torch.device("meta"):
         model = build_model(cfg).eval()
         clip = torch.empty(1, 3, *size)
-        inputs = (clip, torch.zeros(1, 5)) if cfg.DETECTION.ENABLE else (clip,)
+        inputs = (clip, torch.zeros(1, 5)) if getattr(model, "takes_boxes", False) else (clip,)
     backbone_macs, tokens = count_macs(model.backbone, clip)
     macs, _ = count_macs(model, *inputs)
     backbone_parameters = _count_parameters(model.backbone)

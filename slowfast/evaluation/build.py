@@ -1,15 +1,14 @@
 """From config to evaluator; the only file of this package that sees a config."""
 
-import numpy as np
 from fvcore.common.config import CfgNode
 
 from slowfast.evaluation.frames.conventions import FrameConvention
-from slowfast.evaluation.frames.evaluator import AvaEvaluator
-from slowfast.evaluation.frames.frame_evaluator import FrameEvaluator
+from slowfast.evaluation.frames.evaluator import DetectionEvaluator
 from slowfast.evaluation.tubes.linking import LinkRules
-from slowfast.evaluation.videos.evaluator import ClassificationEvaluator, VideoList
+from slowfast.evaluation.videos.evaluator import ClassificationEvaluator
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
+from slowfast.structures.labelled_videos import LabelledVideos
 
 
 def build_evaluator(
@@ -19,29 +18,25 @@ def build_evaluator(
     label_map: LabelMap,
     model_label_map: LabelMap,
     exclusions: frozenset[tuple[str, int]],
-) -> AvaEvaluator:
-    """label_map: the classes evaluated; model_label_map: the classes of the model, in index order."""
-    if cfg.TEST.DATASET != "ava":
-        convention = FrameConvention(cfg.TUBES.FRAMES, cfg.TUBES.AP, cfg.TUBES.MATCHING)
-        return FrameEvaluator(
-            groundtruth=groundtruth, label_map=label_map, model_label_map=model_label_map, convention=convention
-        )
-    return AvaEvaluator(
+    frame_by_frame: bool,
+) -> DetectionEvaluator:
+    """label_map: the classes evaluated; model_label_map: the classes of the model, in index order;
+    frame_by_frame: score in the convention that TUBES names, not by AVA's protocol."""
+    return DetectionEvaluator(
         groundtruth=groundtruth,
         label_map=label_map,
         model_label_map=model_label_map,
         exclusions=exclusions,
         protocol=cfg.TEST.PROTOCOL,
         key_frames=cfg.TEST.KEY_FRAMES,
+        convention=FrameConvention(cfg.TUBES.FRAMES, cfg.TUBES.AP, cfg.TUBES.MATCHING) if frame_by_frame else None,
     )
 
 
-def build_classification_evaluator(
-    cfg: CfgNode, *, names: tuple[str, ...], labels: np.ndarray, class_names: tuple[str, ...]
-) -> ClassificationEvaluator:
+def build_classification_evaluator(cfg: CfgNode, videos: LabelledVideos) -> ClassificationEvaluator:
     ensembles = {"sum": "probabilities", "max": "max_probabilities", "logits": "logits"}
     return ClassificationEvaluator(
-        VideoList(names, labels, class_names),
+        videos,
         num_views=cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS,
         ensemble=ensembles[cfg.DATA.ENSEMBLE_METHOD],
     )

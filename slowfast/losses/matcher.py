@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from slowfast.losses.terms import action_cost
 from slowfast.structures.boxes import cxcywh_to_xyxy, generalized_iou
-from slowfast.structures.clip import Targets
 from slowfast.structures.predictions import Predictions
+from slowfast.structures.targets import People
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,15 @@ class HungarianMatcher(nn.Module):
         super().__init__()
         weights = {"actor": actor_cost, "l1": l1_cost, "giou": giou_cost, "action": action_cost}
         if not any(weights.values()):
-            raise ValueError("all matching costs are 0, so nothing could be matched (MATCHER.ACTOR, L1, GIOU, ACTION)")
+            raise ValueError(
+                "all matching costs are 0, so nothing could be matched (MATCHER.ACTOR, BOX_L1, BOX_GIOU, ACTION)"
+            )
         self.weights = weights
 
     @torch.no_grad()
     @torch.autocast("cuda", enabled=False)
     @torch.autocast("cpu", enabled=False)
-    def cost_terms(self, predictions: Predictions, targets: Targets) -> dict[str, Tensor]:
+    def cost_terms(self, predictions: Predictions, targets: People) -> dict[str, Tensor]:
         """The unweighted terms in use, each (P, N) float32."""
         clip = targets.clip_index
         boxes = predictions.boxes.float()[clip]
@@ -65,10 +67,8 @@ class HungarianMatcher(nn.Module):
         return {name: terms[name]() for name, weight in self.weights.items() if weight}
 
     @torch.no_grad()
-    def forward(
-        self, predictions: Predictions, targets: Targets, *, clip_names: Sequence[str] | None = None
-    ) -> Matches:
-        """Match B clips. `clip_names` (B) name the clips in an error.
+    def forward(self, predictions: Predictions, targets: People, *, clip_names: Sequence[str] = ()) -> Matches:
+        """Match B clips. `clip_names` (B), where they are given, name the clips in an error.
 
         Raises FloatingPointError naming the term, the clip and the count when a cost is NaN or infinite.
         """
@@ -97,9 +97,7 @@ def assign(cost: Tensor, people_per_clip: Sequence[int]) -> Tensor:
     return torch.stack([torch.cat(clips), torch.cat(tokens), torch.cat(people)])
 
 
-def _describe_bad_cost(
-    terms: dict[str, Tensor], people_per_clip: Sequence[int], clip_names: Sequence[str] | None
-) -> str:
+def _describe_bad_cost(terms: dict[str, Tensor], people_per_clip: Sequence[int], clip_names: Sequence[str]) -> str:
     lines = []
     for name, term in terms.items():
         bad_rows = (~torch.isfinite(term)).sum(1).cpu()
@@ -108,7 +106,7 @@ def _describe_bad_cost(
             bad = int(bad_rows[start : start + count].sum())
             start += count
             if bad:
-                label = clip_names[clip] if clip_names is not None else f"clip {clip} of the batch"
+                label = clip_names[clip] if clip_names else f"clip {clip} of the batch"
                 lines.append(f"  - {name}: {bad} of {count * term.shape[1]} values in {label}")
     return (
         "matching cost is NaN or infinite:\n"

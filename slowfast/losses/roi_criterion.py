@@ -1,15 +1,16 @@
 """The loss of the two-stage baseline: multi-label actions of given boxes, nothing to match and nothing to find."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from slowfast.layers.precision import full_precision
+from slowfast.losses.criterion import Losses
 from slowfast.losses.set_criterion import ElementLoss
 from slowfast.losses.terms import binary_cross_entropy
-from slowfast.structures.clip import Targets
 from slowfast.structures.roi import RoIPredictions
+from slowfast.structures.targets import Counts, People
 
 
 class RoICriterion(nn.Module):
@@ -21,27 +22,16 @@ class RoICriterion(nn.Module):
     def __init__(self, *, weight: float = 1.0, action_loss: ElementLoss = binary_cross_entropy) -> None:
         super().__init__()
         self.weight, self.action_loss = float(weight), action_loss
-        self.unmatched_people = 0  # every given box is its own target
 
     def forward(
-        self,
-        predictions: RoIPredictions,
-        targets: Targets,
-        *,
-        num_people: float,
-        num_clips: float,
-        clip_names: Sequence[str] | None = None,
-    ) -> dict[str, Tensor]:
-        """{"action": float32 scalar}; num_people and num_clips are of the global batch, divided by the processes."""
+        self, predictions: RoIPredictions, targets: People, *, per: Counts, names: Sequence[str] = ()
+    ) -> Losses:
         logits = predictions.action_logits.float()
-        if len(logits) != len(targets.actions):
-            raise ValueError(f"{len(logits)} boxes were scored, but the targets have {len(targets.actions)} people")
+        if len(logits) != len(targets):
+            raise ValueError(f"{len(logits)} boxes were scored, but the targets have {len(targets)} people")
         with full_precision(logits.device):
-            loss = self.action_loss(logits, targets.actions.float()).mean(-1).sum() / (num_people or num_clips or 1.0)
+            loss = self.action_loss(logits, targets.actions.float()).mean(-1).sum() / (per.people or per.clips or 1.0)
+            total = self.weight * loss
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"the action loss is {loss.item()}; clips: {', '.join(clip_names or ())}")
-        return {"action": loss}
-
-    def weighted_sum(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """The scalar to minimise."""
-        return self.weight * losses["action"]
+            raise FloatingPointError(f"the action loss is {loss.item()}; clips: {', '.join(names)}")
+        return Losses({"action": loss}, total)

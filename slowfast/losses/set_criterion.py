@@ -1,23 +1,26 @@
 """The Hungarian loss of BMViT: match, then compare (DETR, equation 2, with multi-label actions)."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from slowfast.layers.precision import full_precision
+from slowfast.losses.criterion import Losses
 from slowfast.losses.matcher import HungarianMatcher, Matches
 from slowfast.losses.terms import binary_cross_entropy
 from slowfast.structures.boxes import cxcywh_to_xyxy, generalized_iou
-from slowfast.structures.clip import Targets
 from slowfast.structures.predictions import Predictions
+from slowfast.structures.targets import Counts, People
 
 LOSS_TERMS = ("actor", "box_l1", "box_giou", "action")
 ElementLoss = Callable[[Tensor, Tensor], Tensor]
+UNMATCHED = "people were matched to nothing: their clips have more people than candidates (BMVIT.BOX_TOKENS)"
 
 
 class SetCriterion(nn.Module):
-    """Losses of a set of predictions, named and unweighted; `weighted_sum` is the one place where weights apply.
+    """Losses of a set of predictions against the people of its clips.
 
     actor:    every token: is it a matched actor? Weighted mean over the tokens, unmatched ones weigh `no_actor_weight`;
               with `focal_actor` the focal loss summed over tokens, per person
@@ -26,8 +29,8 @@ class SetCriterion(nn.Module):
     action:   multi-label loss of the matched tokens, mean over classes, per person; with action_tokens="all" also of
               the unmatched tokens against no action at all, which then weigh `no_actor_weight`
 
-    "Per person" divides by `num_people`: the people of the global batch divided by the number of processes, so that the
-    mean of the gradients over processes is the gradient of the global batch. It may be below 1 (one person, two
+    "Per person" divides by `per.people`: the people of the global batch divided by the number of processes, so that
+    the mean of the gradients over processes is the gradient of the global batch. It may be below 1 (one person, two
     processes) and is not rounded up, or that would not hold; a step without people divides by its clips instead.
 
     no_actor_weight: None means 10 / N, at most 1 (0.04 for 256 candidates): candidates x weight stays near 10
@@ -55,50 +58,31 @@ class SetCriterion(nn.Module):
         self.weights = {name: float(weights.get(name, 0.0)) for name in LOSS_TERMS}
         self.no_actor_weight = no_actor_weight
         self.focal_actor, self.action_loss, self.action_tokens = focal_actor, action_loss, action_tokens
-        self.unmatched_people = (
-            0  # people of clips with more people than candidates, counted until the trainer reads it
-        )
 
-    def forward(
-        self,
-        predictions: Predictions,
-        targets: Targets,
-        *,
-        num_people: float,
-        num_clips: float,
-        clip_names: Sequence[str] | None = None,
-    ) -> dict[str, Tensor]:
-        """Losses by name, each a float32 scalar; "aux_*" are those of earlier blocks (deep supervision), summed.
-
-        num_people, num_clips: of the global batch, divided by the number of processes.
-        """
+    def forward(self, predictions: Predictions, targets: People, *, per: Counts, names: Sequence[str] = ()) -> Losses:
+        """Losses of B clips; terms "aux_*" are those of earlier blocks (deep supervision), summed, and weigh as much."""
+        notes: Counter[str] = Counter()
         with full_precision(predictions.boxes.device):
-            losses = self._losses(predictions, targets, num_people, num_clips, clip_names)
+            terms = self._terms(predictions, targets, per, names, notes)
             for earlier in predictions.auxiliary:
-                for name, value in self._losses(earlier, targets, num_people, num_clips, clip_names).items():
-                    losses[f"aux_{name}"] = losses.get(f"aux_{name}", 0.0) + value
-        return losses
+                for name, value in self._terms(earlier, targets, per, names, notes).items():
+                    terms[f"aux_{name}"] = terms.get(f"aux_{name}", 0.0) + value
+            total = sum(self.weights[name.removeprefix("aux_")] * value for name, value in terms.items())
+        return Losses(terms, total, notes)
 
-    def weighted_sum(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """The scalar to minimise; the losses of earlier blocks weigh what those of the last one do."""
-        return sum(self.weights[name.removeprefix("aux_")] * value for name, value in losses.items())
-
-    def _losses(
-        self,
-        predictions: Predictions,
-        targets: Targets,
-        num_people: float,
-        num_clips: float,
-        clip_names: Sequence[str] | None,
+    def _terms(
+        self, predictions: Predictions, targets: People, per: Counts, names: Sequence[str], notes: Counter[str]
     ) -> dict[str, Tensor]:
-        matches = self.matcher(predictions, targets, clip_names=clip_names)
-        self.unmatched_people += matches.unmatched
-        per_person = num_people or num_clips or 1.0
+        """The terms of one set of predictions by name; counts in `notes` who was left without a candidate."""
+        matches = self.matcher(predictions, targets, clip_names=names)
+        if matches.unmatched:
+            notes[UNMATCHED] += matches.unmatched
+        per_person = per.people or per.clips or 1.0
         boxes = predictions.boxes.float()[matches.clip, matches.token]
         wanted = targets.boxes.float()[matches.person]
         giou = generalized_iou(cxcywh_to_xyxy(boxes), cxcywh_to_xyxy(wanted))
         return {
-            "actor": self._actor(predictions, matches, num_people, num_clips, per_person),
+            "actor": self._actor(predictions, matches, per, per_person),
             "box_l1": (boxes - wanted).abs().sum() / per_person,
             "box_giou": (1 - giou).sum() / per_person,
             "action": self._action(predictions, targets, matches) / per_person,
@@ -107,9 +91,7 @@ class SetCriterion(nn.Module):
     def _unmatched_weight(self, candidates: int) -> float:
         return min(1.0, 10 / candidates) if self.no_actor_weight is None else self.no_actor_weight
 
-    def _actor(
-        self, predictions: Predictions, matches: Matches, num_people: float, num_clips: float, per_person: float
-    ) -> Tensor:
+    def _actor(self, predictions: Predictions, matches: Matches, per: Counts, per_person: float) -> Tensor:
         margin = predictions.actor_margin
         is_actor = torch.zeros_like(margin)
         is_actor[matches.clip, matches.token] = 1.0
@@ -118,11 +100,11 @@ class SetCriterion(nn.Module):
         candidates = margin.shape[1]
         unmatched = self._unmatched_weight(candidates)
         weight = is_actor + (1 - is_actor) * unmatched
-        total = num_people + unmatched * max(num_clips * candidates - num_people, 0.0)
+        total = per.people + unmatched * max(per.clips * candidates - per.people, 0.0)
         # Nothing weighs anything when no clip of the step could be read, or no one is there and unmatched tokens weigh 0.
         return (binary_cross_entropy(margin, is_actor) * weight).sum() / (total or 1.0)
 
-    def _action(self, predictions: Predictions, targets: Targets, matches: Matches) -> Tensor:
+    def _action(self, predictions: Predictions, targets: People, matches: Matches) -> Tensor:
         logits = predictions.action_logits.float()
         if self.action_tokens == "matched":
             return self.action_loss(logits[matches.clip, matches.token], targets.actions[matches.person]).mean(-1).sum()

@@ -1,12 +1,14 @@
 """From config to model; the only file of this package that sees a config."""
 
-import importlib
 from collections.abc import Callable
 
 from fvcore.common.config import CfgNode
 from fvcore.common.registry import Registry
 from torch import nn
 
+from slowfast.config.classes import num_classes
+from slowfast.config.extensions import import_extensions
+from slowfast.config.registry import find_in, register_in
 from slowfast.models.bmvit import BMViT
 from slowfast.models.classifier import VideoClassifier
 from slowfast.models.heads import BMViTHeads
@@ -14,7 +16,7 @@ from slowfast.models.mvit import MViT
 from slowfast.models.mvit_plan import plan_blocks
 from slowfast.models.postprocess import PostProcess
 from slowfast.models.token_select import TokenSelect
-from slowfast.models.two_stage import RoIPostProcess, TwoStage
+from slowfast.models.two_stage import TwoStage
 from slowfast.models.vit import ViT
 
 Builder = Callable[[CfgNode], nn.Module]
@@ -25,9 +27,18 @@ BACKBONE_REGISTRY = Registry("BACKBONE")
 BACKBONE_REGISTRY.__doc__ = "Functions from a config to a backbone, by the name that MODEL.BACKBONE gives."
 
 
-def register_model(name: str) -> Callable[[Builder], Builder]:
-    """Decorate a builder so that MODEL.MODEL_NAME can name it."""
-    return _register(MODEL_REGISTRY, name)
+# The task that each registered model is made for: the name of a class in `slowfast/tasks`.
+MODEL_TASKS: dict[str, str] = {}
+
+
+def register_model(name: str, *, task: str = "Localization") -> Callable[[Builder], Builder]:
+    """Decorate a builder so that MODEL.MODEL_NAME can name it.
+
+    task: what its outputs are for: "Localization" (`model(clips)` gives Predictions), "TwoStage" (`model(clips, boxes)`
+          gives RoIPredictions), "Classification" (`model(clips)` gives logits), or a task of yours
+    """
+    MODEL_TASKS[name] = task
+    return register_in(MODEL_REGISTRY, name)
 
 
 def register_backbone(name: str) -> Callable[[Builder], Builder]:
@@ -38,43 +49,24 @@ def register_backbone(name: str) -> Callable[[Builder], Builder]:
     For deep supervision (BMVIT.AUX_BLOCKS) and mean pooling (MVIT.USE_MEAN_POOLING) it also has `encode`, `block_dims`
     and `norm` as MViT does.
     """
-    return _register(BACKBONE_REGISTRY, name)
-
-
-def _register(registry: Registry, name: str) -> Callable[[Builder], Builder]:
-    def register(builder: Builder) -> Builder:
-        builder.__name__ = name  # the registry files objects under their __name__
-        registry.register(builder)
-        return builder
-
-    return register
-
-
-def _find(registry: Registry, key: str, name: str) -> Builder:
-    if name not in registry:
-        known = sorted(known for known, _ in registry)
-        raise ValueError(
-            f"{key} {name!r} is not registered; known: {known}. "
-            "A file of yours that registers it goes into MODEL.IMPORTS"
-        )
-    return registry.get(name)
+    return register_in(BACKBONE_REGISTRY, name)
 
 
 def build_model(cfg: CfgNode) -> nn.Module:
     """The model that MODEL.MODEL_NAME names, with fresh weights. Raises ValueError naming the known models."""
-    for module in cfg.MODEL.IMPORTS:
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            raise ValueError(
-                f"MODEL.IMPORTS: cannot import {module!r} ({error}); is its folder on PYTHONPATH?"
-            ) from error
-    return _find(MODEL_REGISTRY, "MODEL.MODEL_NAME", cfg.MODEL.MODEL_NAME)(cfg)
+    import_extensions(cfg)
+    return find_in(MODEL_REGISTRY, "MODEL.MODEL_NAME", cfg.MODEL.MODEL_NAME)(cfg)
+
+
+def task_of_model(cfg: CfgNode) -> str:
+    """The task that the model is made for. Raises ValueError as `build_model`."""
+    find_in(MODEL_REGISTRY, "MODEL.MODEL_NAME", cfg.MODEL.MODEL_NAME)
+    return MODEL_TASKS[cfg.MODEL.MODEL_NAME]
 
 
 def build_backbone(cfg: CfgNode) -> nn.Module:
     """The backbone that MODEL.BACKBONE names. Raises ValueError naming the known ones."""
-    return _find(BACKBONE_REGISTRY, "MODEL.BACKBONE", cfg.MODEL.BACKBONE)(cfg)
+    return find_in(BACKBONE_REGISTRY, "MODEL.BACKBONE", cfg.MODEL.BACKBONE)(cfg)
 
 
 def input_size(cfg: CfgNode) -> tuple[int, int, int]:
@@ -179,7 +171,7 @@ def _build_heads(cfg: CfgNode, dim: int) -> BMViTHeads:
     b = cfg.BMVIT
     return BMViTHeads(
         dim,
-        num_classes=cfg.MODEL.NUM_CLASSES,
+        num_classes=num_classes(cfg),
         hidden=b.HEAD_HIDDEN or dim,
         depth=b.HEAD_DEPTH,
         actor_logits=b.ACTOR_LOGITS,
@@ -188,29 +180,31 @@ def _build_heads(cfg: CfgNode, dim: int) -> BMViTHeads:
     )
 
 
-@register_model("MViT")
-def build_classifier(cfg: CfgNode) -> VideoClassifier | TwoStage:
-    """PySlowFast's MViT: a classifier of clips, or with DETECTION.ENABLE a classifier of given boxes."""
-    if cfg.DETECTION.ENABLE:
-        return TwoStage(
-            build_backbone(cfg),
-            num_classes=cfg.MODEL.NUM_CLASSES,
-            resolution=cfg.DETECTION.ROI_XFORM_RESOLUTION,
-            aligned=cfg.DETECTION.ALIGNED,
-            dropout=cfg.MODEL.DROPOUT_RATE,
-            init_scale=cfg.MVIT.HEAD_INIT_SCALE,
-        )
+@register_model("MViT", task="Classification")
+def build_classifier(cfg: CfgNode) -> VideoClassifier:
+    """PySlowFast's MViT: a classifier of clips."""
     return VideoClassifier(
         build_backbone(cfg),
-        num_classes=cfg.MODEL.NUM_CLASSES,
+        num_classes=num_classes(cfg),
         mean_pooling=cfg.MVIT.USE_MEAN_POOLING,
         dropout=cfg.MODEL.DROPOUT_RATE,
         init_scale=cfg.MVIT.HEAD_INIT_SCALE,
     )
 
 
-def build_postprocess(cfg: CfgNode) -> PostProcess | RoIPostProcess:
+@register_model("TwoStage", task="TwoStage")
+def build_two_stage(cfg: CfgNode) -> TwoStage:
+    """PySlowFast's MViT with DETECTION.ENABLE: a classifier of given boxes."""
+    return TwoStage(
+        build_backbone(cfg),
+        num_classes=num_classes(cfg),
+        resolution=cfg.DETECTION.ROI_XFORM_RESOLUTION,
+        aligned=cfg.DETECTION.ALIGNED,
+        dropout=cfg.MODEL.DROPOUT_RATE,
+        init_scale=cfg.MVIT.HEAD_INIT_SCALE,
+    )
+
+
+def build_postprocess(cfg: CfgNode) -> PostProcess:
     t = cfg.TEST
-    if cfg.DETECTION.ENABLE:
-        return RoIPostProcess()
     return PostProcess(actor_threshold=t.ACTOR_THRESHOLD, nms_iou=t.NMS_IOU or None, max_people=t.MAX_PEOPLE or None)

@@ -27,6 +27,8 @@ class TwoStage(nn.Module):
     The state dict has the published names: those of the backbone without a prefix, and `head.projection`.
     """
 
+    takes_boxes = True  # beside the clips
+
     def __init__(
         self,
         backbone: nn.Module,

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.annotations.annotated_set import AnnotatedSet
 from slowfast.datasets.build import build_clips
 from slowfast.datasets.clips.key_frame_clips import SecondClock
+from slowfast.datasets.split import KeyFrameSplit
 from slowfast.evaluation.diagnosis.key_frame_verdicts import KeyFrameVerdict
 from slowfast.report.cards import Card, Shot
 from slowfast.structures.box_table import NO_LABEL, BoxTable
@@ -21,9 +21,9 @@ DRAWN_ACTIONS = 3  # of a box, at most
 class ReportGallery:
     """Reads the clips of the test split, in the order of frames that was tested."""
 
-    def __init__(self, cfg: CfgNode, annotated: AnnotatedSet) -> None:
-        self._clips = build_clips(cfg, "test", annotated)
-        self._annotated = annotated
+    def __init__(self, cfg: CfgNode, split: KeyFrameSplit) -> None:
+        self._clips = build_clips(cfg, "test", split)
+        self._annotated = split.annotated
 
     def cards(self, verdicts: Sequence[Sequence[KeyFrameVerdict]], found: Sequence[tuple[str, BoxTable]]) -> list[Card]:
         """A card for each entry of `verdicts`, which holds one verdict for each run of `found` (name, detections)."""

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import simplejson
 from fvcore.common.config import CfgNode
 
-from slowfast.config import load_cfg
 from slowfast.datasets.annotations.annotated_set import AnnotatedSet
-from slowfast.datasets.build import read_annotations
+from slowfast.datasets.split import KeyFrameSplit
 from slowfast.evaluation.diagnosis.diagnose import diagnose
 from slowfast.evaluation.diagnosis.key_frame_verdicts import KeyFrameVerdict
 from slowfast.evaluation.frames.conventions import convention_named
@@ -19,14 +17,11 @@ from slowfast.report.clips import ReportGallery
 from slowfast.report.page import ReportedRun, report_figures, report_html, write_figures
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.diagnosis import Diagnosis
-from slowfast.utils.ava_csv import read_detections_csv
 from slowfast.visualization.plots import read_log
 from slowfast.visualization.tensorboard import TensorBoardLog
 
-NEEDED = ("config.yaml", "metrics.json", "detections.csv")
 SHOWN_KEY_FRAMES = 6  # of each gallery
 MAP_TOLERANCE = 1e-4
-GIVEN_BOXES = {"groundtruth": "the annotated boxes", "proposals": "the boxes of a person detector"}
 
 
 @dataclass(frozen=True)
@@ -35,15 +30,19 @@ class TestedRun:
 
     folder: Path
     cfg: CfgNode
-    annotated: AnnotatedSet
+    split: KeyFrameSplit
     metrics: dict
     detections: BoxTable
     people: BoxTable | None
 
     @property
+    def annotated(self) -> AnnotatedSet:
+        return self.split.annotated
+
+    @property
     def given_boxes(self) -> str:
         """Where the boxes came from when the model was told them; "" when it found them."""
-        return GIVEN_BOXES[self.cfg.DETECTION.BOXES] if self.cfg.DETECTION.ENABLE else ""
+        return self.metrics.get("given_boxes", "")
 
     @cached_property
     def diagnosed(self) -> tuple[Diagnosis, list[KeyFrameVerdict]]:
@@ -81,45 +80,6 @@ class TestedRun:
             )
         records = read_log(log) if log.is_file() else []
         return ReportedRun(name, self.metrics, diagnosis, records, tuple(notes), self.given_boxes)
-
-
-def read_tested_run(folder: str | Path, overrides: Sequence[str] = ()) -> TestedRun:
-    """Read what a test left in `folder`. overrides: keys that changed since, such as AVA.VIDEO_DIR of another machine.
-
-    Raises FileNotFoundError that names what is missing, and ValueError for a file with other content.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is no folder; give the OUTPUT_DIR of a run that was tested")
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f"{folder} has no {', '.join(missing)}: it is not the OUTPUT_DIR of a run that was tested; "
-            "tools/run_net.py with TEST.ENABLE True leaves them"
-        )
-    cfg = load_cfg(folder / "config.yaml", list(overrides))
-    people = folder / "people.csv"
-    return TestedRun(
-        folder,
-        cfg,
-        read_annotations(cfg, "test"),
-        _read_metrics(folder / "metrics.json"),
-        read_detections_csv(folder / "detections.csv"),
-        read_detections_csv(people) if people.is_file() else None,
-    )
-
-
-def _read_metrics(path: Path) -> dict:
-    try:
-        metrics = simplejson.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON ({error}); test the run again") from None
-    missing = sorted(
-        {"mAP", "protocol", "key_frames", "iou_threshold", "instances", "counters", "warnings"} - set(metrics)
-    )
-    if missing:
-        raise ValueError(f"{path} lacks {', '.join(missing)}: it is not the metrics.json of a detection test")
-    return metrics
 
 
 def write_report(run: TestedRun, out: str | Path | None = None, *, compare: TestedRun | None = None) -> Path:
@@ -174,7 +134,7 @@ def _one_gallery(run: TestedRun, name: str) -> dict[str, list[Card]]:
     worst = _varied(sorted(verdicts, key=lambda v: -v.error))
     hits = [v for v in verdicts if v.hit and v not in worst]
     best = _varied(sorted(hits, key=lambda v: (len(v.false) > 0, -v.hit)))
-    gallery = ReportGallery(run.cfg, run.annotated)
+    gallery = ReportGallery(run.cfg, run.split)
     return {
         heading: gallery.cards([[v] for v in chosen], [(name, run.detections)])
         for heading, chosen in (("Worst misses", worst), ("Best hits", best))
@@ -185,7 +145,7 @@ def _two_galleries(runs: Sequence[TestedRun], names: Sequence[str]) -> dict[str,
     """Key frames on which the two differ most, either way."""
     of_second = {(v.video, v.timestamp): v for v in runs[1].diagnosed[1]}
     pairs = [(v, of_second[v.video, v.timestamp]) for v in runs[0].diagnosed[1] if (v.video, v.timestamp) in of_second]
-    gallery = ReportGallery(runs[0].cfg, runs[0].annotated)
+    gallery = ReportGallery(runs[0].cfg, runs[0].split)
     found = [(name, run.detections) for name, run in zip(names, runs, strict=True)]
     result = {}
     for better in (1, 0):

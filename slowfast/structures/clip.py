@@ -1,12 +1,11 @@
-"""ClipSample, ClipBatch, ClipMeta, Targets, UnreadableClip: what travels from data set to model, loss and post-processor."""
+"""ClipSample, ClipBatch and what names their clips: what travels from data set to model, loss and post-processor."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-TensorMap = Callable[[Tensor], Tensor]
+from slowfast.structures.targets import Counts, Labels, People, TensorMap
 
 
 @dataclass(frozen=True)
@@ -24,35 +23,36 @@ class ClipMeta:
     region: tuple[float, float, float, float]
     repeated_frames: int = 0
 
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.video, self.timestamp)
+
     def __str__(self) -> str:
         return f"{self.video} at {self.timestamp}"
 
 
 @dataclass(frozen=True)
-class Targets:
-    """The P people of a batch, clip after clip.
+class ViewMeta:
+    """Which view of a video a clip is.
 
-    boxes:           (P, 4) float32 cxcywh in [0, 1] of the input
-    actions:         (P, C) float32, 1 where the person does the action; a row of zeros is a person of the background
-    people_per_clip: B counts that sum to P
-    clip_index:      (P,) int64, the clip each person is in; made here from the counts, so that it is made on the host
-                     and moves with the rest (a tensor made of host numbers on a GPU waits for all that the GPU has to do)
+    video: name of the video, as its list gives it
+    view:  number of the view, spatial crop + crops * temporal clip
+    repeated_frames: as in ClipMeta
     """
 
-    boxes: Tensor
-    actions: Tensor
-    people_per_clip: tuple[int, ...]
-    clip_index: Tensor = field(default=None, repr=False)
+    video: str
+    view: int
+    repeated_frames: int = 0
 
-    def __post_init__(self) -> None:
-        if self.clip_index is None:
-            counts = torch.tensor(self.people_per_clip, dtype=torch.int64)
-            index = torch.repeat_interleave(counts, output_size=len(self.boxes))
-            object.__setattr__(self, "clip_index", index.to(self.boxes.device))
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.video, self.view)
 
-    def map(self, change: TensorMap) -> "Targets":
-        """The same people with `change` applied to every tensor."""
-        return replace(self, boxes=change(self.boxes), actions=change(self.actions), clip_index=change(self.clip_index))
+    def __str__(self) -> str:
+        return f"view {self.view} of {self.video}"
+
+
+Meta = ClipMeta | ViewMeta
 
 
 @dataclass(frozen=True)
@@ -89,21 +89,25 @@ class UnreadableClip:
 
 @dataclass(frozen=True)
 class ClipBatch:
-    """B clips.
+    """B clips with what they should be answered with.
 
     clips:   (B, 3, T, H, W), uint8 RGB as loaded, or normalised float after `normalized`
-    meta:    on the CPU
+    meta:    what names each clip: its `key` is (video, timestamp) or (video, view)
     flipped: (B,) bool, clips whose pixels still have to be mirrored (see ClipSample); None when there are none
     """
 
     clips: Tensor
-    targets: Targets
-    meta: tuple[ClipMeta, ...]
+    targets: People | Labels
+    meta: tuple[Meta, ...]
     unreadable: tuple[UnreadableClip, ...] = ()
     flipped: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.meta)
+
+    def counts(self) -> Counts:
+        """What the batch brings to its step: nothing when none of its clips could be read (see `collate`)."""
+        return self.targets.counts() if len(self) else Counts(0, 0)
 
     def map(self, change: TensorMap) -> "ClipBatch":
         """The same batch with `change` applied to every tensor."""

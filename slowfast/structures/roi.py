@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from slowfast.structures.boxes import cxcywh_to_xyxy
-from slowfast.structures.clip import Targets
+from slowfast.structures.targets import People
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class RoIPredictions:
     input_size: tuple[int, int]
 
 
-def regions_of_people(targets: Targets, input_size: tuple[int, int]) -> Tensor:
+def regions_of_people(targets: People, input_size: tuple[int, int]) -> Tensor:
     """(K, 5) float32 for the two-stage model: clip index and xyxy in pixels of a (height, width) input, per person."""
     height, width = input_size
     x1, y1, x2, y2 = cxcywh_to_xyxy(targets.boxes.float()).unbind(1)

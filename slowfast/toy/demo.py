@@ -11,13 +11,14 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.config import load_cfg
-from slowfast.datasets.build import build_test_loader, read_annotations
 from slowfast.engine.files import write_text_atomically
-from slowfast.engine.run import run
-from slowfast.engine.test import TestReport, evaluate, make_evaluator, make_pipe
-from slowfast.models.build import build_model, build_postprocess
+from slowfast.engine.run import build_inputs, run
+from slowfast.engine.test import evaluate
+from slowfast.evaluation.frames.result import DetectionResult
+from slowfast.models.build import build_model
 from slowfast.report.clips import ReportGallery
 from slowfast.structures.predictions import Detections
+from slowfast.tasks.localization import Localization
 from slowfast.toy.data_set import APPEARANCE_ACTIONS, MOTION_ACTIONS, make_toy_ava
 from slowfast.utils.logging import LOGGER_NAME
 from slowfast.visualization.draw import contact_sheet, detection_video
@@ -57,31 +58,32 @@ class Demo:
         self.model = build_model(self.cfg)
         load_weights(self.model, weights or Checkpointer(self.out / "checkpoints").saved()[-1])
         for order in ("forward", "reversed", "frozen"):
-            self.table[order] = self._test(self.variant("TEST.FRAME_ORDER", order)).frame_map.summary()
-        self.table["forward, NMS 0.5"] = self._test(self.variant("TEST.NMS_IOU", "0.5")).frame_map.summary()
-        self.table["chance"] = self._test(self.cfg, see=action_blind).frame_map.summary()
+            self.table[order] = self._test(self.variant("TEST.FRAME_ORDER", order)).summary()
+        self.table["forward, NMS 0.5"] = self._test(self.variant("TEST.NMS_IOU", "0.5")).summary()
+        self.table["chance"] = self._test(self.cfg, see=action_blind).summary()
         write_text_atomically(json.dumps(self.table, indent=2) + "\n", self.out / "time_controls.json")
 
-    def _test(self, cfg: CfgNode, see: Callable[[Detections], Detections] = lambda found: found) -> TestReport:
-        annotated = read_annotations(cfg, "test")
-        postprocess = build_postprocess(cfg)
-        return evaluate(
+    def _test(self, cfg: CfgNode, see: Callable[[Detections], Detections] = lambda found: found) -> DetectionResult:
+        task = Localization(cfg)
+        postprocess = task.postprocess()
+        tested = evaluate(
             self.model,
-            build_test_loader(cfg, annotated, rank=0, world_size=1),
-            make_evaluator(cfg, annotated),
-            postprocess=lambda predictions, meta: see(postprocess(predictions, meta)),
-            pipe=make_pipe(cfg, CPU),
+            task.test_loader(),
+            task.evaluator(),
+            inputs=build_inputs(task, CPU),
+            postprocess=lambda predictions, metas: see(postprocess(predictions, metas)),
             what=f"testing, frames {cfg.TEST.FRAME_ORDER}",
         )
+        return tested.result
 
     def draw(self) -> None:
         """A video and a sheet of held-out clips with what was found on them."""
-        annotated = read_annotations(self.cfg, "test")
-        gallery, detections = ReportGallery(self.cfg, annotated), self._test(self.cfg).detections
-        key_frames = annotated.key_frames
+        split = Localization(self.cfg).test_split
+        gallery, detections = ReportGallery(self.cfg, split), self._test(self.cfg).detections
+        key_frames = split.annotated.key_frames
         shown = np.linspace(0, len(key_frames) - 1, CLIPS_DRAWN).round().astype(int)
         drawn = [gallery.drawn(key_frames.video_name(k), int(key_frames.timestamp[k]), detections) for k in shown]
-        detection_video(drawn, self.out / "detections.mp4", fps=self.cfg.AVA.FPS / self.cfg.DATA.SAMPLING_RATE)
+        detection_video(drawn, self.out / "detections.mp4", fps=self.cfg.DATA.TARGET_FPS / self.cfg.DATA.SAMPLING_RATE)
         contact_sheet(drawn[1:7], self.out / "detections.png")
 
     def print_results(self, seconds: float) -> None:

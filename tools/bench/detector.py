@@ -19,7 +19,8 @@ from slowfast.engine.summary import model_summary
 from slowfast.layers.attention import plain_attention
 from slowfast.losses.build import build_criterion
 from slowfast.models.build import build_model, build_postprocess, input_size
-from slowfast.structures.clip import ClipMeta, Targets
+from slowfast.structures.clip import ClipMeta
+from slowfast.structures.targets import People
 
 AGREEMENT = 1e-5
 
@@ -45,13 +46,13 @@ class Setup:
         return "ours, plain" if self.plain else "ours"
 
 
-def random_targets(clips: int, people: int, classes: int, device: torch.device) -> Targets:
+def random_targets(clips: int, people: int, classes: int, device: torch.device) -> People:
     """`people` boxes with random actions in each of `clips` clips."""
     generator = torch.Generator().manual_seed(0)
     centre = 0.2 + 0.6 * torch.rand(clips * people, 2, generator=generator)
     size = 0.1 + 0.2 * torch.rand(clips * people, 2, generator=generator)
     actions = (torch.rand(clips * people, classes, generator=generator) < 0.05).float()
-    return Targets(torch.cat([centre, size], dim=1).to(device), actions.to(device), (people,) * clips)
+    return People(torch.cat([centre, size], dim=1).to(device), actions.to(device), (people,) * clips)
 
 
 class _Case:

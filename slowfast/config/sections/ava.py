@@ -6,7 +6,6 @@ from slowfast.config.keys import (
     Key,
     Rule,
     Section,
-    above,
     all_of,
     at_least,
     between,
@@ -67,7 +66,6 @@ AVA = Section(
             all_of(every(at_least(1)), distinct()),
             kind=list_of(INT),
         ),
-        "FPS": Key(30.0, "Frames per second by which DATA.SAMPLING_RATE counts in a video file.", above(0)),
         "FIRST_SECOND": Key(
             900,
             "The annotations' second that is time 0 of a video file; AVA's clips start at minute 15.",

@@ -34,9 +34,15 @@ DATA = Section(
         "NUM_FRAMES": Key(16, "Frames of a clip. 16 is BMViT's main model (paper).", at_least(1)),
         "SAMPLING_RATE": Key(
             4,
-            "Frames of the source from one clip frame to the next, counted at AVA.FPS or at the data set's own frame "
+            "Frames of the source from one clip frame to the next, counted at TARGET_FPS or at the data set's own frame "
             "rate. 4 is BMViT's main model (paper): 16 x 4 frames are 2.1 s at 30 fps.",
             at_least(1),
+        ),
+        "TARGET_FPS": Key(
+            30.0,
+            "Frames per second by which SAMPLING_RATE counts in a video file, whatever its own rate. Sets annotated "
+            "frame by frame count their own frames. PySlowFast's default.",
+            above(0),
         ),
         "TRAIN_CROP_SIZE": Key(
             256,

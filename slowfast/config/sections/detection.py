@@ -1,4 +1,4 @@
-"""Keys of the two-stage baseline: RoIAlign on person boxes that are given."""
+"""Keys of the two-stage baseline (MODEL.MODEL_NAME TwoStage): RoIAlign on person boxes that are given."""
 
 from slowfast.config.keys import Key, Section, at_least, one_of
 
@@ -6,11 +6,6 @@ DETECTION = Section(
     "DETECTION",
     "The two-stage baseline",
     {
-        "ENABLE": Key(
-            False,
-            "MODEL.MODEL_NAME MViT classifies given person boxes instead of whole clips. BMViT finds its own people "
-            "and does not read it.",
-        ),
         "BOXES": Key(
             "proposals",
             "Which boxes are tested. proposals: the files of AVA.TEST_PREDICT_BOX_LISTS; groundtruth: the annotated "

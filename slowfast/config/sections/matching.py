@@ -11,8 +11,8 @@ MATCHER = Section(
     "Cost of giving a token to a person",
     {
         "ACTOR": Key(1.0, "Weight of -p(actor). Our default (DETR: 1).", at_least(0)),
-        "L1": Key(5.0, "Weight of the L1 distance of boxes, cxcywh in [0, 1]. Our default (DETR: 5).", at_least(0)),
-        "GIOU": Key(2.0, "Weight of -GIoU. Our default (DETR: 2).", at_least(0)),
+        "BOX_L1": Key(5.0, "Weight of the L1 distance of boxes, cxcywh in [0, 1]. Our default (DETR: 5).", at_least(0)),
+        "BOX_GIOU": Key(2.0, "Weight of -GIoU. Our default (DETR: 2).", at_least(0)),
         "ACTION": Key(
             0.0,
             "Weight of the action term. 0 leaves actions out of the matching: our default, as TubeR, EVAD and STMixer.",
@@ -25,6 +25,11 @@ LOSS = Section(
     "LOSS",
     "The training loss: a weighted sum of four terms",
     {
+        "CRITERION": Key(
+            "",
+            "Name in the criterion registry. Empty: the one of the model's task (set: matched people; roi: given boxes; "
+            "label: whole clips).",
+        ),
         "ACTOR": Key(1.0, "Weight of the actor / no actor term. Our default.", at_least(0)),
         "BOX_L1": Key(5.0, "Weight of the L1 term, a mean over people. Our default (DETR: 5).", at_least(0)),
         "BOX_GIOU": Key(2.0, "Weight of the 1 - GIoU term, a mean over people. Our default (DETR: 2).", at_least(0)),

@@ -6,15 +6,31 @@ MODEL = Section(
     "MODEL",
     "The model",
     {
-        "MODEL_NAME": Key("BMViT", "Name in the model registry; the model builder lists what exists.", not_empty()),
+        "MODEL_NAME": Key(
+            "BMViT",
+            "Name in the model registry: BMViT finds people; TwoStage tells what given people do; MViT classifies "
+            "clips; or one of yours. PySlowFast's MViT with DETECTION.ENABLE True is TwoStage.",
+            not_empty(),
+        ),
         "BACKBONE": Key("MViT", "Name in the backbone registry: MViT, ViT, or one of yours.", not_empty()),
         "IMPORTS": Key(
             [],
-            "Python modules to import before the model is built: files of yours that register a model or a backbone.",
+            "Python modules to import at start: files of yours that register a model, a backbone, a criterion, a data set "
+            "or a task.",
             kind=list_of(STR),
         ),
         "NUM_CLASSES": Key(
-            80, "Action classes the model predicts. AVA has 80, of which 60 are evaluated.", at_least(1)
+            0,
+            "Classes the model predicts. 0, or left out: as many as the label map of the data has (AVA: 80, of which "
+            "60 are evaluated); where no data is read, the usual number of the data set.",
+            at_least(0),
+        ),
+        "PRECISION": Key(
+            "float32",
+            "In which type the model computes, in training and in testing. bf16, fp16: autocast to it; matching, "
+            "losses and boxes stay in float32, and fp16 scales the loss. PySlowFast's TRAIN.MIXED_PRECISION True means "
+            "bf16 here.",
+            one_of("float32", "bf16", "fp16"),
         ),
         "DROPOUT_RATE": Key(
             0.0,
@@ -24,7 +40,7 @@ MODEL = Section(
         "ACT_CHECKPOINT": Key(False, "Recompute activations in the backward pass: less memory, more time."),
         "COMPILE": Key(
             "auto",
-            "torch.compile of the model (of the backbone where DETECTION.ENABLE gives the boxes), for one size of clip. "
+            "torch.compile of the model (of the backbone where boxes are given), for one size of clip. "
             "on; off; auto: on a GPU, where triton, a C compiler and Python's headers are found and all clips have one "
             "size. The log says at start what was chosen and why. A run that only tests also replays CUDA graphs.",
             one_of("auto", "on", "off"),

@@ -1,15 +1,15 @@
 """Keys of testing: which checkpoint, which detections are written, under which protocol they are scored."""
 
-from slowfast.config.keys import Key, Section, at_least, between, one_of
+from slowfast.config.keys import Key, Section, at_least, between, not_empty, one_of
 from slowfast.config.sections.classification import CLASSIFICATION_TEST
-from slowfast.config.sections.train import DATASET_DOC, DATASET_NAMES
+from slowfast.config.sections.train import DATASET_DOC
 
 TEST = Section(
     "TEST",
     "Testing",
     {
         "ENABLE": Key(True, "Test, at the end of training or of the given checkpoint."),
-        "DATASET": Key("ava", "Data to test on. " + DATASET_DOC, one_of(*DATASET_NAMES)),
+        "DATASET": Key("ava", "Data to test on. " + DATASET_DOC, not_empty()),
         "BATCH_SIZE": Key(16, "Clips of one forward pass, over all processes.", at_least(1)),
         "CHECKPOINT_FILE_PATH": Key("", "Checkpoint to test. Empty: the model that this run has trained."),
         "ACTOR_THRESHOLD": Key(

@@ -1,15 +1,15 @@
 """Keys of training: which data, how many clips a step, what is kept."""
 
-from slowfast.config.keys import Key, Section, at_least, one_of
+from slowfast.config.keys import Key, Section, at_least, not_empty
 
 DATASET_NAMES = ("ava", "jhmdb", "ucf24", "kinetics", "ssv2", "charades", "imagenet")
 RUNNABLE_DATASETS = ("ava", "jhmdb", "ucf24")
-CLASSIFICATION_DATASETS = ("kinetics", "ssv2", "charades")
 TUBE_DATASETS = ("jhmdb", "ucf24")  # annotated frame by frame, scored as TUBES says
 DATASET_DOC = (
     "ava: AVA-format files, keys AVA.*; jhmdb: JHMDB-21, keys JHMDB.*; ucf24: UCF101-24, keys UCF24.*; kinetics, "
-    "ssv2 and charades: lists of videos, keys DATA.PATH_*, only to test. imagenet is understood so that published YAML files "
-    "load and their models build; there is no loader for it and the data set builder says so."
+    "ssv2 and charades: lists of videos, keys DATA.PATH_*, only to test; or one of yours, whose module is in "
+    "MODEL.IMPORTS. imagenet is understood so that published YAML files load and their models build; there is no loader "
+    "for it and the registry of data sets says so."
 )
 
 TRAIN = Section(
@@ -17,7 +17,7 @@ TRAIN = Section(
     "Training",
     {
         "ENABLE": Key(True, "Train. False: only test."),
-        "DATASET": Key("ava", "Data to train on. " + DATASET_DOC, one_of(*DATASET_NAMES)),
+        "DATASET": Key("ava", "Data to train on. " + DATASET_DOC, not_empty()),
         "BATCH_SIZE": Key(16, "Clips of one optimiser step, over all processes. Our default.", at_least(1)),
         "GRAD_ACCUM_STEPS": Key(
             1,
@@ -32,6 +32,5 @@ TRAIN = Section(
             "",
             "Weights to start from (this project's or PySlowFast's). Not used when a run is resumed. Empty: random.",
         ),
-        "MIXED_PRECISION": Key(False, "bfloat16 autocast; matching, losses and boxes stay in float32."),
     },
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slowfast.datasets.annotations.video_lists import LabelledVideos
+from slowfast.structures.labelled_videos import LabelledVideos
 from slowfast.video.frames import FRAME_LIST_HEADER
 
 

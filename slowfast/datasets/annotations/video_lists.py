@@ -2,22 +2,14 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from slowfast.structures.labelled_videos import LabelledVideos
+
 SSV2_LABELS, SSV2_VALIDATION = "something-something-v2-labels.json", "something-something-v2-validation.json"
-
-
-@dataclass(frozen=True)
-class LabelledVideos:
-    """V videos. labels: (V,) int64 class index, or (V, C) bool where a video may have many."""
-
-    paths: tuple[str, ...]
-    labels: np.ndarray
-    class_names: tuple[str, ...]
 
 
 def read_video_list(

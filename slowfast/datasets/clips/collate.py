@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import torch
 
-from slowfast.structures.clip import ClipBatch, ClipMeta, ClipSample, Targets, UnreadableClip
+from slowfast.structures.clip import ClipBatch, ClipMeta, ClipSample, UnreadableClip
+from slowfast.structures.targets import People
 
 
 def collate(
@@ -22,12 +23,12 @@ def collate(
     unreadable = tuple(s for s in samples if isinstance(s, UnreadableClip))
     samples = [s for s in samples if isinstance(s, ClipSample)]
     if not samples:
-        nobody = Targets(torch.zeros(0, 4), torch.zeros(0, num_classes), (0,))
+        nobody = People(torch.zeros(0, 4), torch.zeros(0, num_classes), (0,))
         return ClipBatch(torch.zeros(1, 3, *blank_size, dtype=torch.uint8), nobody, (), unreadable)
     height = max(s.clip.shape[2] for s in samples)
     width = max(s.clip.shape[3] for s in samples)
     samples = [_pad(s, height, width) for s in samples]
-    targets = Targets(
+    targets = People(
         torch.cat([s.boxes for s in samples]),
         torch.cat([s.actions for s in samples]),
         tuple(len(s.boxes) for s in samples),

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch.utils.data import Dataset
 
 from slowfast.datasets.annotations.key_frames import KeyFrames
@@ -109,18 +108,3 @@ def rows_on_key_frames(table: BoxTable, key_frames: KeyFrames) -> BoxTable:
     video = np.array([code[name] for name in key_frames.videos], dtype=np.int64)[key_frames.video]
     wanted = (video << 32) + key_frames.timestamp
     return table.rows(np.isin((table.video.astype(np.int64) << 32) + table.timestamp, wanted))
-
-
-def make_loader(
-    clips: KeyFrameClips, *, num_workers: int, pin_memory: bool, collate: object, **sampling: object
-) -> torch.utils.data.DataLoader:
-    """A DataLoader whose workers stay alive between epochs; `sampling` is a batch_sampler, or a sampler and a batch_size."""
-    return torch.utils.data.DataLoader(
-        clips,
-        num_workers=num_workers,
-        pin_memory=pin_memory,
-        collate_fn=collate,
-        persistent_workers=num_workers > 0,
-        multiprocessing_context="spawn" if num_workers else None,
-        **sampling,
-    )

@@ -1,15 +1,18 @@
 """The views of a video that a classifier is tested on: clips spread over its time, square crops along its long side."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import functional as F
 
-from slowfast.structures.clip import UnreadableClip
+from slowfast.structures.clip import ClipBatch, UnreadableClip, ViewMeta
+from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.structures.targets import Labels
 from slowfast.video.frames import FrameFolders
 from slowfast.video.reader import VideoFiles, read_all
 from slowfast.video.source import ClipReadError
@@ -71,67 +74,89 @@ class ViewShape:
         return self.size if self.num_crops > 1 else round(self.size * CENTRE_MARGIN)
 
 
-@dataclass(frozen=True)
-class VideoViewsSample:
-    """video: index in the list; views: (V, 3, T, size, size) uint8 RGB; repeated_frames: past the end of the video."""
-
-    video: int
-    views: Tensor
-    repeated_frames: int
-
-    def pin_memory(self) -> "VideoViewsSample":
-        """The sample in page-locked host memory, which a DataLoader with pin_memory asks for."""
-        return replace(self, views=self.views.pin_memory())
-
-
 class VideoViews(Dataset):
-    """One item per video: all of its views, from one decoding. A video that cannot be read is an UnreadableClip."""
+    """One item per video: all of its views, from one decoding, as a ClipBatch (uint8, Labels, a ViewMeta each).
 
-    def __init__(self, paths: Sequence[str], videos: VideoFiles, *, shape: ViewShape, strict: bool = False) -> None:
-        self.paths, self.videos, self.shape, self.strict = paths, videos, shape, strict
+    A video that cannot be read is a batch of nothing that names it in `unreadable`, as `collate` makes them.
+
+    pixels: video files, or folders of extracted frames
+    """
+
+    def __init__(
+        self, videos: LabelledVideos, pixels: VideoFiles | FrameFolders, *, shape: ViewShape, strict: bool = False
+    ) -> None:
+        self.videos, self.pixels, self.shape, self.strict = videos, pixels, shape, strict
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.videos.names)
 
-    def __getitem__(self, index: int) -> VideoViewsSample | UnreadableClip:
+    def __getitem__(self, index: int) -> ClipBatch:
+        name = self.videos.names[index]
         try:
-            frames, times = read_all(self.videos.path(self.paths[index]), threads=self.videos.threads)
+            frames, shown, repeated = self._read(name)
         except ClipReadError as error:
             if self.strict:
                 raise
-            return UnreadableClip(self.paths[index], 0, str(error))
+            blank = torch.zeros(1, 3, self.shape.num_frames, self.shape.size, self.shape.size, dtype=torch.uint8)
+            return ClipBatch(blank, self._labels(index, 1), (), (UnreadableClip(name, 0, str(error)),))
+        views, crops = crop_views(frames, shown, self.shape), self.shape.num_crops
+        # The crops of a clip show the same frames: those that it repeats count once.
+        metas = (ViewMeta(name, v, 0 if v % crops else int(repeated[v // crops])) for v in range(len(views)))
+        return ClipBatch(views, self._labels(index, len(views)), tuple(metas))
+
+    def _labels(self, index: int, count: int) -> Labels:
+        """What the video shows, once for each of its views."""
+        label = torch.as_tensor(self.videos.labels[index])
+        if self.videos.multi_label:
+            label = label.float()
+        return Labels(label.expand(count, *label.shape).contiguous())
+
+    def _read(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Frames (N, H, W, 3), which of them each clip shows (clips, T), and how many each repeats (clips,)."""
+        if isinstance(self.pixels, FrameFolders):
+            first, last = self.pixels.span(name)
+            numbers = first + self.shape.clip_positions(last - first + 1)
+            used, place = np.unique(numbers, return_inverse=True)
+            read = self.pixels.read_frames(name, used, center=0)
+            return read.frames, place.reshape(numbers.shape), (numbers > last).sum(axis=1)
+        frames, times = read_all(self.pixels.path(name), threads=self.pixels.threads)
         frame_seconds = float(np.diff(times).mean()) if len(times) > 1 else 1 / self.shape.fps
         asked = self.shape.clip_times(float(times[-1] - times[0]) + frame_seconds) + times[0]
         # Asked times are starts of frames at `fps`, of which the nearest is meant, or the middles of parts of a video.
         tolerance = 1e-6 if self.shape.whole_video else frame_seconds / 2
         shown = np.searchsorted(times, asked + tolerance, side="right") - 1
-        repeated = int((asked >= times[-1] + frame_seconds).sum())
+        repeated = (asked >= times[-1] + frame_seconds).sum(axis=1)
         used, place = np.unique(shown.clip(0), return_inverse=True)
-        return VideoViewsSample(index, crop_views(frames[used], place.reshape(shown.shape), self.shape), repeated)
+        return frames[used], place.reshape(shown.shape), repeated
 
 
-class FrameViews(Dataset):
-    """One item per video: all of its views from extracted frames. One that cannot be read is an UnreadableClip."""
+class Chunks:
+    """Iterates over the batches of `loader` in pieces of at most `most` clips, as equal as can be.
 
-    def __init__(self, videos: Sequence[str], frames: FrameFolders, *, shape: ViewShape, strict: bool = False) -> None:
-        self.videos, self.frames, self.shape, self.strict = videos, frames, shape, strict
+    per_item: clips of one batch of the loader
+    """
+
+    def __init__(self, loader: DataLoader, *, most: int, per_item: int) -> None:
+        self.loader, self.most, self.per_item = loader, most, per_item
 
     def __len__(self) -> int:
-        return len(self.videos)
+        return len(self.loader) * math.ceil(self.per_item / self.most)
 
-    def __getitem__(self, index: int) -> VideoViewsSample | UnreadableClip:
-        video = self.videos[index]
-        try:
-            first, last = self.frames.span(video)
-            numbers = first + self.shape.clip_positions(last - first + 1)
-            used, place = np.unique(numbers, return_inverse=True)
-            read = self.frames.read_frames(video, used, center=0)
-        except ClipReadError as error:
-            if self.strict:
-                raise
-            return UnreadableClip(video, 0, str(error))
-        views = crop_views(read.frames, place.reshape(numbers.shape), self.shape)
-        return VideoViewsSample(index, views, int((numbers > last).sum()))
+    def __iter__(self) -> Iterator[ClipBatch]:
+        for batch in self.loader:
+            yield from _pieces(batch, self.most)
+
+
+def _pieces(batch: ClipBatch, most: int) -> Iterator[ClipBatch]:
+    """A batch of labelled clips in pieces; one without clips as it is."""
+    if len(batch) <= most:
+        yield batch
+        return
+    start = 0
+    for clips in batch.clips.chunk(math.ceil(len(batch) / most)):
+        rows = slice(start, start + len(clips))
+        yield ClipBatch(clips, batch.targets.map(lambda values, rows=rows: values[rows]), batch.meta[rows])
+        start += len(clips)
 
 
 def crop_views(frames: np.ndarray, shown: np.ndarray, shape: ViewShape) -> Tensor:

@@ -1,4 +1,4 @@
-"""AvaEvaluator: collects the detections of a run, on any number of ranks, and scores them once at the end."""
+"""DetectionEvaluator: collects the detections of a run, on any number of ranks, and scores them once at the end."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from slowfast.evaluation.frames.conventions import FRAMES, FrameConvention, conventional_frame_map
 from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.evaluation.frames.key_frame_index import KeyFrameIndex
-from slowfast.evaluation.frames.result import FrameMap
+from slowfast.evaluation.frames.result import DetectionResult, FrameMap
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.clip import ClipMeta
 from slowfast.structures.label_map import LabelMap
@@ -18,17 +19,18 @@ PERSON = LabelMap((1,), ("person",))
 SHOWN_KEY_FRAMES = 5
 
 
-class AvaEvaluator:
+class DetectionEvaluator:
     """Frame-mAP over key frames, and beside it the AP of finding people whatever they do.
 
     groundtruth:     annotations; they list the key frames
     label_map:       classes that are evaluated
     model_label_map: what the C columns of `Detections.scores` mean
     exclusions:      key frames (video, timestamp) that are not scored
-    protocol, key_frames, included: see `ava_map.frame_map`
+    protocol, key_frames, included: see `frame_map`
+    convention:      for sets annotated frame by frame: which frames count and how AP is integrated, in place of
+                     `protocol` and `key_frames`; None for AVA's rules
 
     The result depends on what was processed, not on the order, nor on which rank processed it.
-    After `evaluate`, `people` holds the boxes found as rows of PERSON, scored by the probability of an actor.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class AvaEvaluator:
         included: Iterable[tuple[str, int]] = (),
         protocol: str = "official",
         key_frames: str = "all_included",
+        convention: FrameConvention | None = None,
     ) -> None:
         unknown = [i for i in label_map.ids if i not in model_label_map.ids]
         if unknown:
@@ -51,13 +54,14 @@ class AvaEvaluator:
         self.groundtruth = groundtruth
         self.label_map = label_map
         self.model_label_map = model_label_map
+        if convention is not None:
+            key_frames = FRAMES[convention.frames]
         self._settings = {"exclusions": list(exclusions), "included": list(included), "key_frames": key_frames}
-        self._protocol = protocol
+        self._protocol, self._convention = protocol, convention
         self.reset()
 
     def reset(self) -> None:
         """Forget everything processed."""
-        self.people: BoxTable | None = None
         self._key_frames: list[tuple[str, int]] = []
         self._pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
 
@@ -85,8 +89,8 @@ class AvaEvaluator:
         frame, boxes, actor, scores = (np.concatenate(column) for column in zip(empty, *self._pieces, strict=True))
         return {"key_frames": self._key_frames, "frame": frame, "boxes": boxes, "actor": actor, "scores": scores}
 
-    def evaluate(self, gather: Callable[[Any], list[Any]] | None = None) -> tuple[FrameMap, BoxTable]:
-        """Score what all ranks processed -> (result, all detections of all classes of the model as rows for the CSV).
+    def evaluate(self, gather: Callable[[Any], list[Any]] | None = None) -> DetectionResult:
+        """Score what all ranks processed.
 
         gather: takes this rank's picklable object and returns the list of all ranks' objects, on every rank; None on a
                 single process.
@@ -97,22 +101,24 @@ class AvaEvaluator:
         if not key_frames:
             raise ValueError("no key frame was processed: there is nothing to evaluate")
         self._refuse_repeats(key_frames)
-        people = _People(states, key_frames)
-        rows = people.rows(people.scores, self.model_label_map.ids)
+        found = _People(states, key_frames)
+        rows = found.rows(found.scores, self.model_label_map.ids)
         result = self.score(rows)
-        self.people = people.rows(people.actor[:, None], PERSON.ids)
+        people = found.rows(found.actor[:, None], PERSON.ids)
         people_found = frame_map(
             person_groundtruth(self.groundtruth),
-            self.people,
+            people,
             PERSON,
             protocol="uncapped",
             **self._settings,
         )
         counters = {**result.counters, "key_frames_unscored": self._count_unscored(key_frames)}
-        return replace(result, counters=counters, person_ap=people_found.mAP), rows
+        return DetectionResult(replace(result, counters=counters, person_ap=people_found.mAP), rows, people)
 
     def score(self, rows: BoxTable) -> FrameMap:
         """Frame-mAP of detections by the rules of this data set."""
+        if self._convention is not None:
+            return conventional_frame_map(self.groundtruth, rows, self.label_map, self._convention)
         return frame_map(self.groundtruth, rows, self.label_map, protocol=self._protocol, **self._settings)
 
     def _refuse_repeats(self, key_frames: list[tuple[str, int]]) -> None:

@@ -1,10 +1,15 @@
-"""FrameMap: what an evaluation found, under which protocol, and how to print it. Numpy only."""
+"""FrameMap: what an evaluation found, under which protocol, and how to print it; DetectionResult: with its boxes.
+
+Numpy only.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
+from slowfast.structures.result import Headline
 
 WARNINGS = {
     "groundtruth_of_unknown_class": "ground-truth rows have a class id outside the label map and are ignored",
@@ -98,7 +103,7 @@ class FrameMap:
             "warnings": self.warnings,
         }
 
-    def headline(self) -> str:
+    def one_line(self) -> str:
         """The mAP with all that is needed to compare it with another."""
         rules = self.convention or f"protocol {self.protocol}"
         frames = f"key frames {self.key_frames} ({self.num_key_frames})"
@@ -111,11 +116,37 @@ class FrameMap:
         return line if self.person_ap is None else f"{line} | person AP {self.person_ap:.4f}"
 
     def table(self) -> str:
-        """A line per class (n/a: no ground truth), the headline, the warnings."""
+        """A line per class (n/a: no ground truth), the one line, the warnings."""
         width = max(len("class"), *(len(name) for name in self.label_map.names))
         lines = [f"{'id':>4}  {'class':<{width}}  {'instances':>9}  {'detections':>10}  {'AP':>6}"]
         rows = zip(self.label_map.ids, self.label_map.names, self.instances, self.detections, self.ap, strict=True)
         for class_id, name, instances, detections, value in rows:
             shown = f"{value:.4f}" if np.isfinite(value) else "n/a"
             lines.append(f"{class_id:>4}  {name:<{width}}  {instances:>9}  {detections:>10}  {shown:>6}")
-        return "\n".join([*lines, "", self.headline(), *(f"warning: {text}" for text in self.warnings)])
+        return "\n".join([*lines, "", self.one_line(), *(f"warning: {text}" for text in self.warnings)])
+
+
+@dataclass(frozen=True)
+class DetectionResult:
+    """A test of a detector: a Result (`structures/result.py`) with what it was computed from.
+
+    detections: a row for each box found and class of the model, scored by action times actor
+    people:     the boxes found as rows of one class, scored by the probability of an actor
+    """
+
+    frame_map: FrameMap
+    detections: BoxTable
+    people: BoxTable
+
+    @property
+    def headline(self) -> Headline:
+        return Headline("mAP", self.frame_map.mAP)
+
+    def summary(self) -> dict[str, float | None]:
+        return self.frame_map.summary()
+
+    def report(self) -> dict:
+        return self.frame_map.report()
+
+    def table(self) -> str:
+        return self.frame_map.table()

@@ -1,4 +1,4 @@
-"""Scores of whole videos from several views, and what they are worth: accuracies, or mAP of many labels. Numpy only.
+"""Scores of whole videos from several views, and what they are worth: accuracies, or mAP of many labels.
 
 A view is one crop of one clip; view v of a video is spatial crop v % crops of temporal clip v // crops. The views of a
 video become one row of scores:
@@ -9,28 +9,17 @@ video become one row of scores:
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from slowfast.evaluation.videos.scores import VideoScores
+from slowfast.structures.clip import ViewMeta
+from slowfast.structures.labelled_videos import LabelledVideos
 
 ENSEMBLES = ("probabilities", "logits", "max_probabilities")
 SHOWN = 5
-
-
-@dataclass(frozen=True)
-class VideoList:
-    """The videos that are tested. labels: (V,) class indices, or (V, C) bool where a video may have many."""
-
-    names: tuple[str, ...]
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-
-    @property
-    def multi_label(self) -> bool:
-        return self.labels.ndim == 2
 
 
 class ClassificationEvaluator:
@@ -40,19 +29,22 @@ class ClassificationEvaluator:
     The result depends on the views alone, not on their order nor on the rank that processed them.
     """
 
-    def __init__(self, videos: VideoList, *, num_views: int, ensemble: str = "probabilities") -> None:
+    def __init__(self, videos: LabelledVideos, *, num_views: int, ensemble: str = "probabilities") -> None:
         if ensemble not in ENSEMBLES:
             raise ValueError(f"ensemble must be one of {', '.join(ENSEMBLES)}, got {ensemble!r}")
         self.videos, self.num_views, self.ensemble = videos, num_views, ensemble
+        self._number = {name: number for number, name in enumerate(videos.names)}
         self._pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def process(self, video: np.ndarray, view: np.ndarray, logits: np.ndarray) -> None:
-        """Keep the raw outputs of a batch: video (B,) indices, view (B,) numbers, logits (B, C) float."""
-        classes = len(self.videos.class_names)
-        if logits.shape != (len(video), classes):
+    def process(self, outputs: Tensor, metas: Sequence[ViewMeta]) -> None:
+        """Keep the raw outputs of a batch, (B, C) on the CPU; metas[i] says which view of which video row i is of."""
+        classes, logits = len(self.videos.class_names), outputs.detach().float().numpy().copy()
+        if logits.shape != (len(metas), classes):
             raise ValueError(
-                f"outputs have shape {logits.shape}, expected ({len(video)}, {classes}): a column per class"
+                f"outputs have shape {logits.shape}, expected ({len(metas)}, {classes}): a column per class"
             )
+        video = np.array([self._number[meta.video] for meta in metas], dtype=np.int64)
+        view = np.array([meta.view for meta in metas], dtype=np.int64)
         if not np.isfinite(logits).all():
             bad = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
             raise ValueError(
@@ -61,10 +53,10 @@ class ClassificationEvaluator:
         outside = (view < 0) | (view >= self.num_views)
         if outside.any():
             raise ValueError(f"views are numbered 0 to {self.num_views - 1}, got {int(view[outside][0])}")
-        self._pieces.append((video.astype(np.int64), view.astype(np.int64), logits.astype(np.float32)))
+        self._pieces.append((video, view, logits))
 
     def evaluate(self, gather: Callable[[Any], list[Any]] | None = None) -> VideoScores:
-        """What all ranks processed. `gather` as in AvaEvaluator.evaluate.
+        """What all ranks processed. `gather` as in DetectionEvaluator.evaluate.
 
         Raises ValueError when nothing was processed, or a view was processed twice.
         """

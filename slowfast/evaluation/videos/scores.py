@@ -13,6 +13,8 @@ from zipfile import is_zipfile
 
 import numpy as np
 
+from slowfast.structures.result import Headline
+
 TOP = (1, 5)
 FORMAT = "slowfast video scores 1"
 SHOWN = 10
@@ -69,6 +71,11 @@ class VideoScores:
     def missing(self) -> list[str]:
         """Names of the videos without any view."""
         return [name for name, views in zip(self.names, self.views, strict=True) if views == 0]
+
+    @property
+    def headline(self) -> Headline:
+        """The first number of the summary: top1, or mAP with many labels."""
+        return Headline(*next(iter(self.summary().items())))
 
     def summary(self) -> dict[str, float]:
         """{"top1", "top5", "mean_class_accuracy"} or {"mAP"}, fractions."""

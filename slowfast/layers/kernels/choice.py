@@ -9,7 +9,7 @@ def describe_kernels(device: torch.device, *, autocast: bool) -> str:
     attention = "fused attention with the relative positions inside the inner product"
     precision = "bfloat16 autocast, boxes and losses in float32" if autocast else "float32"
     if device.type == "cuda" and not autocast:
-        precision += " (TRAIN.MIXED_PRECISION True would use the GPU's matrix units)"
+        precision += " (MODEL.PRECISION bf16 would use the GPU's matrix units)"
     if device.type == "cuda":
         depthwise = "every depthwise convolution by PyTorch or Triton, whichever is faster when it is first met"
         return f"kernels: {attention}; {precision}, PyTorch's own linear layers, {depthwise}"

@@ -10,7 +10,8 @@ from slowfast.losses.set_criterion import SetCriterion
 from slowfast.models.bmvit import BMViT
 from slowfast.solver.param_groups import param_groups
 from slowfast.solver.schedule import Schedule
-from slowfast.structures.clip import ClipBatch, ClipMeta, Targets, UnreadableClip
+from slowfast.structures.clip import ClipBatch, ClipMeta, UnreadableClip
+from slowfast.structures.targets import People
 from tests.unit.losses.people import random_cxcywh
 from tests.unit.models.tiny import CLIP_SHAPE, tiny_bmvit
 
@@ -26,12 +27,12 @@ def batch_of(people: tuple[int, ...], *, first: int = 0, repeated: int = 0) -> C
         boxes.append(random_cxcywh(count, generator=generator))
         actions.append((torch.rand(count, 3, generator=generator) < 0.5).float())
         meta.append(ClipMeta("video", k, (0.0, 0.0, 1.0, 1.0), repeated_frames=repeated))
-    return ClipBatch(torch.stack(clips), Targets(torch.cat(boxes), torch.cat(actions), people), tuple(meta))
+    return ClipBatch(torch.stack(clips), People(torch.cat(boxes), torch.cat(actions), people), tuple(meta))
 
 
 def unreadable_batch() -> ClipBatch:
     """What collate makes when no clip of a batch could be read."""
-    nobody = Targets(torch.zeros(0, 4), torch.zeros(0, 3), (0,))
+    nobody = People(torch.zeros(0, 4), torch.zeros(0, 3), (0,))
     return ClipBatch(torch.zeros(1, *CLIP_SHAPE, dtype=torch.uint8), nobody, (), (LOST,))
 
 

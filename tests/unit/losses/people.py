@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 
 from slowfast.structures.boxes import xyxy_to_cxcywh
-from slowfast.structures.clip import Targets
 from slowfast.structures.predictions import Predictions
+from slowfast.structures.targets import People
 
 
 def random_cxcywh(*shape: int, generator: torch.Generator) -> torch.Tensor:
@@ -23,8 +23,8 @@ def random_predictions(clips: int, candidates: int, *, classes: int = 3, logits:
     )
 
 
-def random_targets(counts: Sequence[int], *, classes: int = 3, seed: int = 100) -> Targets:
+def random_targets(counts: Sequence[int], *, classes: int = 3, seed: int = 100) -> People:
     generator = torch.Generator().manual_seed(seed)
     people = sum(counts)
     actions = (torch.rand(people, classes, generator=generator) < 0.5).float()
-    return Targets(random_cxcywh(people, generator=generator), actions, tuple(counts))
+    return People(random_cxcywh(people, generator=generator), actions, tuple(counts))

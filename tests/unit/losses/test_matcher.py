@@ -8,8 +8,8 @@ import torch
 
 from slowfast.losses.matcher import HungarianMatcher, Matches
 from slowfast.structures.boxes import cxcywh_to_xyxy
-from slowfast.structures.clip import Targets
 from slowfast.structures.predictions import Predictions
+from slowfast.structures.targets import People
 from tests.unit.losses.people import random_predictions, random_targets
 
 WEIGHTS = {"actor_cost": 1.0, "l1_cost": 5.0, "giou_cost": 2.0}
@@ -23,7 +23,7 @@ def pairs(matches: Matches) -> set[tuple[int, int, int]]:
 
 
 def plain_cost(
-    predictions: Predictions, targets: Targets, clip: int, token: int, person: int, action: float = 0.0
+    predictions: Predictions, targets: People, clip: int, token: int, person: int, action: float = 0.0
 ) -> float:
     """The cost of one pair as the paper writes it, in plain Python."""
     p = predictions.actor_logits[clip, token].sigmoid().item()
@@ -89,7 +89,7 @@ def test_candidates_of_other_clips_are_never_matched():
     # Clip 1 holds a perfect candidate for the person of clip 0, and the other way round.
     near, far = [0.2, 0.2, 0.1, 0.1], [0.8, 0.8, 0.3, 0.3]
     predictions = Predictions(torch.zeros(2, 1, 1), torch.tensor([[far], [near]]), torch.zeros(2, 1, 2))
-    targets = Targets(torch.tensor([near, far]), torch.zeros(2, 2), (1, 1))
+    targets = People(torch.tensor([near, far]), torch.zeros(2, 2), (1, 1))
     assert pairs(HungarianMatcher(**WEIGHTS)(predictions, targets)) == {(0, 0, 0), (1, 0, 1)}
 
 
@@ -102,7 +102,7 @@ def test_one_batch_equals_its_clips_alone():
         one = Predictions(
             *(x[clip : clip + 1] for x in (predictions.actor_logits, predictions.boxes, predictions.action_logits))
         )
-        alone = pairs(matcher(one, Targets(targets.boxes[rows], targets.actions[rows], (count,))))
+        alone = pairs(matcher(one, People(targets.boxes[rows], targets.actions[rows], (count,))))
         assert {(t, p - first) for c, t, p in together if c == clip} == {(t, p) for _, t, p in alone}
         first += count
 

@@ -4,16 +4,16 @@ import pytest
 import torch
 
 from slowfast.losses.roi_criterion import RoICriterion
-from slowfast.structures.clip import Targets
 from slowfast.structures.roi import RoIPredictions
+from slowfast.structures.targets import People
 
 
 def predictions(logits: torch.Tensor) -> RoIPredictions:
     return RoIPredictions(torch.zeros(len(logits), 5), logits, (8, 8))
 
 
-def targets(actions: torch.Tensor) -> Targets:
-    return Targets(torch.full((len(actions), 4), 0.5), actions, (len(actions),))
+def targets(actions: torch.Tensor) -> People:
+    return People(torch.full((len(actions), 4), 0.5), actions, (len(actions),))
 
 
 def test_zero_logits_cost_log_two_per_person():

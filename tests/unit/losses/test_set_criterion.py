@@ -10,8 +10,8 @@ import torch
 from slowfast.losses.matcher import HungarianMatcher
 from slowfast.losses.set_criterion import LOSS_TERMS, SetCriterion
 from slowfast.losses.terms import asymmetric_loss, focal_loss
-from slowfast.structures.clip import Targets
 from slowfast.structures.predictions import Predictions
+from slowfast.structures.targets import People
 from tests.unit.losses.people import random_predictions, random_targets
 from tests.unit.models.tiny import random_clips, tiny_bmvit
 
@@ -25,14 +25,14 @@ def criterion(**options) -> SetCriterion:
     return SetCriterion(matcher, weights=options.pop("weights", WEIGHTS), **options)
 
 
-def by_hand() -> tuple[Predictions, Targets]:
+def by_hand() -> tuple[Predictions, People]:
     """Two clips of two candidates; one person in clip 0, matched by candidate 1, whose box is 0.1 too far right."""
     predictions = Predictions(
         torch.tensor([[0.25, 0.75], [0.5, 0.5]]).logit()[..., None],
         torch.tensor([[[0.8, 0.8, 0.2, 0.2], [0.4, 0.5, 0.2, 0.4]], [[0.5, 0.5, 0.2, 0.2]] * 2]),
         torch.tensor([[[0.0, 0.0], [3.0, 3.0]], [[0.0, 0.0]] * 2]).sigmoid().logit(),
     )
-    return predictions, Targets(torch.tensor([[0.3, 0.5, 0.2, 0.4]]), torch.tensor([[1.0, 0.0]]), (1, 0))
+    return predictions, People(torch.tensor([[0.3, 0.5, 0.2, 0.4]]), torch.tensor([[1.0, 0.0]]), (1, 0))
 
 
 def test_every_term_by_hand():
@@ -80,7 +80,7 @@ def test_the_automatic_weight_keeps_candidates_times_weight_at_ten(candidates, w
     logits = torch.zeros(1, candidates, 1)
     logits[0, 0] = 4.0
     predictions = replace(random_predictions(1, candidates), actor_logits=logits)
-    targets = Targets(predictions.boxes[0, :1].clone(), torch.zeros(1, 3), (1,))
+    targets = People(predictions.boxes[0, :1].clone(), torch.zeros(1, 3), (1,))
     losses = criterion()(predictions, targets, num_people=1.0, num_clips=1.0)
     spread = weight * (candidates - 1)
     expected = (math.log1p(math.exp(-4)) + spread * math.log(2)) / (1 + spread)
@@ -139,7 +139,7 @@ def test_the_mean_gradient_of_shards_is_the_gradient_of_the_batch(counts, shards
             rows = slice(first, first + sum(counts[part]))
             losses = loss(
                 Predictions(*(x[part] for x in inputs)),
-                Targets(targets.boxes[rows], targets.actions[rows], counts[part]),
+                People(targets.boxes[rows], targets.actions[rows], counts[part]),
                 num_people=sum(counts) / shard_count,
                 num_clips=4 / shard_count,
             )

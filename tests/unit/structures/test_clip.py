@@ -6,32 +6,33 @@ import pytest
 import torch
 from torch.utils.data._utils.pin_memory import pin_memory as pin_what_a_loader_yields
 
-from slowfast.structures.clip import ClipBatch, ClipMeta, ClipSample, Targets
+from slowfast.structures.clip import ClipBatch, ClipMeta, ClipSample
+from slowfast.structures.targets import People
 
 
 def test_people_know_their_clip():
-    targets = Targets(torch.zeros(4, 4), torch.zeros(4, 2), (0, 3, 0, 1))
+    targets = People(torch.zeros(4, 4), torch.zeros(4, 2), (0, 3, 0, 1))
     assert targets.clip_index.tolist() == [1, 1, 1, 3]
-    assert Targets(torch.zeros(0, 4), torch.zeros(0, 2), (0, 0)).clip_index.tolist() == []
+    assert People(torch.zeros(0, 4), torch.zeros(0, 2), (0, 0)).clip_index.tolist() == []
 
 
 def test_counts_that_do_not_sum_to_the_people_fail():
     with pytest.raises(RuntimeError):
-        _ = Targets(torch.zeros(3, 4), torch.zeros(3, 2), (1, 1)).clip_index
+        _ = People(torch.zeros(3, 4), torch.zeros(3, 2), (1, 1)).clip_index
 
 
 def test_normalisation_by_hand():
     clips = torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 3, 1, 1, 1)
-    batch = ClipBatch(clips, Targets(torch.zeros(0, 4), torch.zeros(0, 1), (0,)), (ClipMeta("v", 1, (0, 0, 1, 1)),))
+    batch = ClipBatch(clips, People(torch.zeros(0, 4), torch.zeros(0, 1), (0,)), (ClipMeta("v", 1, (0, 0, 1, 1)),))
     normal = batch.normalized(torch.tensor([0.5, 0.4, 0.2]), torch.tensor([0.25, 0.5, 0.1]))
     assert normal.clips.dtype == torch.float32
     torch.testing.assert_close(normal.clips.flatten(), torch.tensor([-2.0, -0.4, 8.0]))
     assert batch.clips.flatten().tolist() == [0, 51, 255]  # the loaded batch is left as it was
 
 
-def people(*counts: int) -> Targets:
+def people(*counts: int) -> People:
     total = sum(counts)
-    return Targets(torch.rand(total, 4), torch.rand(total, 2), counts)
+    return People(torch.rand(total, 4), torch.rand(total, 2), counts)
 
 
 def batch_of(*counts: int, flipped: list[bool] | None = None) -> ClipBatch:
@@ -83,7 +84,7 @@ def test_a_loader_pins_every_tensor_of_a_batch(monkeypatch):
 
 
 def test_moving_keeps_everything_that_is_not_a_tensor():
-    targets = Targets(torch.zeros(1, 4), torch.zeros(1, 1), (1,))
+    targets = People(torch.zeros(1, 4), torch.zeros(1, 1), (1,))
     meta = (ClipMeta("v", 1, (0, 0, 1, 1)),)
     batch = ClipBatch(torch.zeros(1, 3, 1, 1, 1, dtype=torch.uint8), targets, meta, flipped=torch.tensor([True]))
     moved = batch.to(torch.device("meta"))

@@ -1,0 +1,105 @@
+"""Where a result goes: the log, metrics.json and, in training, the best checkpoint. Written on the main process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import simplejson
+
+from slowfast.engine.files import write_text_atomically
+from slowfast.engine.run_log import RunLog
+from slowfast.structures.result import Result
+from slowfast.utils.distributed import is_main
+from slowfast.utils.logging import get_logger
+
+SHOWN_REASONS = 10
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What a test found, the same on every process.
+
+    clips:      how many went through the model on all processes
+    seconds:    of the slowest process
+    unreadable: why clips could not be read, one line each
+    """
+
+    result: Result
+    clips: int
+    seconds: float
+    unreadable: list[str]
+    repeated_frames: int = 0
+
+    @property
+    def clips_per_second(self) -> float:
+        return self.clips / max(self.seconds, 1e-9)
+
+    def metrics(self) -> dict[str, Any]:
+        """Everything for metrics.json: the numbers, their protocol, and what they were measured on."""
+        return {
+            **self.result.report(),
+            "clips": self.clips,
+            "clips_per_second": self.clips / self.seconds if self.seconds else None,
+            "unreadable_clips": self.unreadable,
+            "repeated_frames": self.repeated_frames,
+        }
+
+
+class Best:
+    """The best headline so far, and how the weights that reached it are kept."""
+
+    def __init__(self, value: float, keep: Callable[[], None]) -> None:
+        self.value, self._keep = value, keep
+
+    def offer(self, value: float) -> None:
+        if value > self.value:
+            self.value = value
+            if is_main():
+                self._keep()
+
+
+def record(
+    tested: Tested,
+    log: RunLog,
+    *,
+    kind: str,
+    epoch: int | None = None,
+    best: Best | None = None,
+    metrics: dict[str, Any] | None = None,
+    metrics_file: Path | None = None,
+) -> None:
+    """Write a result everywhere it belongs: a record of `kind` in the log, the best checkpoint, metrics.json.
+
+    epoch:   how many have been trained; None after training
+    metrics: what metrics.json holds; goes into `metrics_file`
+    """
+    if epoch is None:
+        log.write(kind, **tested.result.summary())
+    else:
+        log.write(kind, at=epoch, epoch=epoch, **tested.result.summary())
+    if best is not None:
+        best.offer(tested.result.headline.value)
+    if metrics_file is not None and is_main():
+        write_text_atomically(simplejson.dumps(metrics, indent=2, ignore_nan=True) + "\n", metrics_file)
+
+
+def brief(result: Result) -> str:
+    """ "mAP 0.4700, person_AP 0.9000": the numbers of a result without those of its parts."""
+    whole = ((name, value) for name, value in result.summary().items() if "/" not in name)
+    return ", ".join(f"{name} {'n/a' if value is None else format(value, '.4f')}" for name, value in whole)
+
+
+def log_unreadable(unreadable: list[str], repeated_frames: int) -> None:
+    """Name the clips that could not be read, ten at most, and count the frames repeated at the ends of videos."""
+    log = get_logger()
+    if unreadable:
+        log.warning(
+            "%d clips could not be read and were left out (DATA.STRICT True makes this fatal):", len(unreadable)
+        )
+        for reason in unreadable[:SHOWN_REASONS]:
+            log.warning("  - %s", reason)
+        if len(unreadable) > SHOWN_REASONS:
+            log.warning("  - and %d more", len(unreadable) - SHOWN_REASONS)
+    if repeated_frames:
+        log.info("%d frames beyond the ends of their videos repeat the first or last frame", repeated_frames)

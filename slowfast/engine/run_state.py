@@ -1,0 +1,124 @@
+"""RunState: all that training changes, and so all that a checkpoint of a run must hold."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import nn
+
+from slowfast.engine.precision import Precision
+from slowfast.models.build import build_model
+from slowfast.solver.build import build_optimizer, build_weight_average
+from slowfast.solver.ema import WeightAverage
+from slowfast.utils import distributed
+from slowfast.utils.logging import get_logger
+from slowfast.weights.checkpoint import Checkpointer
+from slowfast.weights.load import load_weights
+
+
+@dataclass
+class RunState:
+    """A model in training.
+
+    average: the running average of its weights, None without one
+    scaler:  of the loss in float16
+    epoch:   how many are done
+    best:    the highest headline of an evaluation so far, -1 before the first
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage | None
+    scaler: torch.amp.GradScaler
+    epoch: int = 0
+    best: float = -1.0
+
+    @classmethod
+    def fresh(cls, cfg: CfgNode, device: torch.device) -> "RunState":
+        """At random weights."""
+        model = build_model(cfg).to(device)
+        optimizer, average = build_optimizer(cfg, model), build_weight_average(cfg, model)
+        return cls(model, optimizer, average, Precision(cfg.MODEL.PRECISION).scaler(device))
+
+    @property
+    def model_to_test(self) -> nn.Module:
+        """The weight average where there is one, else the model itself."""
+        return self.model if self.average is None else self.average.average
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a file: tensors, numbers and dicts only."""
+        state = {
+            "model_state": self.model.state_dict(),
+            "optimizer_state": self.optimizer.state_dict(),
+            "best": self.best,
+            "epoch": self.epoch,
+        }
+        if self.average is not None:
+            state["ema_state"] = self.average.average.state_dict()
+        if self.scaler.is_enabled():
+            state["scaler_state"] = self.scaler.state_dict()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Raises KeyError, RuntimeError or ValueError where the state is of another run."""
+        self.model.load_state_dict(state["model_state"])
+        self._restore_optimizer(state["optimizer_state"])
+        if self.average is not None:
+            self.average.average.load_state_dict(state["ema_state"])
+        if self.scaler.is_enabled() and "scaler_state" in state:  # a run may go on in another precision
+            self.scaler.load_state_dict(state["scaler_state"])
+        self.best = state["best"] if "best" in state else state["best_map"]  # its name in files of version 0.1
+        self.epoch = state["epoch"]
+
+    def _restore_optimizer(self, state: dict[str, Any]) -> None:
+        """Restore the moments; rates and decay are those of the configuration, even where it has changed since."""
+        wanted = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
+        for saved, settings in zip(state["param_groups"], wanted, strict=True):
+            saved["fused"] = settings["fused"]  # it decides on which device the step counts lie
+        self.optimizer.load_state_dict(state)
+        for group, settings in zip(self.optimizer.param_groups, wanted, strict=True):
+            changed = [k for k in ("base_lr", "weight_decay") if group[k] != settings[k]]
+            for key in changed:
+                get_logger().warning("%s: %s is now %g, it was %g", group["name"], key, settings[key], group[key])
+            group.update(settings)
+
+
+def start_or_resume(
+    state: RunState, cfg: CfgNode, checkpointer: Checkpointer, class_names: tuple[str, ...] | None
+) -> None:
+    """Go on from the newest checkpoint of the run, else from TRAIN.CHECKPOINT_FILE_PATH, else from where `state` is."""
+    found = _newest(cfg, checkpointer)
+    if found is not None:
+        path, content = found
+        try:
+            state.load_state_dict(content)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"{path} does not belong to this configuration, so the run cannot go on from it: {error}\n"
+                "Use another OUTPUT_DIR, or move the checkpoints away to start anew"
+            ) from error
+        get_logger().info("going on after epoch %d from %s", state.epoch, path)
+    elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
+        report = load_weights(
+            state.model,
+            cfg.TRAIN.CHECKPOINT_FILE_PATH,
+            head_reinit=cfg.MODEL.HEAD_REINIT,
+            class_names=class_names,
+        )
+        get_logger().info("%s", report)
+        state.average = build_weight_average(cfg, state.model)
+
+
+def _newest(cfg: CfgNode, checkpointer: Checkpointer) -> tuple[Path, dict[str, Any]] | None:
+    if cfg.TRAIN.AUTO_RESUME:
+        if distributed.is_main():
+            checkpointer.remove_leftovers()
+        return checkpointer.newest()
+    if checkpointer.saved():
+        raise ValueError(
+            f"TRAIN.AUTO_RESUME is False, but {checkpointer.folder} holds checkpoints of an earlier run; "
+            "choose another OUTPUT_DIR, or move them away"
+        )
+    return None

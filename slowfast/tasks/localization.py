@@ -1,0 +1,148 @@
+"""Localization: find the people of key frames and tell what each of them does (BMViT)."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fvcore.common.config import CfgNode
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from slowfast.config.classes import with_num_classes
+from slowfast.datasets.build import build_test_loader, build_train_loader, read_split
+from slowfast.datasets.clips.key_frame_clips import rows_on_key_frames
+from slowfast.datasets.clips.samplers import TrainBatches
+from slowfast.datasets.split import KeyFrameSplit
+from slowfast.evaluation.build import build_evaluator
+from slowfast.evaluation.frames.evaluator import DetectionEvaluator
+from slowfast.evaluation.frames.result import DetectionResult
+from slowfast.losses.build import build_criterion
+from slowfast.losses.criterion import Criterion
+from slowfast.models.build import build_postprocess
+from slowfast.report.run import TestedRun, write_report
+from slowfast.structures.clip import ClipBatch
+from slowfast.tasks.task import Task
+from slowfast.tasks.tube_scores import score_tubes
+from slowfast.utils import distributed
+from slowfast.utils.ava_csv import write_detections_csv
+from slowfast.utils.logging import get_logger
+from slowfast.video.cache import CachedVideos, PrefillReport
+
+
+class Localization(Task):
+    """People on key frames of a KeyFrameSplit. The model is given clips and returns Predictions."""
+
+    given_boxes = ""  # where the boxes came from when the model is told them
+
+    def __init__(self, cfg: CfgNode) -> None:
+        self.test_split = self._read(cfg, "test")
+        label_map = self.test_split.annotated.label_map
+        self.cfg = with_num_classes(cfg, label_map.num_classes, f"the label map of {cfg.TEST.DATASET} (test)")
+        self.class_names, self.class_ids = label_map.names, label_map.ids
+
+    def _read(self, cfg: CfgNode, name: str) -> KeyFrameSplit:
+        split = read_split(cfg, name)
+        if not isinstance(split, KeyFrameSplit):
+            dataset = cfg.TRAIN.DATASET if name == "train" else cfg.TEST.DATASET
+            raise ValueError(
+                f"{name.upper()}.DATASET {dataset} has labels of whole videos, and MODEL.MODEL_NAME "
+                f"{cfg.MODEL.MODEL_NAME} needs people on key frames; choose MODEL.MODEL_NAME MViT, or another data set"
+            )
+        # Only key frames that the model is shown are evaluated; what was left out, and why, is in the notes.
+        shown = rows_on_key_frames(split.annotated.groundtruth, split.annotated.key_frames)
+        return replace(split, annotated=replace(split.annotated, groundtruth=shown))
+
+    @cached_property
+    def train_split(self) -> KeyFrameSplit:
+        split = self._read(self.cfg, "train")
+        with_num_classes(
+            self.cfg, split.annotated.label_map.num_classes, f"the label map of {self.cfg.TRAIN.DATASET} (train)"
+        )
+        return split
+
+    def prepare(self) -> None:
+        for name, split in self._splits():
+            for note in split.annotated.notes:
+                get_logger().info("%s: %s", name, note)
+            fill_cache(name, split)
+
+    def _splits(self) -> Iterator[tuple[str, KeyFrameSplit]]:
+        yield "test", self.test_split
+        if self.cfg.TRAIN.ENABLE:
+            yield "train", self.train_split
+
+    def train_loader(self) -> "KeyFrameTrainLoader":
+        rank, processes = distributed.rank(), distributed.world_size()
+        return KeyFrameTrainLoader(*build_train_loader(self.cfg, self.train_split, rank=rank, world_size=processes))
+
+    def test_loader(self) -> Iterable[ClipBatch]:
+        rank, processes = distributed.rank(), distributed.world_size()
+        return build_test_loader(self.cfg, self.test_split, rank=rank, world_size=processes)
+
+    def arguments(self, batch: ClipBatch) -> tuple[Tensor, ...]:
+        return (batch.clips,)
+
+    def criterion(self) -> Criterion:
+        return build_criterion(self.cfg, default="set")
+
+    def postprocess(self) -> Callable[[Any, Sequence[Any]], Any]:
+        return build_postprocess(self.cfg)
+
+    def evaluator(self) -> DetectionEvaluator:
+        annotated = self.test_split.annotated
+        return build_evaluator(
+            self.cfg,
+            groundtruth=annotated.groundtruth,
+            label_map=annotated.eval_label_map,
+            model_label_map=annotated.label_map,
+            exclusions=annotated.exclusions,
+            frame_by_frame=self.test_split.frame_by_frame,
+        )
+
+    def finish(self, result: DetectionResult, output: Path) -> dict[str, Any]:
+        write_detections_csv(result.detections, output / "detections.csv")
+        write_detections_csv(result.people, output / "people.csv")
+        more: dict[str, Any] = {"frame_order": self.cfg.TEST.FRAME_ORDER}
+        if self.given_boxes:
+            more["given_boxes"] = self.given_boxes
+            get_logger().info("the model was given %s; it did not find the people itself", self.given_boxes)
+        if self.test_split.annotated.tubes:
+            more |= score_tubes(self.cfg, self.test_split, result.detections)
+        return more
+
+    def report(self, result: DetectionResult, metrics: dict[str, Any], output: Path) -> Path | None:
+        if not self.cfg.TEST.REPORT:
+            return None
+        return write_report(TestedRun(output, self.cfg, self.test_split, metrics, result.detections, result.people))
+
+
+class KeyFrameTrainLoader:
+    """A DataLoader and the batches that it draws."""
+
+    def __init__(self, loader: DataLoader, batches: TrainBatches) -> None:
+        self._loader, self._batches = loader, batches
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in an epoch."""
+        return self._batches.steps
+
+    def set_epoch(self, epoch: int) -> None:
+        self._batches.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[ClipBatch]:
+        return iter(self._loader)
+
+
+def fill_cache(name: str, split: KeyFrameSplit) -> None:
+    """With DATA.CACHE_DIR, decode what the cache lacks before the first clip is asked for: each process its share."""
+    if not isinstance(split.pixels, CachedVideos):
+        return
+    processes = distributed.world_size()
+    share = split.annotated.key_frames.videos[distributed.rank() :: processes]
+    neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", processes))  # the processes on this machine
+    report = split.pixels.prefill(share, num_workers=max(1, (os.cpu_count() or 1) // neighbours))
+    get_logger().info("%s: %s", name, PrefillReport.of_all(distributed.gather_objects(report)))

@@ -1,0 +1,77 @@
+"""Task: everything that differs between finding people, classifying given ones, and classifying clips."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from fvcore.common.config import CfgNode
+from torch import Tensor
+
+from slowfast.losses.criterion import Criterion
+from slowfast.structures.clip import ClipBatch
+from slowfast.structures.result import Result
+
+
+class TrainLoader(Protocol):
+    """Micro-batches of one epoch after another."""
+
+    steps: int  # optimiser steps in an epoch
+
+    def set_epoch(self, epoch: int) -> None: ...
+
+    def __iter__(self) -> Any: ...
+
+
+class Task(ABC):
+    """One kind of work on one data set. Built once a run, after which nothing asks what kind it is.
+
+    cfg:          the run's config, with the number of classes that the data has
+    class_names, class_ids: of the model's outputs, in index order; they travel in every checkpoint
+    """
+
+    cfg: CfgNode
+    class_names: tuple[str, ...]
+    class_ids: tuple[int, ...]
+
+    @property
+    def known_names(self) -> tuple[str, ...] | None:
+        """The class names, to compare with those of a file of weights; None where the data only numbers its classes."""
+        numbers = tuple(map(str, range(len(self.class_names))))
+        return None if self.class_names == numbers else self.class_names
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Say what was read, and do what should be done once before the first clip is asked for."""
+
+    @abstractmethod
+    def train_loader(self) -> TrainLoader:
+        """This process's share of the training clips."""
+
+    @abstractmethod
+    def test_loader(self) -> Iterable[ClipBatch]:
+        """This process's share of the test clips, each exactly once over all processes."""
+
+    @abstractmethod
+    def arguments(self, batch: ClipBatch) -> tuple[Tensor, ...]:
+        """What the model is called with, from a prepared batch."""
+
+    @abstractmethod
+    def criterion(self) -> Criterion: ...
+
+    @abstractmethod
+    def postprocess(self) -> Callable[[Any, Sequence[Any]], Any]:
+        """From predictions and metas of a batch to what the evaluator takes, on the CPU."""
+
+    @abstractmethod
+    def evaluator(self) -> Any:
+        """A new evaluator (`engine/test.Evaluator`) of the test split."""
+
+    @abstractmethod
+    def finish(self, result: Result, output: Path) -> dict[str, Any]:
+        """Write the files of a test into `output`, on the main process; returns what metrics.json holds beside the
+        result."""
+
+    @abstractmethod
+    def report(self, result: Result, metrics: dict[str, Any], output: Path) -> Path | None:
+        """Write the page about a test, on the main process; its path, or None where there is none."""

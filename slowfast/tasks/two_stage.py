@@ -1,0 +1,58 @@
+"""TwoStage: tell what given people do; where they are is told by the annotation or by a person detector."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fvcore.common.config import CfgNode
+from torch import Tensor
+
+from slowfast.datasets.annotations.proposals import with_proposals
+from slowfast.datasets.split import KeyFrameSplit
+from slowfast.losses.build import build_criterion
+from slowfast.losses.criterion import Criterion
+from slowfast.models.two_stage import RoIPostProcess
+from slowfast.structures.clip import ClipBatch
+from slowfast.structures.roi import regions_of_people
+from slowfast.structures.targets import People
+from slowfast.tasks.localization import Localization
+
+GIVEN_BOXES = {"groundtruth": "the annotated boxes", "proposals": "the boxes of a person detector"}
+
+
+class TwoStage(Localization):
+    """The model is called with clips and boxes, and returns RoIPredictions of these boxes."""
+
+    def __init__(self, cfg: CfgNode) -> None:
+        super().__init__(cfg)
+        self.given_boxes = GIVEN_BOXES[cfg.DETECTION.BOXES]
+
+    def _read(self, cfg: CfgNode, name: str) -> KeyFrameSplit:
+        """The split with the boxes to classify; the annotated ones unless detected ones are named."""
+        split, training = super()._read(cfg, name), name == "train"
+        if not training and cfg.DETECTION.BOXES == "groundtruth":
+            return split
+        if not split.proposals and training:
+            return split
+        if not split.proposals:
+            raise ValueError(
+                f"DETECTION.BOXES proposals needs boxes to test on {cfg.TEST.DATASET}: name files in "
+                "AVA.TEST_PREDICT_BOX_LISTS (AVA format only), or set DETECTION.BOXES groundtruth for an oracle"
+            )
+        annotated = with_proposals(
+            split.annotated, split.proposals, min_score=cfg.AVA.DETECTION_SCORE_THRESH, training=training
+        )
+        return replace(split, annotated=annotated)
+
+    def arguments(self, batch: ClipBatch) -> tuple[Tensor, ...]:
+        """(clips, boxes (K, 5)): index of the clip in the batch, then xyxy in pixels of the input."""
+        if not isinstance(batch.targets, People):
+            raise TypeError(f"given boxes come from People, and this batch has {type(batch.targets).__name__}")
+        height, width = batch.clips.shape[-2:]
+        return (batch.clips, regions_of_people(batch.targets, (height, width)))
+
+    def criterion(self) -> Criterion:
+        return build_criterion(self.cfg, default="roi")
+
+    def postprocess(self) -> Callable[[Any, Sequence[Any]], Any]:
+        return RoIPostProcess()
