@@ -13,13 +13,16 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.config import load_cfg
-from slowfast.datasets.build import build_test_loader, build_train_loader, read_annotations
 from slowfast.engine.launch import launch
-from slowfast.engine.test import evaluate, make_evaluator, make_pipe
-from slowfast.engine.train import TrainingRun
-from slowfast.engine.train_one_epoch import train_one_epoch
-from slowfast.models.build import build_postprocess
+from slowfast.engine.parallel import parallelised
+from slowfast.engine.run import build_inputs
+from slowfast.engine.run_state import RunState
+from slowfast.engine.test import evaluate
+from slowfast.engine.train_one_epoch import EpochPlan, train_one_epoch
+from slowfast.solver.build import build_schedule
+from slowfast.tasks.build import build_task
 from slowfast.utils import distributed
+from slowfast.utils.seed import seed_everything
 
 
 class FirstStepTaken(Exception):
@@ -34,33 +37,25 @@ class KeepGradients(torch.optim.SGD):
 
 
 def main(cfg: CfgNode, device: torch.device) -> None:
-    train_set, test_set = read_annotations(cfg, "train"), read_annotations(cfg, "test")
-    run = TrainingRun(cfg, device, train_set, test_set)
-    run.resume()
-    rank, size = distributed.rank(), distributed.world_size()
+    task = build_task(cfg)
+    seed_everything(cfg.RNG_SEED)
+    state, inputs = RunState.fresh(task.cfg, device), build_inputs(task, device)
     with suppress(FirstStepTaken):
         train_one_epoch(
-            run.parallel,
-            run.criterion,
-            build_train_loader(cfg, train_set, rank=rank, world_size=size),
-            optimizer=KeepGradients([{"params": run.model.parameters(), "base_lr": 0.0, "name": "all"}], lr=0.0),
-            schedule=run.schedule,
-            pipe=make_pipe(cfg, device),
-            epoch=0,
-            steps=1,
-            accumulate=cfg.TRAIN.GRAD_ACCUM_STEPS,
+            parallelised(state.model, device, act_checkpoint=False),
+            task.criterion(),
+            task.train_loader(),
+            KeepGradients([{"params": state.model.parameters(), "base_lr": 0.0, "name": "all"}], lr=0.0),
+            inputs=inputs,
+            schedule=build_schedule(cfg),
+            plan=EpochPlan(epoch=0, steps=1, accumulate=cfg.TRAIN.GRAD_ACCUM_STEPS),
         )
-    gradients = {name: parameter.grad.clone() for name, parameter in run.model.named_parameters()}
-    report = evaluate(
-        run.model,
-        build_test_loader(cfg, train_set, rank=rank, world_size=size),
-        make_evaluator(cfg, train_set),
-        postprocess=build_postprocess(cfg),
-        pipe=make_pipe(cfg, device),
-    )
+    gradients = {name: parameter.grad.clone() for name, parameter in state.model.named_parameters()}
+    task.test_split = task.train_split  # more clips than the held-out ones
+    tested = evaluate(state.model, task.test_loader(), task.evaluator(), inputs=inputs, postprocess=task.postprocess())
     if distributed.is_main():
-        summary = {name: value for name, value in report.frame_map.summary().items() if value is not None}
-        torch.save({"gradients": gradients, "summary": summary, "clips": report.clips}, sys.argv[2])
+        summary = {name: value for name, value in tested.result.summary().items() if value is not None}
+        torch.save({"gradients": gradients, "summary": summary, "clips": tested.clips}, sys.argv[2])
 
 
 if __name__ == "__main__":

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 
 from slowfast.config import load_cfg
-from slowfast.datasets.build import read_annotations
 from slowfast.evaluation.frames.conventions import FrameConvention, all_conventions, conventional_frame_map
 from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.evaluation.tubes.linking import LinkRules
 from slowfast.evaluation.tubes.video_map import video_map
-from slowfast.report.run import read_tested_run, write_report
+from slowfast.report.run import write_report
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
 from slowfast.structures.tube import Tube
+from slowfast.tasks.localization import Localization
+from slowfast.tasks.tested_run import read_tested_run
 from slowfast.utils.ava_csv import write_detections_csv
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -36,7 +37,7 @@ def make_run(toy_config: str, overrides: list[str], tmp_path: Path) -> Callable[
         folder.mkdir()
         cfg = load_cfg(toy_config, [*overrides, "OUTPUT_DIR", str(folder)])
         (folder / "config.yaml").write_text(cfg.dump())
-        annotated = read_annotations(cfg, "test")
+        annotated = Localization(cfg).test_split.annotated
         truth = annotated.groundtruth
         truth = truth.rows(truth.label > 0)
         rng = np.random.default_rng(0)

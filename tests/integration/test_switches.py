@@ -25,7 +25,7 @@ OTHER_METHOD = [
 ]
 OTHER_TRAINING = [
     *(
-        "TRAIN.MIXED_PRECISION",
+        "TRAIN.MIXED_PRECISION",  # the old name of MODEL.PRECISION bf16
         "True",
         "TRAIN.GRAD_ACCUM_STEPS",
         "2",

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from slowfast.config import load_cfg
-from slowfast.datasets.build import read_annotations
 from slowfast.report.clips import ReportGallery
+from slowfast.tasks.two_stage import TwoStage
 from slowfast.utils.ava_csv import read_groundtruth_csv
 from tests.unit.evaluation.tables import found
 
@@ -71,7 +71,7 @@ def test_the_gallery_shows_the_annotated_people_whatever_boxes_were_given(roi_co
     (toy_data / "annotations/far.csv").write_text(f"{video},{second},0.9,0.9,1.0,1.0,,0.95\n")
     boxes = ["DETECTION.BOXES", "proposals", "AVA.TEST_PREDICT_BOX_LISTS", "[far.csv]"]
     cfg = load_cfg(roi_config, [*overrides, *boxes])
-    clip = ReportGallery(cfg, read_annotations(cfg, "test")).drawn(
+    clip = ReportGallery(cfg, TwoStage(cfg).test_split).drawn(
         video, second, found((video, second, truth.boxes[row], 1, 0.9))
     )
     here = truth.boxes[(truth.video == truth.video[row]) & (truth.timestamp == second)]

@@ -20,7 +20,7 @@ from slowfast.layers.attention import plain_attention
 from slowfast.losses.build import build_criterion
 from slowfast.models.build import build_model, build_postprocess, input_size
 from slowfast.structures.clip import ClipMeta
-from slowfast.structures.targets import People
+from slowfast.structures.targets import Counts, People
 
 AGREEMENT = 1e-5
 
@@ -81,14 +81,13 @@ class TrainStep(_Case):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup, training=True)
-        self.criterion = build_criterion(setup.cfg)
+        self.criterion = build_criterion(setup.cfg, default="set")
         self.targets = random_targets(setup.clips, setup.people, setup.cfg.MODEL.NUM_CLASSES, self.clips.device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-6, fused=True)
 
     def loss(self, predictions) -> torch.Tensor:
         count = float(len(self.targets.boxes))
-        losses = self.criterion(predictions, self.targets, num_people=count, num_clips=float(len(self.clips)))
-        return self.criterion.weighted_sum(losses)
+        return self.criterion(predictions, self.targets, per=Counts(count, float(len(self.clips)))).total
 
     def run(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)

@@ -160,7 +160,6 @@ def test_new_names_exist():
             "must be None or left out: gradients are clipped by norm: SOLVER.CLIP_GRAD_L2NORM",
         ),
         ("AVA.BGR", "True", "AVA.BGR ('True') must be False or left out: clips are always RGB"),
-        ("DATA.TARGET_FPS", 30, "DATA.TARGET_FPS is called AVA.FPS here (command line)"),
         ("AVA.TRAIN_USE_COLOR_AUGMENTATION", True, "is called DATA.COLOR_JITTER (a strength, 0 is off) here"),
     ],
 )

@@ -67,7 +67,9 @@ CASES = [
         "DATA.MULTI_SCALE [224,230]",
         "DATA.MULTI_SCALE[1] (230) must be divisible by the spatial MVIT.PATCH_STRIDE (4, 4)",
     ),
-    ("MATCHER.ACTOR 0 MATCHER.L1 0 MATCHER.GIOU 0", "MATCHER.ACTOR, L1, GIOU and ACTION are all 0"),
+    ("TRAIN.DATASET avaa", "TRAIN.DATASET (avaa) must be ava or jhmdb or ucf24 or kinetics or ssv2"),
+    ("TEST.DATASET mine", "a data set of yours needs its module in MODEL.IMPORTS"),
+    ("MATCHER.ACTOR 0 MATCHER.L1 0 MATCHER.GIOU 0", "MATCHER.ACTOR, BOX_L1, BOX_GIOU and ACTION are all 0"),
     ("LOSS.ACTOR 0 LOSS.BOX_L1 0 LOSS.BOX_GIOU 0 LOSS.ACTION 0", "LOSS.ACTOR, BOX_L1, BOX_GIOU and ACTION are all 0"),
     ("SOLVER.MAX_EPOCH 1", "SOLVER.WARMUP_EPOCHS (2) must be at most SOLVER.MAX_EPOCH (1)"),
     (

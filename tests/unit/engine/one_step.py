@@ -3,8 +3,9 @@
 import torch
 import torch.distributed as dist
 
-from slowfast.engine.inputs import InputPipe
-from slowfast.engine.train_one_epoch import EpochReport, train_one_epoch
+from slowfast.engine.inputs import Inputs
+from slowfast.engine.precision import Precision
+from slowfast.engine.train_one_epoch import EpochPlan, EpochReport, train_one_epoch
 from slowfast.losses.matcher import HungarianMatcher
 from slowfast.losses.set_criterion import SetCriterion
 from slowfast.models.bmvit import BMViT
@@ -15,6 +16,7 @@ from slowfast.structures.targets import People
 from tests.unit.losses.people import random_cxcywh
 from tests.unit.models.tiny import CLIP_SHAPE, tiny_bmvit
 
+CPU = torch.device("cpu")
 LOST = UnreadableClip("lost", 5, "cannot read lost.mp4 at 5.000 s: cut off")
 
 
@@ -54,16 +56,23 @@ def train(
     **options,
 ) -> EpochReport:
     """One epoch at a constant rate."""
+    plan = EpochPlan(
+        options.pop("epoch", 0),
+        len(batches) // accumulate,
+        accumulate,
+        options.pop("clip_grad", 0.0),
+        options.pop("skipped_before", 0),
+    )
     return train_one_epoch(
         model,
         options.pop("criterion", None) or criterion(),
         batches,
-        optimizer=optimizer,
+        optimizer,
+        inputs=Inputs(
+            CPU, mean=(0.45,) * 3, std=(0.225,) * 3, precision=Precision(options.pop("precision", "float32"))
+        ),
         schedule=options.pop("schedule", Schedule(lambda epoch: 1.0)),
-        pipe=InputPipe(torch.device("cpu"), mean=(0.45,) * 3, std=(0.225,) * 3),
-        epoch=options.pop("epoch", 0),
-        steps=len(batches) // accumulate,
-        accumulate=accumulate,
+        plan=plan,
         **options,
     )
 

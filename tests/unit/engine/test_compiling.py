@@ -186,7 +186,7 @@ def test_the_two_stage_model_compiles_its_backbone_for_any_number_of_boxes(compi
     torch.manual_seed(0)
     model = TwoStage(tiny_bmvit().backbone, num_classes=3).eval()
     plain, clips = copy.deepcopy(model), torch.randn(2, *CLIP_SHAPE)
-    counter = compiled(model, "DETECTION.ENABLE", "True", "MODEL.MODEL_NAME", "MViT", "DETECTION.BOXES", "groundtruth")
+    counter = compiled(model, "MODEL.MODEL_NAME", "TwoStage", "DETECTION.BOXES", "groundtruth")
     for people in (3, 1, 0, 2):
         boxes = torch.tensor([[0.0, 1, 1, 8, 8], [1, 2, 2, 9, 9], [1, 0, 4, 16, 12]])[:people]
         with torch.no_grad():

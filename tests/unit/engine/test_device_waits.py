@@ -13,15 +13,17 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from slowfast.engine.inputs import InputPipe
+from slowfast.engine.inputs import Inputs
 from slowfast.engine.test import evaluate
-from slowfast.engine.train_one_epoch import train_one_epoch
+from slowfast.engine.train_one_epoch import EpochPlan, train_one_epoch
 from slowfast.losses import matcher
 from slowfast.losses.roi_criterion import RoICriterion
 from slowfast.models.postprocess import PostProcess
 from slowfast.models.two_stage import RoIPostProcess, TwoStage
 from slowfast.solver.schedule import Schedule
 from slowfast.structures.clip import ClipBatch
+from slowfast.tasks.localization import Localization
+from slowfast.tasks.two_stage import TwoStage as TwoStageTask
 from tests.unit.engine.one_step import batch_of, criterion
 from tests.unit.models.tiny import tiny_bmvit
 
@@ -97,8 +99,10 @@ def loader(batches: list[ClipBatch], events: list[str]) -> Iterator[ClipBatch]:
         yield batch.map(lambda tensor: fake(tensor, CPU))
 
 
-def pipe(*, give_boxes: bool = False) -> InputPipe:
-    return InputPipe(CUDA, mean=(0.45,) * 3, std=(0.225,) * 3, give_boxes=give_boxes)
+def inputs_of(model: torch.nn.Module) -> Inputs:
+    """As the task of the model gives them."""
+    arguments = TwoStageTask.arguments if isinstance(model, TwoStage) else Localization.arguments
+    return Inputs(CUDA, mean=(0.45,) * 3, std=(0.225,) * 3, arguments=lambda batch: arguments(None, batch))
 
 
 def bmvit() -> torch.nn.Module:
@@ -120,20 +124,17 @@ def waits_of_training(monkeypatch, build: Callable[[], torch.nn.Module], criteri
                 parameter.grad = torch.empty_like(parameter)
 
         monkeypatch.setattr(torch.Tensor, "backward", backward)
-        inputs = pipe(give_boxes=isinstance(model, TwoStage))
+        inputs = inputs_of(model)
         optimizer = torch.optim.AdamW([{"params": model.parameters(), "base_lr": 0.1}], lr=0.1, fused=True)
         waits.events.clear()
         report = train_one_epoch(
             model,
             criterion,
             loader(batches, waits.events),
-            optimizer=optimizer,
+            optimizer,
+            inputs=inputs,
             schedule=Schedule(lambda epoch: 1.0),
-            pipe=inputs,
-            epoch=0,
-            steps=2,
-            accumulate=2,
-            clip_grad=1.0,
+            plan=EpochPlan(epoch=0, steps=2, accumulate=2, clip_grad=1.0),
         )
         assert report.steps == 2
     return waits.events
@@ -161,13 +162,11 @@ def test_a_step_of_the_two_stage_model_waits_for_the_check_of_its_loss_and_for_t
 
 
 class NoEvaluator:
-    people = None
-
     def process(self, detections, meta) -> None:
         assert {detections.boxes.device, detections.scores.device} == {CPU}
 
-    def evaluate(self, gather) -> tuple[None, None]:
-        return None, None
+    def evaluate(self, gather) -> None:
+        return None
 
 
 @pytest.mark.parametrize(
@@ -177,9 +176,9 @@ def test_a_test_batch_waits_once_after_the_next_one_is_on_its_way(monkeypatch, b
     model = build()
     with fake_gpu(monkeypatch) as waits:
         model = on_fake_gpu(model)
-        inputs = pipe(give_boxes=isinstance(model, TwoStage))
+        inputs = inputs_of(model)
         waits.events.clear()
         batches = loader([batch_of(PEOPLE) for _ in range(3)], waits.events)
-        report = evaluate(model, batches, NoEvaluator(), postprocess=postprocess, pipe=inputs)
+        report = evaluate(model, batches, NoEvaluator(), postprocess=postprocess, inputs=inputs)
     assert report.clips == 9
     assert waits.events == ["load", "load", "copy to host", "load", "copy to host", "copy to host"]

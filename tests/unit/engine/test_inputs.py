@@ -5,7 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from slowfast.engine.inputs import InputPipe
+from slowfast.engine.inputs import Inputs
+from slowfast.engine.precision import Precision
+from slowfast.structures.targets import Labels
+from slowfast.tasks.localization import Localization
+from slowfast.tasks.two_stage import TwoStage
 from tests.unit.engine.one_step import batch_of
 
 CPU = torch.device("cpu")
@@ -14,7 +18,7 @@ MEAN, STD = (0.45, 0.4, 0.35), (0.225, 0.25, 0.275)
 
 def test_marked_clips_are_mirrored_and_all_are_normalised():
     batch = replace(batch_of((1, 0, 2)), flipped=torch.tensor([True, False, True]))
-    found = InputPipe(CPU, mean=MEAN, std=STD)(batch)
+    found = Inputs(CPU, mean=MEAN, std=STD).prepare(batch)
     for k, marked in enumerate([True, False, True]):
         pixels = batch.clips[k].flip(-1) if marked else batch.clips[k]
         expected = (pixels.double() / 255 - torch.tensor(MEAN).view(3, 1, 1, 1)) / torch.tensor(STD).view(3, 1, 1, 1)
@@ -23,20 +27,43 @@ def test_marked_clips_are_mirrored_and_all_are_normalised():
 
 
 def test_the_order_of_mirroring_and_normalising_changes_no_bit():
-    pipe, batch = InputPipe(CPU, mean=MEAN, std=STD), batch_of((1, 2))
-    late = pipe(replace(batch, flipped=torch.tensor([False, True]))).clips
-    early = pipe(replace(batch, clips=torch.stack([batch.clips[0], batch.clips[1].flip(-1)]))).clips
+    inputs, batch = Inputs(CPU, mean=MEAN, std=STD), batch_of((1, 2))
+    late = inputs.prepare(replace(batch, flipped=torch.tensor([False, True]))).clips
+    early = inputs.prepare(replace(batch, clips=torch.stack([batch.clips[0], batch.clips[1].flip(-1)]))).clips
     assert torch.equal(late, early)
 
 
-@pytest.mark.parametrize("give_boxes", [False, True])
-def test_the_two_stage_model_is_given_boxes_in_pixels(give_boxes):
-    pipe = InputPipe(CPU, mean=MEAN, std=STD, give_boxes=give_boxes)
-    batch = pipe(batch_of((1, 0, 2)))
-    clips, *boxes = pipe.arguments(batch)
-    assert clips is batch.clips and len(boxes) == give_boxes
-    if give_boxes:
+@pytest.mark.parametrize("task", [Localization, TwoStage])
+def test_the_two_stage_model_is_given_boxes_in_pixels(task):
+    batch = Inputs(CPU, mean=MEAN, std=STD).prepare(batch_of((1, 0, 2)))
+    clips, *boxes = task.arguments(None, batch)
+    assert clips is batch.clips and len(boxes) == (task is TwoStage)
+    if boxes:
         (regions,) = boxes
         cx, cy, w, h = (batch.targets.boxes * 16).unbind(1)  # the clips are 16 x 16
         expected = torch.stack([torch.tensor([0.0, 2, 2]), cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], dim=1)
         torch.testing.assert_close(regions, expected)
+
+
+def test_boxes_come_from_people_only():
+    batch = replace(batch_of((1,)), targets=Labels(torch.zeros(1, dtype=torch.int64)))
+    with pytest.raises(TypeError, match="given boxes come from People, and this batch has Labels"):
+        TwoStage.arguments(None, batch)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("float32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)]
+)
+def test_a_model_is_called_in_the_precision_of_the_run(name, dtype):
+    inputs = Inputs(
+        CPU, mean=MEAN, std=STD, arguments=lambda batch: (batch.clips[:, 0, 0, 0],), precision=Precision(name)
+    )
+    found = inputs.predictor(torch.nn.Linear(16, 2))(inputs.prepare(batch_of((1, 2))))
+    assert found.dtype == dtype
+
+
+def test_an_unknown_precision_is_named():
+    with pytest.raises(
+        ValueError, match=r"precision must be one of float32, bf16, fp16, got 'half' \(MODEL.PRECISION\)"
+    ):
+        Precision("half")

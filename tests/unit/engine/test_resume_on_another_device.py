@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from slowfast.engine.train import TrainingRun
+from slowfast.engine.run_state import RunState
 
 
 def optimizer(fused: bool | None) -> torch.optim.AdamW:
@@ -27,7 +27,7 @@ def test_moments_are_restored_for_the_kernels_of_this_run(monkeypatch, then, now
         "load_state_dict",
         lambda self, state: seen.append(state["param_groups"][0]["fused"]) or load(self, state),
     )
-    TrainingRun._restore_optimizer(SimpleNamespace(optimizer=current), saved)
+    RunState._restore_optimizer(SimpleNamespace(optimizer=current), saved)
     assert seen == [now] and current.param_groups[0]["fused"] == now
     (state,) = current.state.values()
     assert state["step"] == 1 and torch.equal(state["exp_avg"], torch.full((3,), 0.1))

@@ -176,7 +176,7 @@ def test_repeated_frames_are_counted_and_training_mode_is_set():
 
 
 def test_mixed_precision_trains_float32_weights():
-    found = after(batch_of((2, 1)), autocast=True)
+    found = after(batch_of((2, 1)), precision="bf16")
     assert {value.dtype for value in found.values()} == {torch.float32}
     plain = after(batch_of((2, 1)))
     assert any(not torch.equal(found[name], plain[name]) for name in plain)

@@ -117,7 +117,7 @@ def test_only_the_terms_in_use_are_computed():
     matcher = HungarianMatcher(actor_cost=0, l1_cost=1, giou_cost=0, action_cost=2)
     terms = matcher.cost_terms(random_predictions(2, 3), random_targets((1, 2)))
     assert list(terms) == ["l1", "action"] and terms["l1"].shape == (3, 3)
-    with pytest.raises(ValueError, match=r"all matching costs are 0, .*\(MATCHER.ACTOR, L1, GIOU, ACTION\)"):
+    with pytest.raises(ValueError, match=r"all matching costs are 0, .*\(MATCHER.ACTOR, BOX_L1, BOX_GIOU, ACTION\)"):
         HungarianMatcher(actor_cost=0, l1_cost=0, giou_cost=0)
 
 

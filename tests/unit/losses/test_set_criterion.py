@@ -11,7 +11,7 @@ from slowfast.losses.matcher import HungarianMatcher
 from slowfast.losses.set_criterion import LOSS_TERMS, SetCriterion
 from slowfast.losses.terms import asymmetric_loss, focal_loss
 from slowfast.structures.predictions import Predictions
-from slowfast.structures.targets import People
+from slowfast.structures.targets import Counts, People
 from tests.unit.losses.people import random_predictions, random_targets
 from tests.unit.models.tiny import random_clips, tiny_bmvit
 
@@ -37,8 +37,9 @@ def by_hand() -> tuple[Predictions, People]:
 
 def test_every_term_by_hand():
     predictions, targets = by_hand()
-    losses = criterion(no_actor_weight=0.5)(predictions, targets, num_people=1.0, num_clips=2.0)
-    assert set(losses) == set(LOSS_TERMS)
+    found = criterion(no_actor_weight=0.5)(predictions, targets, per=Counts(1.0, 2.0))
+    losses = found.terms
+    assert set(losses) == set(LOSS_TERMS) and found.notes == {}
     # One actor of weight 1 and three others of weight 0.5.
     actor = (-math.log(0.75) - 0.5 * (math.log(0.75) + 2 * math.log(0.5))) / 2.5
     assert losses["actor"].item() == pytest.approx(actor, rel=1e-5)
@@ -47,29 +48,29 @@ def test_every_term_by_hand():
     softplus = math.log1p(math.exp(3))
     assert losses["action"].item() == pytest.approx((softplus - 3 + softplus) / 2, rel=1e-5)
     total = actor + 5 * 0.1 + 2 * 2 / 3 + 4 * losses["action"].item()
-    assert criterion().weighted_sum(losses).item() == pytest.approx(total, rel=1e-5)
+    assert found.total.item() == pytest.approx(total, rel=1e-5)
 
 
 def test_focal_actor_by_hand():
     predictions, targets = by_hand()
-    losses = criterion(focal_actor=focal)(predictions, targets, num_people=1.0, num_clips=2.0)
+    losses = criterion(focal_actor=focal)(predictions, targets, per=Counts(1.0, 2.0)).terms
     matched = -0.25 * 0.25**2 * math.log(0.75)
     others = -0.75 * (0.25**2 * math.log(0.75) + 2 * 0.5**2 * math.log(0.5))
     assert losses["actor"].item() == pytest.approx(matched + others, rel=1e-5)
-    halved = criterion(focal_actor=focal)(predictions, targets, num_people=2.0, num_clips=2.0)
+    halved = criterion(focal_actor=focal)(predictions, targets, per=Counts(2.0, 2.0)).terms
     assert halved["actor"].item() == pytest.approx((matched + others) / 2, rel=1e-5)
 
 
 def test_asymmetric_action_by_hand():
     predictions, targets = by_hand()
-    losses = criterion(action_loss=asymmetric)(predictions, targets, num_people=1.0, num_clips=2.0)
+    losses = criterion(action_loss=asymmetric)(predictions, targets, per=Counts(1.0, 2.0)).terms
     p = 1 / (1 + math.exp(-3))
     assert losses["action"].item() == pytest.approx((-math.log(p) - p**2 * math.log(1 - p)) / 2, rel=1e-4)
 
 
 def test_all_tokens_as_background_by_hand():
     predictions, targets = by_hand()
-    losses = criterion(action_tokens="all", no_actor_weight=0.1)(predictions, targets, num_people=1.0, num_clips=2.0)
+    losses = criterion(action_tokens="all", no_actor_weight=0.1)(predictions, targets, per=Counts(1.0, 2.0)).terms
     softplus = math.log1p(math.exp(3))
     matched = (softplus - 3 + softplus) / 2
     assert losses["action"].item() == pytest.approx(matched + 0.1 * 3 * math.log(2), rel=1e-5)
@@ -81,7 +82,7 @@ def test_the_automatic_weight_keeps_candidates_times_weight_at_ten(candidates, w
     logits[0, 0] = 4.0
     predictions = replace(random_predictions(1, candidates), actor_logits=logits)
     targets = People(predictions.boxes[0, :1].clone(), torch.zeros(1, 3), (1,))
-    losses = criterion()(predictions, targets, num_people=1.0, num_clips=1.0)
+    losses = criterion()(predictions, targets, per=Counts(1.0, 1.0)).terms
     spread = weight * (candidates - 1)
     expected = (math.log1p(math.exp(-4)) + spread * math.log(2)) / (1 + spread)
     assert losses["actor"].item() == pytest.approx(expected, rel=1e-5)
@@ -93,7 +94,7 @@ def test_perfect_predictions_cost_nothing():
     logits = torch.full((2, 2, 1), 30.0)
     logits[1, 1] = -30
     predictions = Predictions(logits, targets.boxes[index], (targets.actions[index] - 0.5) * 60)
-    losses = criterion()(predictions, targets, num_people=3.0, num_clips=2.0)
+    losses = criterion()(predictions, targets, per=Counts(3.0, 2.0)).terms
     assert [losses[name].item() for name in LOSS_TERMS] == pytest.approx([0, 0, 0, 0], abs=1e-6)
 
 
@@ -111,12 +112,16 @@ OPTIONS = [
 def test_losses_are_finite_and_every_parameter_gets_a_gradient(counts, options):
     model = tiny_bmvit(aux=True, class_token=True, position="separable").train()
     loss = criterion(**options)
-    losses = loss(model(random_clips(2)), random_targets(counts), num_people=float(sum(counts)), num_clips=2.0)
+    found = loss(model(random_clips(2)), random_targets(counts), per=Counts(float(sum(counts)), 2.0))
+    losses = found.terms
+    assert set(found.notes.values()) == (
+        {5} if counts == (9, 1) else set()
+    )  # of 9 people 4 have a candidate, and all have in the earlier block
     assert set(losses) == {*LOSS_TERMS, *(f"aux_{name}" for name in LOSS_TERMS)}
     assert all(torch.isfinite(value) for value in losses.values())
     if sum(counts) == 0:
         assert losses["box_l1"].item() == losses["box_giou"].item() == 0
-    loss.weighted_sum(losses).backward()
+    found.total.backward()
     without = [name for name, p in model.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()]
     assert without == []
 
@@ -140,10 +145,9 @@ def test_the_mean_gradient_of_shards_is_the_gradient_of_the_batch(counts, shards
             losses = loss(
                 Predictions(*(x[part] for x in inputs)),
                 People(targets.boxes[rows], targets.actions[rows], counts[part]),
-                num_people=sum(counts) / shard_count,
-                num_clips=4 / shard_count,
+                per=Counts(sum(counts) / shard_count, 4 / shard_count),
             )
-            (loss.weighted_sum(losses) / shard_count).backward()
+            (losses.total / shard_count).backward()
         return [x.grad for x in inputs]
 
     for whole, mean in zip(gradients(1), gradients(shards), strict=True):
@@ -151,29 +155,29 @@ def test_the_mean_gradient_of_shards_is_the_gradient_of_the_batch(counts, shards
 
 
 def test_a_step_without_any_readable_clip_is_finite():
-    losses = criterion()(random_predictions(1, 4), random_targets((0,)), num_people=0.0, num_clips=0.0)
+    losses = criterion()(random_predictions(1, 4), random_targets((0,)), per=Counts(0.0, 0.0)).terms
     assert all(torch.isfinite(value) for value in losses.values())
 
 
 def test_earlier_blocks_are_summed_under_their_own_name():
     predictions, targets = random_predictions(2, 4), random_targets((1, 2))
     earlier = (random_predictions(2, 4, seed=1), random_predictions(2, 8, seed=2))
-    counts = {"num_people": 3.0, "num_clips": 2.0}
+    counts = {"per": Counts(3.0, 2.0)}
     loss = criterion()
     losses = loss(replace(predictions, auxiliary=earlier), targets, **counts)
     alone = [loss(one, targets, **counts) for one in (predictions, *earlier)]
     for name in LOSS_TERMS:
-        torch.testing.assert_close(losses[name], alone[0][name])
-        torch.testing.assert_close(losses[f"aux_{name}"], alone[1][name] + alone[2][name])
-    torch.testing.assert_close(loss.weighted_sum(losses), sum(loss.weighted_sum(one) for one in alone))
+        torch.testing.assert_close(losses.terms[name], alone[0].terms[name])
+        torch.testing.assert_close(losses.terms[f"aux_{name}"], alone[1].terms[name] + alone[2].terms[name])
+    torch.testing.assert_close(losses.total, sum(one.total for one in alone))
 
 
 def test_losses_are_float32_under_autocast():
     predictions, targets = random_predictions(2, 4), random_targets((1, 2))
-    counts = {"num_people": 3.0, "num_clips": 2.0}
-    expected = criterion()(predictions, targets, **counts)
+    counts = {"per": Counts(3.0, 2.0)}
+    expected = criterion()(predictions, targets, **counts).terms
     with torch.autocast("cpu", torch.bfloat16):
-        found = criterion()(predictions, targets, **counts)
+        found = criterion()(predictions, targets, **counts).terms
     for name, value in expected.items():
         assert found[name].dtype == torch.float32
         torch.testing.assert_close(found[name], value, rtol=0, atol=0)
@@ -188,9 +192,7 @@ def test_element_losses_run_outside_autocast():
         return (logits - targets) ** 2
 
     with torch.autocast("cpu", torch.bfloat16):
-        criterion(action_loss=product_loss)(
-            random_predictions(2, 4), random_targets((1, 2)), num_people=3.0, num_clips=2.0
-        )
+        criterion(action_loss=product_loss)(random_predictions(2, 4), random_targets((1, 2)), per=Counts(3.0, 2.0))
     assert seen == [torch.float32]
 
 
@@ -198,16 +200,23 @@ def test_two_logits_and_one_give_the_same_losses():
     two = random_predictions(2, 4, logits=2)
     one = replace(two, actor_logits=two.actor_logits[..., :1] - two.actor_logits[..., 1:])
     targets = random_targets((1, 2))
-    found = [criterion()(p, targets, num_people=3.0, num_clips=2.0) for p in (one, two)]
+    found = [criterion()(p, targets, per=Counts(3.0, 2.0)).terms for p in (one, two)]
     for name in LOSS_TERMS:
         torch.testing.assert_close(found[0][name], found[1][name])
 
 
 def test_a_term_left_out_weighs_nothing():
-    assert (
-        criterion(weights={"actor": 2.0}).weighted_sum({"actor": torch.tensor(3.0), "box_l1": torch.tensor(7.0)}).item()
-        == 6
-    )
+    found = criterion(weights={"actor": 2.0})(*by_hand(), per=Counts(1.0, 2.0))
+    assert found.total.item() == pytest.approx(2 * found.terms["actor"].item()) and found.terms["box_l1"] > 0
+
+
+def test_silenced_losses_are_zero_and_keep_their_names():
+    predictions = replace(by_hand()[0], boxes=by_hand()[0].boxes.requires_grad_())
+    found = criterion()(predictions, by_hand()[1], per=Counts(1.0, 2.0))
+    silenced = found.silenced()
+    assert set(silenced.terms) == set(found.terms) and not any(silenced.terms.values()) and silenced.total == 0
+    silenced.total.backward()
+    assert torch.count_nonzero(predictions.boxes.grad) == 0
 
 
 def test_unknown_names_are_errors():
@@ -217,5 +226,3 @@ def test_unknown_names_are_errors():
         criterion(weights={"bbox_l1": 1.0})
     with pytest.raises(ValueError, match=r"must be 'matched' or 'all', got 'none' \(LOSS.ACTION_TOKENS\)"):
         criterion(action_tokens="none")
-    with pytest.raises(KeyError, match=r"loss_giou"):
-        criterion().weighted_sum({"loss_giou": torch.tensor(1.0)})

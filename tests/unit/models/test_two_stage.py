@@ -85,9 +85,7 @@ def test_bfloat16_agrees_with_float32():
 
 
 def test_people_become_regions_in_pixels():
-    targets = People(
-        torch.tensor([[0.5, 0.5, 1, 1], [0.25, 0.5, 0.5, 0.5]]), torch.zeros(2, 3), people_per_clip=(0, 2)
-    )
+    targets = People(torch.tensor([[0.5, 0.5, 1, 1], [0.25, 0.5, 0.5, 0.5]]), torch.zeros(2, 3), people_per_clip=(0, 2))
     assert regions_of_people(targets, (64, 128)).tolist() == [[1, 0, 0, 128, 64], [1, 0, 16, 64, 48]]
     nobody = People(torch.zeros(0, 4), torch.zeros(0, 3), people_per_clip=(0,))
     assert regions_of_people(nobody, (64, 128)).shape == (0, 5)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from slowfast.datasets.annotations.charades import read_charades
-from slowfast.datasets.clips.video_views import FrameViews, ViewShape
-from slowfast.structures.clip import UnreadableClip
+from slowfast.datasets.clips.video_views import VideoViews, ViewShape
+from slowfast.structures.labelled_videos import LabelledVideos
 from slowfast.video.frames import FRAME_LIST_HEADER, FrameFolders
 from slowfast.video.source import ClipReadError
 
@@ -31,7 +31,7 @@ def test_a_video_has_every_action_that_one_of_its_frames_has(tmp_path):
         'EF 2 0 EF/0.jpg ""',
     ]
     found = read_charades(write_list(tmp_path, *rows), num_classes=4)
-    assert found.paths == ("AB1", "CD2", "EF") and found.class_names == ("0", "1", "2", "3")
+    assert found.names == ("AB1", "CD2", "EF") and found.class_names == ("0", "1", "2", "3")
     assert found.labels.tolist() == [[True, False, True, False], [False, True, False, False], [False] * 4]
 
 
@@ -84,11 +84,19 @@ def folders(tmp_path) -> FrameFolders:
 
 
 def test_views_show_the_frames_they_should(folders):
-    data = FrameViews(["A", "B", "C"], folders, shape=SHAPE)
+    def views(*videos: str, **options) -> VideoViews:
+        hot = np.tile([True, False], (len(videos), 1))
+        return VideoViews(LabelledVideos(videos, hot, ("0", "1")), folders, shape=SHAPE, **options)
+
+    data = views("A", "B", "C")
     whole, short, missing = data[0], data[1], data[2]
-    assert whole.views.shape == (3, 3, 4, 32, 32) and whole.views.dtype == torch.uint8 and whole.repeated_frames == 0
-    assert (whole.views[:, 0, :, 16, 16] // 10).tolist() == [[0, 2, 4, 6], [2, 4, 6, 8], [5, 7, 9, 11]]
-    assert (short.views[0, 0, :, 16, 16] // 10).tolist() == [0, 2, 2, 2] and short.repeated_frames == 6
-    assert isinstance(missing, UnreadableClip) and "C/0.png" in missing.reason
+    assert whole.clips.shape == (3, 3, 4, 32, 32) and whole.clips.dtype == torch.uint8
+    assert [meta.key for meta in whole.meta] == [("A", 0), ("A", 1), ("A", 2)]
+    assert whole.targets.values.tolist() == [[1.0, 0.0]] * 3
+    assert sum(meta.repeated_frames for meta in whole.meta) == 0
+    assert (whole.clips[:, 0, :, 16, 16] // 10).tolist() == [[0, 2, 4, 6], [2, 4, 6, 8], [5, 7, 9, 11]]
+    assert (short.clips[0, 0, :, 16, 16] // 10).tolist() == [0, 2, 2, 2]
+    assert sum(meta.repeated_frames for meta in short.meta) == 6
+    assert len(missing) == 0 and "C/0.png" in missing.unreadable[0].reason
     with pytest.raises(ClipReadError, match=r"C/0\.png"):
-        FrameViews(["C"], folders, shape=SHAPE, strict=True)[0]
+        views("C", strict=True)[0]

@@ -20,7 +20,7 @@ def write(tmp_path):
 def test_paths_with_spaces_and_other_separators(write):
     found = read_video_list(write("a b/c d.mp4 2\n\nx.mp4 0\n"), num_classes=3)
     assert (
-        found.paths == ("a b/c d.mp4", "x.mp4")
+        found.names == ("a b/c d.mp4", "x.mp4")
         and found.labels.tolist() == [2, 0]
         and found.class_names == ("0", "1", "2")
     )
@@ -61,7 +61,7 @@ def test_ssv2_by_hand(tmp_path):
     ]
     (tmp_path / SSV2_VALIDATION).write_text(json.dumps(rows))
     found = read_ssv2(tmp_path)
-    assert (found.paths, found.labels.tolist()) == (("7", "9"), [1, 0])
+    assert (found.names, found.labels.tolist()) == (("7", "9"), [1, 0])
     assert found.class_names == ("Moving something up", "Closing something")
     (tmp_path / SSV2_VALIDATION).write_text(json.dumps([{"id": "7", "template": "Eating [something]"}]))
     with pytest.raises(ValueError, match=r"1 templates are no class .* the first is 'Eating something'"):
@@ -79,7 +79,7 @@ def test_real_lists(shared_dir, tmp_path):
     (tmp_path / SSV2_LABELS).write_text((labels / "something-something-v2-labels.json").read_text())
     (tmp_path / SSV2_VALIDATION).write_text((labels / "finetune_5shot_training.json").read_text())
     found = read_ssv2(tmp_path)
-    assert len(found.class_names) == 174 and len(found.paths) == 430
+    assert len(found.class_names) == 174 and len(found.names) == 430
     with gzip.open(labels / "uniformer_k400_test.csv.gz", "rt") as lines:
         (tmp_path / "test.csv").write_text(lines.read())
     kinetics = read_video_list(tmp_path / "test.csv", num_classes=400, separator=",")

@@ -11,7 +11,6 @@ from slowfast.datasets.clips.key_frame_clips import (
     KeyFrameClips,
     SecondClock,
     every_nth,
-    make_loader,
     rows_on_key_frames,
 )
 from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
@@ -138,7 +137,7 @@ def test_only_ground_truth_of_the_key_frames_shown_is_kept():
 
 def test_loaders_take_either_kind_of_sampler():
     def loader(**sampling):
-        return make_loader(clips(Recorder()), num_workers=0, pin_memory=False, collate=list, **sampling)
+        return torch.utils.data.DataLoader(clips(Recorder()), collate_fn=list, **sampling)
 
     batches = TrainBatches(4, batch_size=2)
     names = [

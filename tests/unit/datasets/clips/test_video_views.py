@@ -4,10 +4,11 @@ import av
 import numpy as np
 import pytest
 import torch
-from torch.utils.data._utils.pin_memory import pin_memory as pin_what_a_loader_yields
 
-from slowfast.datasets.clips.video_views import VideoViews, VideoViewsSample, ViewShape, square_crops
-from slowfast.structures.clip import UnreadableClip
+from slowfast.datasets.clips.video_views import Chunks, VideoViews, ViewShape, square_crops
+from slowfast.structures.clip import ClipBatch, ViewMeta
+from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.structures.targets import Labels
 from slowfast.video.reader import VideoFiles, read_all
 from slowfast.video.source import ClipReadError
 
@@ -15,6 +16,15 @@ from slowfast.video.source import ClipReadError
 def shape(**changes) -> ViewShape:
     defaults = {"num_frames": 4, "sampling_rate": 2, "fps": 10.0, "size": 16, "num_clips": 2, "num_crops": 1}
     return ViewShape(**{**defaults, **changes})
+
+
+def views_of(folder, *names: str, strict: bool = False, **changes) -> VideoViews:
+    videos = LabelledVideos(names, np.arange(len(names)) + 5, tuple(map(str, range(9))))
+    return VideoViews(videos, VideoFiles(folder), shape=shape(**changes), strict=strict)
+
+
+def repeated(batch: ClipBatch) -> int:
+    return sum(meta.repeated_frames for meta in batch.meta)
 
 
 def test_clips_reach_from_the_first_moment_to_the_last():
@@ -30,8 +40,8 @@ def test_clips_reach_from_the_first_moment_to_the_last():
 def test_a_clip_of_the_whole_video_is_the_middle_of_equal_parts(video):
     whole = shape(num_clips=1, whole_video=True)
     np.testing.assert_allclose(whole.clip_times(2.0), [[0.25, 0.75, 1.25, 1.75]])
-    sample = VideoViews(["ramp"], VideoFiles(video), shape=whole)[0]
-    assert (sample.views[0, 0, :, 0, 0].float() / 10).round().tolist() == [2, 7, 12, 17]
+    sample = views_of(video, "ramp", num_clips=1, whole_video=True)[0]
+    assert (sample.clips[0, 0, :, 0, 0].float() / 10).round().tolist() == [2, 7, 12, 17]
     with pytest.raises(ValueError, match=r"TEST\.NUM_ENSEMBLE_VIEWS is 2; set it to 1"):
         shape(whole_video=True)
 
@@ -71,33 +81,39 @@ def video(tmp_path):
 
 
 def test_views_hold_the_frames_on_screen(video):
-    views = VideoViews(["ramp"], VideoFiles(video), shape=shape(num_clips=3, num_crops=3))
-    sample = views[0]
-    assert sample.video == 0 and sample.repeated_frames == 0
-    assert sample.views.shape == (9, 3, 4, 16, 16) and sample.views.dtype == torch.uint8
+    sample = views_of(video, "ramp", num_clips=3, num_crops=3)[0]
+    assert [meta.key for meta in sample.meta] == [("ramp", view) for view in range(9)] and repeated(sample) == 0
+    assert sample.clips.shape == (9, 3, 4, 16, 16) and sample.clips.dtype == torch.uint8
+    assert sample.targets.values.tolist() == [5] * 9
     frames, times = read_all(video / "ramp.mkv")
     expected = [[int(np.abs(times - t).argmin()) for t in clip] for clip in shape(num_clips=3).clip_times(2.0)]
     assert expected == [[0, 2, 5, 7], [6, 8, 11, 13], [12, 14, 17, 19]]
     for view in range(9):  # crop view % 3 of clip view // 3
-        assert (sample.views[view, :, :, 0, 0].float().mean(0) / 10).round().tolist() == expected[view // 3]
+        assert (sample.clips[view, :, :, 0, 0].float().mean(0) / 10).round().tolist() == expected[view // 3]
     assert frames.shape[0] == 20
 
 
 def test_a_short_video_repeats_its_last_frame_and_counts(video):
-    sample = VideoViews(["ramp"], VideoFiles(video), shape=shape(sampling_rate=8, num_clips=1))[0]
-    brightness = (sample.views[0, 0, :, 0, 0].float() / 10).round().tolist()
-    assert brightness == [0, 10, 19, 19] and sample.repeated_frames == 2
+    sample = views_of(video, "ramp", sampling_rate=8, num_clips=1)[0]
+    brightness = (sample.clips[0, 0, :, 0, 0].float() / 10).round().tolist()
+    assert brightness == [0, 10, 19, 19] and repeated(sample) == 2
+    assert repeated(views_of(video, "ramp", sampling_rate=8, num_clips=1, num_crops=3)[0]) == 2  # crops show the same
 
 
-def test_a_loader_pins_the_views(monkeypatch):
-    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda views: views + 1)
-    sample = VideoViewsSample(3, torch.zeros(2, 3, 1, 1, 1, dtype=torch.uint8), repeated_frames=4)
-    pinned = pin_what_a_loader_yields(sample)
-    assert (pinned.video, pinned.repeated_frames, int(pinned.views.min())) == (3, 4, 1)
+@pytest.mark.parametrize(("most", "sizes"), [(9, [7]), (7, [7]), (4, [4, 3]), (3, [3, 3, 1]), (1, [1] * 7)])
+def test_views_come_in_batches_as_equal_as_can_be(most, sizes):
+    views = torch.arange(7, dtype=torch.uint8).view(7, 1, 1, 1, 1).expand(7, 3, 1, 1, 1)
+    batch = ClipBatch(views, Labels(torch.arange(7)), tuple(ViewMeta("v", k) for k in range(7)))
+    nothing = ClipBatch(views[:1], Labels(torch.zeros(1)), ())
+    pieces = list(Chunks([batch, nothing], most=most, per_item=7))
+    assert [len(piece) for piece in pieces] == [*sizes, 0] and pieces[-1] is nothing
+    assert torch.cat([piece.clips[:, 0, 0, 0, 0] for piece in pieces[:-1]]).tolist() == list(range(7))
+    assert torch.cat([piece.targets.values for piece in pieces[:-1]]).tolist() == list(range(7))
+    assert [meta.view for piece in pieces for meta in piece.meta] == list(range(7))
 
 
 def test_what_cannot_be_read_is_named_or_fatal(video):
-    broken = VideoViews(["broken"], VideoFiles(video), shape=shape())[0]
-    assert isinstance(broken, UnreadableClip) and "broken.mkv" in broken.reason
+    broken = views_of(video, "broken")[0]
+    assert len(broken) == 0 and "broken.mkv" in broken.unreadable[0].reason
     with pytest.raises(ClipReadError, match=r"broken\.mkv"):
-        VideoViews(["broken"], VideoFiles(video), shape=shape(), strict=True)[0]
+        views_of(video, "broken", strict=True)[0]

@@ -12,7 +12,7 @@ from slowfast.evaluation.frames.conventions import (
     conventional_frame_map,
     misses_empty_frames,
 )
-from slowfast.evaluation.frames.frame_evaluator import FrameEvaluator
+from slowfast.evaluation.frames.evaluator import DetectionEvaluator
 from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.structures.box_table import NO_LABEL, BoxTable
 from slowfast.structures.clip import ClipMeta
@@ -44,7 +44,7 @@ def test_a_detection_where_nobody_is_annotated_counts_on_every_frame_only():
 
 def test_the_result_says_which():
     result = conventional_frame_map(table(("v", 1, LEFT, 1)), found(("v", 1, LEFT, 1, 0.5)), LABELS, ACT)
-    assert "mAP@0.5 1.0000 | frames every, trapezoid AP, remaining matching | 1 of 2 classes" in result.headline()
+    assert "mAP@0.5 1.0000 | frames every, trapezoid AP, remaining matching | 1 of 2 classes" in result.one_line()
     assert result.report()["convention"] == "frames every, trapezoid AP, remaining matching"
 
 
@@ -152,11 +152,13 @@ def test_the_evaluator_of_a_run_scores_in_its_convention():
         torch.tensor([0, 1]), torch.tensor([LEFT, LEFT]), torch.tensor([0.5, 0.9]), torch.tensor([[0.5, 0], [0.9, 0]])
     )
     for frames, expected in (("every", 0.25), ("annotated", 1.0)):
-        evaluator = FrameEvaluator(
+        evaluator = DetectionEvaluator(
             groundtruth=truth, label_map=LABELS, model_label_map=LABELS, convention=FrameConvention(frames, "trapezoid")
         )
         evaluator.process(people, metas)
-        result, rows = evaluator.evaluate()
+        result = evaluator.evaluate()
+        assert result.headline == ("mAP", expected)
+        result, rows = result.frame_map, result.detections
         assert result.mAP == expected and result.convention.startswith(f"frames {frames}, trapezoid")
         assert len(rows) == 4
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.evaluation.frames.evaluator import AvaEvaluator, person_groundtruth
+from slowfast.evaluation.frames.evaluator import DetectionEvaluator, person_groundtruth
 from slowfast.evaluation.frames.frame_map import frame_map
-from slowfast.structures.box_table import NO_LABEL
+from slowfast.evaluation.frames.result import FrameMap
+from slowfast.structures.box_table import NO_LABEL, BoxTable
 from slowfast.structures.clip import ClipMeta
 from slowfast.structures.label_map import LabelMap
 from slowfast.structures.predictions import Detections
@@ -39,9 +40,14 @@ def groundtruth():
     return table(*people, *((*key, FAR, 4) for key in KEY_FRAMES[::2]), ("unseen", 5, None, NO_LABEL))
 
 
-def evaluator(**changes) -> AvaEvaluator:
+def evaluator(**changes) -> DetectionEvaluator:
     settings = {"groundtruth": groundtruth(), "label_map": EVALUATED, "model_label_map": MODEL_CLASSES}
-    return AvaEvaluator(**{**settings, **changes})
+    return DetectionEvaluator(**{**settings, **changes})
+
+
+def scored(one: DetectionEvaluator, *gather) -> tuple[FrameMap, BoxTable]:
+    result = one.evaluate(*gather)
+    return result.frame_map, result.detections
 
 
 def predictions_of(number: int) -> tuple[list, list, list]:
@@ -52,7 +58,7 @@ def predictions_of(number: int) -> tuple[list, list, list]:
     return boxes, actor.tolist(), np.round(rng.random((len(boxes), 3)) * actor[:, None], 1).tolist()
 
 
-def process(target: AvaEvaluator, numbers: list[int]) -> None:
+def process(target: DetectionEvaluator, numbers: list[int]) -> None:
     """One batch that holds these key frames."""
     clips, boxes, actor, scores = [], [], [], []
     for clip, number in enumerate(numbers):
@@ -62,7 +68,7 @@ def process(target: AvaEvaluator, numbers: list[int]) -> None:
     target.process(detections(clips, boxes, actor, scores), [meta(*KEY_FRAMES[number]) for number in numbers])
 
 
-def shared_state(evaluators: list[AvaEvaluator]):
+def shared_state(evaluators: list[DetectionEvaluator]):
     """What a gather over these ranks returns, each object pickled on the way as torch.distributed does."""
     return lambda _: [pickle.loads(pickle.dumps(one._state())) for one in evaluators]
 
@@ -72,14 +78,14 @@ def test_any_number_of_ranks_and_any_order_give_the_same(split: list[list[int]])
     alone = evaluator()
     for number in range(7):
         process(alone, [number])
-    expected, expected_rows = alone.evaluate()
+    expected, expected_rows = scored(alone)
 
     ranks = [evaluator() for _ in split]
     for rank, numbers in zip(ranks, split, strict=True):
         if numbers:
             process(rank, numbers)
     for rank in ranks:
-        result, rows = rank.evaluate(shared_state(ranks))
+        result, rows = scored(rank, shared_state(ranks))
         assert (result.mAP, result.person_ap, result.counters) == (expected.mAP, expected.person_ap, expected.counters)
         np.testing.assert_array_equal(result.ap, expected.ap)
         for name in ("video", "timestamp", "boxes", "label", "score"):
@@ -100,7 +106,7 @@ def test_people_with_equal_actor_scores_come_in_an_order_of_their_own() -> None:
         one = evaluator()
         boxes, actor, scores = zip(*(people[i] for i in order), strict=True)
         one.process(detections([0] * 4, list(boxes), list(actor), list(scores)), [meta(*KEY_FRAMES[0])])
-        tables.append(one.evaluate()[1])
+        tables.append(one.evaluate().detections)
     for rows in tables:
         np.testing.assert_array_equal(rows.boxes, tables[0].boxes)
         np.testing.assert_array_equal(rows.score, tables[0].score)
@@ -111,7 +117,7 @@ def test_people_with_equal_actor_scores_come_in_an_order_of_their_own() -> None:
 def test_rows_hold_every_class_of_the_model_and_score_the_same_from_the_file(tmp_path: Path) -> None:
     one = evaluator()
     process(one, list(range(7)))
-    result, rows = one.evaluate()
+    result, rows = scored(one)
     assert set(rows.label.tolist()) == {1, 3, 4}
     assert len(rows) == 3 * sum(len(predictions_of(i)[0]) for i in range(7))
     write_detections_csv(rows, tmp_path / "detections.csv")
@@ -122,7 +128,7 @@ def test_rows_hold_every_class_of_the_model_and_score_the_same_from_the_file(tmp
 def test_scores_go_to_the_class_the_model_means() -> None:
     one = evaluator(groundtruth=table(("v", 1, BOX, 4)), label_map=LabelMap((4,), ("walk",)))
     one.process(detections([0], [BOX], [1.0], [[0.1, 0.2, 0.3]]), [meta("v", 1)])
-    result, rows = one.evaluate()
+    result, rows = scored(one)
     assert result.mAP == 1.0
     assert dict(zip(rows.label.tolist(), rows.score.tolist(), strict=True)) == pytest.approx({1: 0.1, 3: 0.2, 4: 0.3})
 
@@ -133,7 +139,7 @@ def test_person_ap_by_hand() -> None:
     one = evaluator(groundtruth=truth)
     boxes = [FAR, (0.0, 0.9, 0.1, 1.0), BOX]
     one.process(detections([0, 0, 0], boxes, [0.7, 0.8, 0.9], [[0.0] * 3] * 3), [meta("v", 1)])
-    result, _ = one.evaluate()
+    result, _ = scored(one)
     assert result.person_ap == pytest.approx(0.5 * 1 + 0.5 * 2 / 3, abs=1e-15)
 
 
@@ -161,19 +167,19 @@ def test_a_key_frame_scored_twice_without_any_detection_is_named_too() -> None:
         one.evaluate()
     one.reset()
     one.process(detections([], [], [], []), [meta("video 0", 900)])
-    result, rows = one.evaluate()
+    result, rows = scored(one)
     assert (result.mAP, result.person_ap, len(rows)) == (0.0, 0.0, 0)
 
 
 def test_key_frames_that_nobody_scored_are_counted() -> None:
     one = evaluator(exclusions=[KEY_FRAMES[6]])
     process(one, [0, 1, 2])
-    result, _ = one.evaluate()
+    result, _ = scored(one)
     assert result.counters["key_frames_unscored"] == 4  # three annotated ones and "unseen"; the excluded one is not due
     assert any("4 key frames of the ground truth were never given to the model" in text for text in result.warnings)
     flattered = evaluator(exclusions=[KEY_FRAMES[6]], key_frames="gt_only")
     process(flattered, [0, 1, 2])
-    assert flattered.evaluate()[0].counters["key_frames_unscored"] == 3
+    assert flattered.evaluate().frame_map.counters["key_frames_unscored"] == 3
 
 
 def test_bad_calls_are_named() -> None:

@@ -6,9 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
-from slowfast.evaluation.videos.evaluator import ClassificationEvaluator, VideoList
+from slowfast.evaluation.videos.evaluator import ClassificationEvaluator
 from slowfast.evaluation.videos.scores import VideoScores, read_scores, write_scores
+from slowfast.structures.clip import ViewMeta
+from slowfast.structures.labelled_videos import LabelledVideos
 
 NAMES = tuple("abcd")
 CLASSES = tuple(f"class {i}" for i in range(7))
@@ -63,12 +66,12 @@ def collect(logits, *, ensemble="probabilities", labels=None, ranks=1, order=Non
     """logits: (V, views, C)."""
     videos, views, classes = logits.shape
     labels = np.zeros(videos, dtype=np.int64) if labels is None else labels
-    video_list = VideoList(tuple(f"v{i}" for i in range(videos)), labels, CLASSES[:classes])
+    video_list = LabelledVideos(tuple(f"v{i}" for i in range(videos)), labels, CLASSES[:classes])
     pairs = [(v, k) for v in range(videos) for k in range(views)]
     pairs = pairs if order is None else [pairs[i] for i in order]
     evaluators = [ClassificationEvaluator(video_list, num_views=num_views, ensemble=ensemble) for _ in range(ranks)]
     for i, (v, k) in enumerate(pairs):
-        evaluators[i % ranks].process(np.array([v]), np.array([k]), logits[v, k][None])
+        evaluators[i % ranks].process(torch.from_numpy(logits[v, k][None]), [ViewMeta(f"v{v}", k)])
     shares = [evaluator._pieces for evaluator in evaluators]
     return evaluators[0].evaluate(gather=lambda _: shares)
 
@@ -105,16 +108,16 @@ def test_partial_views_are_counted_and_named():
 def test_errors():
     with pytest.raises(ValueError, match="1 views were processed more than once, among them view 1 of 'v0'"):
         collect(np.zeros((1, 3, 2)), order=[0, 1, 1], ranks=2)
-    videos = VideoList(("a",), np.array([0]), ("x", "y"))
+    videos = LabelledVideos(("a",), np.array([0]), ("x", "y"))
     evaluator = ClassificationEvaluator(videos, num_views=2)
     with pytest.raises(ValueError, match="no view of any video was processed"):
         evaluator.evaluate()
     with pytest.raises(ValueError, match=r"shape \(1, 3\), expected \(1, 2\)"):
-        evaluator.process(np.array([0]), np.array([0]), np.zeros((1, 3)))
+        evaluator.process(torch.zeros(1, 3), [ViewMeta("a", 0)])
     with pytest.raises(ValueError, match="view 1 of video 'a' has an output that is not finite"):
-        evaluator.process(np.array([0]), np.array([1]), np.array([[0, np.nan]]))
+        evaluator.process(torch.tensor([[0, torch.nan]]), [ViewMeta("a", 1)])
     with pytest.raises(ValueError, match="views are numbered 0 to 1, got 2"):
-        evaluator.process(np.array([0]), np.array([2]), np.zeros((1, 2)))
+        evaluator.process(torch.zeros(1, 2), [ViewMeta("a", 2)])
     with pytest.raises(ValueError, match="ensemble must be one of probabilities, logits, max_probabilities, got 'sum'"):
         ClassificationEvaluator(videos, num_views=2, ensemble="sum")
     with pytest.raises(ValueError, match="class indices are 0 to 1, got 0 to 2"):

@@ -5,13 +5,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from slowfast.engine import run
+from slowfast.tasks import localization
 from slowfast.utils import distributed
 from slowfast.video.cache import CachedVideos, PrefillReport
 from slowfast.video.source import ClipReadError
 
 VIDEOS = tuple("abcde")
-ANNOTATED = SimpleNamespace(key_frames=SimpleNamespace(videos=VIDEOS))
+
+
+def split_of(pixels: object) -> SimpleNamespace:
+    return SimpleNamespace(pixels=pixels, annotated=SimpleNamespace(key_frames=SimpleNamespace(videos=VIDEOS)))
 
 
 class Recorded(CachedVideos):
@@ -29,9 +32,8 @@ class Recorded(CachedVideos):
 @pytest.mark.parametrize("on_this_machine", [None, 2])
 def test_every_video_in_one_process_and_one_report_of_all(monkeypatch, caplog, on_this_machine):
     pixels, reports = Recorded(), []
-    monkeypatch.setattr(run, "build_clips", lambda *_: SimpleNamespace(pixels=pixels))
-    monkeypatch.setattr(run.os, "cpu_count", lambda: 8)
-    monkeypatch.setattr(run, "get_logger", lambda: logging.getLogger("fill_cache"))
+    monkeypatch.setattr(localization.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(localization, "get_logger", lambda: logging.getLogger("fill_cache"))
     monkeypatch.setattr(distributed, "world_size", lambda: 4)
     monkeypatch.setattr(distributed, "gather_objects", lambda report: reports.append(report) or list(reports))
     if on_this_machine:
@@ -41,7 +43,7 @@ def test_every_video_in_one_process_and_one_report_of_all(monkeypatch, caplog, o
     with caplog.at_level(logging.INFO, "fill_cache"):
         for rank in range(4):
             monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-            run.fill_cache(None, "train", ANNOTATED)
+            localization.fill_cache("train", split_of(pixels))
     shares, workers = zip(*pixels.calls, strict=True)
     assert sorted(video for share in shares for video in share) == list(VIDEOS)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
@@ -53,6 +55,5 @@ def test_every_video_in_one_process_and_one_report_of_all(monkeypatch, caplog, o
 
 
 def test_without_a_cache_nothing_is_decoded(monkeypatch):
-    monkeypatch.setattr(run, "build_clips", lambda *_: SimpleNamespace(pixels=object()))
     monkeypatch.setattr(distributed, "gather_objects", lambda report: pytest.fail("nothing to report"))
-    run.fill_cache(None, "test", ANNOTATED)
+    localization.fill_cache("test", split_of(object()))
