@@ -30,10 +30,14 @@ class Kind:
 
 @dataclass(frozen=True)
 class Rule:
-    """A condition on a converted value. text completes "KEY (value) ...": "must be at least 0"."""
+    """A condition on a converted value. text completes "KEY (value) ...": "must be at least 0".
+
+    choices: the values that are allowed, where the rule lists them
+    """
 
     text: str
     holds: Callable[[Any], bool]
+    choices: tuple[str | int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -235,7 +239,7 @@ def above_to(low: float, high: float) -> Rule:
 
 
 def one_of(*choices: str | int) -> Rule:
-    return Rule("must be " + " or ".join(map(str, choices)), lambda value: value in choices)
+    return Rule("must be " + " or ".join(map(str, choices)), lambda value: value in choices, choices)
 
 
 def not_empty() -> Rule:

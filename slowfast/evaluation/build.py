@@ -10,6 +10,9 @@ from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
 from slowfast.structures.labelled_videos import LabelledVideos
 
+# PySlowFast's names of the ways to take the views of a video together -> ours.
+ENSEMBLES = {"sum": "probabilities", "max": "max_probabilities", "logits": "logits"}
+
 
 def build_evaluator(
     cfg: CfgNode,
@@ -34,11 +37,10 @@ def build_evaluator(
 
 
 def build_classification_evaluator(cfg: CfgNode, videos: LabelledVideos) -> ClassificationEvaluator:
-    ensembles = {"sum": "probabilities", "max": "max_probabilities", "logits": "logits"}
     return ClassificationEvaluator(
         videos,
         num_views=cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS,
-        ensemble=ensembles[cfg.DATA.ENSEMBLE_METHOD],
+        ensemble=ENSEMBLES[cfg.DATA.ENSEMBLE_METHOD],
     )
 
 

@@ -60,13 +60,14 @@ def build_label_criterion(cfg: CfgNode) -> LabelCriterion:
 
 def _element_loss(cfg: CfgNode, kind: str) -> ElementLoss:
     loss = cfg.LOSS
-    if kind == "focal":
-        return partial(focal_loss, alpha=loss.FOCAL_ALPHA, gamma=loss.FOCAL_GAMMA)
-    if kind == "asymmetric":
-        return partial(
+    losses: dict[str, ElementLoss] = {
+        "bce": binary_cross_entropy,
+        "focal": partial(focal_loss, alpha=loss.FOCAL_ALPHA, gamma=loss.FOCAL_GAMMA),
+        "asymmetric": partial(
             asymmetric_loss,
             gamma_pos=loss.ASYMMETRIC_GAMMA_POS,
             gamma_neg=loss.ASYMMETRIC_GAMMA_NEG,
             clip=loss.ASYMMETRIC_CLIP,
-        )
-    return binary_cross_entropy
+        ),
+    }
+    return losses[kind]

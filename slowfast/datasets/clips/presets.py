@@ -11,6 +11,7 @@ from slowfast.datasets.clips import transforms as T
 from slowfast.structures.boxes import xyxy_to_cxcywh
 
 InputSize = tuple[int, int]
+CROPS = ("none", "box_safe", "detr")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Augmentation:
     swap_actions: tuple[tuple[int, int], ...] = ()
     colour: float = 0.4
     sizes: tuple[InputSize, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.crop not in CROPS:
+            raise ValueError(f"crop must be one of {', '.join(CROPS)}, got {self.crop!r} (DATA.CROP)")
 
 
 @dataclass(frozen=True)
