@@ -1,6 +1,7 @@
 """Who may import whom (docs/ARCHITECTURE.md), and where the configuration stops."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -151,3 +152,17 @@ def test_every_folder_of_the_package_is_a_package():
     assert len(folders) >= 11
     assert [name_of(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
     assert (ROOT / "slowfast" / "__init__.py").is_file()
+
+
+def test_the_map_in_the_documents_is_this_one():
+    """docs/ARCHITECTURE.md lists the packages and who may import whom; `pytest -s` prints the list."""
+    text = (ROOT / "docs/ARCHITECTURE.md").read_text(encoding="utf-8")
+    block = text.split("## Who may import whom", 1)[1].split("```")[1]
+    written = {
+        package: set() if allowed == "nothing" else set(allowed.split(", "))
+        for package, allowed in (line.split(" -> ") for line in block.strip().splitlines())
+    }
+    print("\n" + "\n".join(f"{name} -> {', '.join(sorted(may)) or 'nothing'}" for name, may in MAY_IMPORT.items()))
+    assert written == MAY_IMPORT
+    rooms = set(re.findall(r"^\| `(\w+)/`", text.split("## The rooms", 1)[1], flags=re.MULTILINE))
+    assert rooms == set(MAY_IMPORT)
