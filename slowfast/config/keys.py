@@ -54,7 +54,7 @@ class Key:
     default: Any
     doc: str
     rule: Rule | None = None
-    kind: Kind | None = None
+    kind: Kind = None  # type: ignore[assignment]  # made in __post_init__ where it is left out
     null_means: Any = None
 
     def __post_init__(self) -> None:

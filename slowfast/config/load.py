@@ -292,7 +292,8 @@ def _parse(text: str, name: str) -> tuple[list[Entry], list[str]]:
         entries = list(_flatten(root, prefix="", name=name))
     except yaml.YAMLError as error:
         raise ValueError(f"config file {name} is not plain YAML: {_one_line(error)}") from None
-    notes, seen = [], {}
+    notes: list[str] = []
+    seen: dict[str, str] = {}
     for entry in entries:
         if entry.key in seen:
             notes.append(f"{entry.key} is written twice, at {seen[entry.key]} and {entry.source}; the second counts")

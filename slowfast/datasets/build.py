@@ -29,7 +29,7 @@ def read_split(cfg: CfgNode, split: str) -> Split:
 
 
 def _size(size: int | list[int]) -> InputSize:
-    return (size, size) if isinstance(size, int) else tuple(size)
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
 def _preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:

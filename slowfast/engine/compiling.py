@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
+from torch.torch_version import TorchVersion
 
 # Seen on the CPU: 2.6 and 2.7 fail in a view of the attention's gradient, or change the gradient by 1.6e-3 of itself.
 OLDEST_TORCH = (2, 8)
@@ -50,7 +51,7 @@ def _sizes_differ(cfg: CfgNode) -> bool:
 
 def _missing(device: torch.device) -> str:
     """What torch.compile lacks on this machine; "" when nothing."""
-    if torch.__version__ < OLDEST_TORCH:
+    if TorchVersion(torch.__version__) < OLDEST_TORCH:  # type: ignore[operator]  # it compares with tuples
         return f"torch {torch.__version__} compiles the gradient of this attention wrongly (install torch 2.8 or newer)"
     if device.type != "cuda":
         found = os.environ.get("CXX") or any(map(shutil.which, ("g++", "clang++", "c++")))
@@ -75,7 +76,7 @@ def compile_in_place(cfg: CfgNode, model: nn.Module, device: torch.device, *, gr
     if not choose_compiling(cfg, device).on:
         return
     # Shapes are static, and a model that takes boxes is given another number of them in every batch.
-    part = model.backbone if getattr(model, "takes_boxes", False) else model
+    part = model.get_submodule("backbone") if getattr(model, "takes_boxes", False) else model
     part.compile(dynamic=False, mode="reduce-overhead" if graphs and device.type == "cuda" else None)
 
 

@@ -74,10 +74,8 @@ def record(
     epoch:   how many have been trained; None after training
     metrics: what metrics.json holds; goes into `metrics_file`
     """
-    if epoch is None:
-        log.write(kind, **tested.result.summary())
-    else:
-        log.write(kind, at=epoch, epoch=epoch, **tested.result.summary())
+    values: dict[str, Any] = {} if epoch is None else {"at": epoch, "epoch": epoch}
+    log.write(kind, **values | tested.result.summary())
     if best is not None:
         best.offer(tested.result.headline.value)
     if metrics_file is not None and is_main():

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
@@ -65,9 +66,10 @@ def model_summary(cfg: CfgNode) -> ModelSummary:
         model = build_model(cfg).eval()
         clip = torch.empty(1, 3, *size)
         inputs = (clip, torch.zeros(1, 5)) if getattr(model, "takes_boxes", False) else (clip,)
-    backbone_macs, tokens = count_macs(model.backbone, clip)
+    backbone = model.get_submodule("backbone")
+    backbone_macs, tokens = count_macs(backbone, clip)
     macs, _ = count_macs(model, *inputs)
-    backbone_parameters = _count_parameters(model.backbone)
+    backbone_parameters = _count_parameters(backbone)
     return ModelSummary(
         model=cfg.MODEL.MODEL_NAME,
         input_size=size,
@@ -80,7 +82,7 @@ def model_summary(cfg: CfgNode) -> ModelSummary:
     )
 
 
-def count_macs(model: nn.Module, *inputs: torch.Tensor) -> tuple[float, object]:
+def count_macs(model: nn.Module, *inputs: torch.Tensor) -> tuple[float, Any]:
     """Multiply-adds of one forward pass as fvcore counts them, and its output.
 
     Attention runs the plain way, because fused kernels hide their products.

@@ -1,5 +1,6 @@
 """Training: build everything, go on from the newest checkpoint, and alternate epochs with evaluations."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from slowfast.engine.step_log import StepLog
 from slowfast.engine.test import evaluate
 from slowfast.engine.train_one_epoch import EpochPlan, EpochReport, train_one_epoch
 from slowfast.solver.build import build_schedule
+from slowfast.structures.clip import ClipBatch
 from slowfast.tasks.task import Task
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
@@ -95,7 +97,7 @@ def describe_epoch(report: EpochReport) -> None:
 
 
 def evaluate_epoch(
-    task: Task, state: RunState, loader: object, inputs: Inputs, log: RunLog, checkpoints: Checkpointer
+    task: Task, state: RunState, loader: Iterable[ClipBatch], inputs: Inputs, log: RunLog, checkpoints: Checkpointer
 ) -> None:
     """Evaluate after an epoch, log the numbers, and keep the weights of the best headline so far in best.pyth."""
 

@@ -8,6 +8,7 @@ from itertools import islice
 
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.engine.inputs import Inputs
 from slowfast.engine.prefetch import Prefetch
@@ -132,7 +133,7 @@ def global_counts(batches: Sequence[ClipBatch]) -> Counts:
 
 def _gradients_averaged(model: nn.Module, is_last: bool) -> AbstractContextManager:
     """Processes average their gradients once a step, in the backward pass of its last micro-batch."""
-    return nullcontext() if is_last or not hasattr(model, "no_sync") else model.no_sync()
+    return nullcontext() if is_last or not isinstance(model, DistributedDataParallel) else model.no_sync()
 
 
 def _update(

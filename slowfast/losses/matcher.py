@@ -81,8 +81,8 @@ class HungarianMatcher(nn.Module):
         if not torch.isfinite(cost).all():
             raise FloatingPointError(_describe_bad_cost(terms, targets.people_per_clip, clip_names))
 
-        pairs = assign(cost, targets.people_per_clip).to(device, non_blocking=True)
-        return Matches(*pairs, unmatched=len(targets.boxes) - pairs.shape[1])
+        clip, token, person = assign(cost, targets.people_per_clip).to(device, non_blocking=True)
+        return Matches(clip, token, person, unmatched=len(targets) - len(person))
 
 
 def assign(cost: Tensor, people_per_clip: Sequence[int]) -> Tensor:

@@ -67,7 +67,8 @@ class SetCriterion(nn.Module):
             for earlier in predictions.auxiliary:
                 for name, value in self._terms(earlier, targets, per, names, notes).items():
                     terms[f"aux_{name}"] = terms.get(f"aux_{name}", 0.0) + value
-            total = sum(self.weights[name.removeprefix("aux_")] * value for name, value in terms.items())
+            weighted = [self.weights[name.removeprefix("aux_")] * value for name, value in terms.items()]
+            total = sum(weighted[1:], start=weighted[0])
         return Losses(terms, total, notes)
 
     def _terms(

@@ -1,7 +1,7 @@
 """Task: everything that differs between finding people, classifying given ones, and classifying clips."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,17 +10,18 @@ from torch import Tensor
 
 from slowfast.losses.criterion import Criterion
 from slowfast.structures.clip import ClipBatch
-from slowfast.structures.result import Result
 
 
 class TrainLoader(Protocol):
     """Micro-batches of one epoch after another."""
 
-    steps: int  # optimiser steps in an epoch
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in an epoch."""
 
     def set_epoch(self, epoch: int) -> None: ...
 
-    def __iter__(self) -> Any: ...
+    def __iter__(self) -> Iterator[ClipBatch]: ...
 
 
 class Task(ABC):
@@ -68,10 +69,11 @@ class Task(ABC):
         """A new evaluator (`engine/test.Evaluator`) of the test split."""
 
     @abstractmethod
-    def finish(self, result: Result, output: Path) -> dict[str, Any]:
-        """Write the files of a test into `output`, on the main process; returns what metrics.json holds beside the
-        result."""
+    def finish(self, result: Any, output: Path) -> dict[str, Any]:
+        """Write the files of a test into `output`, on the main process; result: what the task's evaluator gave.
+
+        Returns what metrics.json holds beside it."""
 
     @abstractmethod
-    def report(self, result: Result, metrics: dict[str, Any], output: Path) -> Path | None:
+    def report(self, result: Any, metrics: dict[str, Any], output: Path) -> Path | None:
         """Write the page about a test, on the main process; its path, or None where there is none."""

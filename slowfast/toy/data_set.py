@@ -80,7 +80,7 @@ def make_toy_ava(
     rows = _run(jobs, num_workers=_cores() if num_workers is None else num_workers)
     held_out = [is_held_out(i, videos) for i in range(videos)]
     if not annotated:
-        splits = {"train": [], "val": []}
+        splits: dict[str, list[str]] = {"train": [], "val": []}
         for i in range(videos):
             splits["val" if held_out[i] else "train"] += rows[i]
         _write_annotations(out / "annotations", splits, seed=seed)

@@ -74,6 +74,7 @@ class Demo:
             postprocess=lambda predictions, metas: see(postprocess(predictions, metas)),
             what=f"testing, frames {cfg.TEST.FRAME_ORDER}",
         )
+        assert isinstance(tested.result, DetectionResult)
         return tested.result
 
     def draw(self) -> None:

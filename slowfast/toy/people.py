@@ -231,7 +231,8 @@ def ball_parts(body: Body, pose: Pose) -> list[Part]:
 
 def plain_ball(centre: np.ndarray, radius: float, colour: Colour) -> list[Part]:
     """A ball with a highlight; centre (..., 1, 2)."""
-    light = tuple(int(c + 0.65 * (255 - c)) for c in colour)
+    red, green, blue = (int(c + 0.65 * (255 - c)) for c in colour)
+    light = (red, green, blue)
     return [Part(centre, radius, colour), Part(centre - 0.3 * radius, 0.35 * radius, light)]
 
 

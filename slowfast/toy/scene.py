@@ -177,10 +177,10 @@ def _background(rng: np.random.Generator, taken: np.ndarray) -> np.ndarray:
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     slope = ((np.cos(angle) * x + np.sin(angle) * y) / 2.8 + 0.5)[..., None]
-    texture = sum(
-        cv2.resize(rng.normal(0, sigma, (rows, rows * 5 // 4)), (width, height), interpolation=cv2.INTER_CUBIC)
-        for rows, sigma in ((4, 5.0), (12, 3.0), (48, 2.5))
-    )
+    texture = np.zeros((height, width))
+    for rows, sigma in ((4, 5.0), (12, 3.0), (48, 2.5)):
+        noise = rng.normal(0, sigma, (rows, rows * 5 // 4))
+        texture += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
     canvas = np.clip(light * (1 - slope) + dark * slope + texture[..., None], 0, 255).astype(np.uint8)
     for _ in range(rng.integers(2, 6)):
         kind = rng.choice(["panel", "pole", "crate", "stool", "ball"])
@@ -196,11 +196,12 @@ def _thing(rng: np.random.Generator, kind: str, wall: np.ndarray, taken: np.ndar
         return [Part(np.array([[x, -5.0], [x, FRAME_HEIGHT + 5.0]]), rng.uniform(1.0, 2.5), colour)]
     if kind == "panel":
         w, h = rng.uniform(10, 22, size=2)
-        inside = tuple(int(v) for v in np.clip(wall + rng.uniform(-24, 8), 0, 255))
-        return [_rectangle(x, y, w, h, colour), _rectangle(x, y, w - 2, h - 2, inside)]
+        red, green, blue = (int(v) for v in np.clip(wall + rng.uniform(-24, 8), 0, 255))
+        return [_rectangle(x, y, w, h, colour), _rectangle(x, y, w - 2, h - 2, (red, green, blue))]
     if kind == "crate":
         w, h = rng.uniform(5, 11, size=2)
-        edge = tuple(int(0.72 * c) for c in colour)
+        red, green, blue = (int(0.72 * c) for c in colour)
+        edge = (red, green, blue)
         cross = [Part(np.array([[x - w, y - s * h], [x + w, y + s * h]]), 0.6, edge) for s in (-1, 1)]
         return [_rectangle(x, y, w, h, colour), *cross]
     near = (taken[:, :2] - 12 < [x, y]).all(axis=1) & ([x, y] < taken[:, 2:] + 12).all(axis=1)

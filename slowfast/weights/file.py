@@ -8,6 +8,7 @@ import pickle
 import pickletools
 import warnings
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from torch import Tensor
 # Where a parameter dict sits in the files we know: ours and PySlowFast's, mmaction2's, VideoMAE's two.
 _CONTAINERS = ("model_state", "state_dict", "module", "model")
 # A bag of names and values that VideoMAE's files carry their options in. Its methods are ours, not the file's.
-_INERT_CLASSES = [argparse.Namespace]
+_INERT_CLASSES: list[Callable | tuple[Callable, str]] = [argparse.Namespace]
 _AGAIN = "download it again"
 
 
@@ -109,7 +110,7 @@ def _imports_of_pickle(path: Path) -> list[str]:
             for opcode, argument, _ in pickletools.genops(stream):
                 if isinstance(argument, str):
                     texts.append(argument)
-                if opcode.name == "GLOBAL":
+                if opcode.name == "GLOBAL" and isinstance(argument, str):
                     wanted.append(argument.replace(" ", "."))
                 elif opcode.name == "STACK_GLOBAL":
                     wanted.append(".".join(texts[-2:]))

@@ -48,7 +48,7 @@ class LoadReport:
     def __str__(self) -> str:
         what = f" ({self.container})" if self.container else ""
         lines = [f"weights {self.path}{what}, names of {self.naming}:"]
-        rows = (
+        rows: list[tuple[str, int, list[str]]] = [
             ("loaded", len(self.loaded), []),
             ("renamed", len(self.renamed), _examples(self.renamed)),
             ("resized", len(self.resized), _groups(self.resized.items())),
@@ -57,9 +57,9 @@ class LoadReport:
             ("missing", len(self.missing), _groups((name, "") for name in self.missing)),
             ("unexpected", len(self.unexpected), _groups((name, "") for name in self.unexpected)),
             ("of a wrong size", len(self.mismatched), _groups(self.mismatched.items())),
-        )
+        ]
         if self.not_finite:
-            rows += (("not finite", len(self.not_finite), _groups(self.not_finite.items())),)
+            rows.append(("not finite", len(self.not_finite), _groups(self.not_finite.items())))
         for title, count, details in rows:
             lines.append(f"  {title:<18} {count:>4}")
             lines += [f"      {detail}" for detail in details]

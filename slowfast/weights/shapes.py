@@ -102,6 +102,8 @@ def _fit_position(
 ) -> tuple[Tensor, str] | None:
     """An absolute position table ([1,] [1 +] positions, C) on another grid, interpolated as at run time."""
     table = table.reshape(1, -1, table.shape[-1])  # torchvision's has no first axis
+    source: Size3 | None
+    target: Size3
     if leaf == "pos_embed_temporal":
         source, target = (table.shape[1], 1, 1), (shape[1], 1, 1)
     else:

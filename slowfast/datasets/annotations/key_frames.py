@@ -1,5 +1,6 @@
 """AVA annotations as key frames: (video, second) -> people with boxes and multi-hot actions, in compact columns."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,7 +93,7 @@ def build_key_frames(
     table: BoxTable,
     label_map: LabelMap,
     *,
-    exclusions: frozenset[tuple[str, int]] | set[tuple[str, int]] = frozenset(),
+    exclusions: Collection[tuple[str, int]] = frozenset(),
     valid_seconds: tuple[int, int] | None = None,
     ignore_unknown: bool = False,
     source: str = "the annotation table",
@@ -180,7 +181,10 @@ def _people(frame: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _dropped_frames(
-    frame_keys: np.ndarray, names: list[str], exclusions: set[tuple[str, int]], valid_seconds: tuple[int, int] | None
+    frame_keys: np.ndarray,
+    names: list[str],
+    exclusions: Collection[tuple[str, int]],
+    valid_seconds: tuple[int, int] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(F,) sorted keys -> two (F,) masks: excluded, and outside the valid seconds (a key frame is counted once)."""
     rank = {name: i for i, name in enumerate(names)}

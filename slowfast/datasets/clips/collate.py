@@ -21,21 +21,21 @@ def collate(
     people: in training every process has to take part in the step, and the loop multiplies this clip's loss by 0.
     """
     unreadable = tuple(s for s in samples if isinstance(s, UnreadableClip))
-    samples = [s for s in samples if isinstance(s, ClipSample)]
-    if not samples:
+    read = [s for s in samples if isinstance(s, ClipSample)]
+    if not read:
         nobody = People(torch.zeros(0, 4), torch.zeros(0, num_classes), (0,))
         return ClipBatch(torch.zeros(1, 3, *blank_size, dtype=torch.uint8), nobody, (), unreadable)
-    height = max(s.clip.shape[2] for s in samples)
-    width = max(s.clip.shape[3] for s in samples)
-    samples = [_pad(s, height, width) for s in samples]
+    height = max(s.clip.shape[2] for s in read)
+    width = max(s.clip.shape[3] for s in read)
+    read = [_pad(s, height, width) for s in read]
     targets = People(
-        torch.cat([s.boxes for s in samples]),
-        torch.cat([s.actions for s in samples]),
-        tuple(len(s.boxes) for s in samples),
+        torch.cat([s.boxes for s in read]),
+        torch.cat([s.actions for s in read]),
+        tuple(len(s.boxes) for s in read),
     )
-    flipped = torch.tensor([s.flipped for s in samples]) if any(s.flipped for s in samples) else None
-    clips = torch.stack([s.clip for s in samples])
-    return ClipBatch(clips, targets, tuple(s.meta for s in samples), unreadable, flipped)
+    flipped = torch.tensor([s.flipped for s in read]) if any(s.flipped for s in read) else None
+    clips = torch.stack([s.clip for s in read])
+    return ClipBatch(clips, targets, tuple(s.meta for s in read), unreadable, flipped)
 
 
 def _pad(sample: ClipSample, height: int, width: int) -> ClipSample:

@@ -63,33 +63,32 @@ class DetectionPreset:
     """
 
     def __init__(self, *, size: InputSize, keep_aspect: bool = False, augmentation: Augmentation | None = None) -> None:
-        self.size, self.keep_aspect, self.augmentation = tuple(size), keep_aspect, augmentation
+        self.size, self.keep_aspect, self.augmentation = size, keep_aspect, augmentation
 
     def __call__(self, frames: np.ndarray, boxes: np.ndarray, actions: np.ndarray, generator: torch.Generator) -> Input:
         """boxes (n, 4) xyxy in [0, 1] of the frame, actions (n, C) 0/1. The generator decides everything random."""
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
-        boxes = torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4)
-        actions = torch.as_tensor(actions, dtype=torch.float32)
+        people = torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4)
         aug = self.augmentation
-        region = T.WHOLE_FRAME if aug is None else _choose_region(aug, boxes, generator)
+        region = T.WHOLE_FRAME if aug is None else _choose_region(aug, people, generator)
         size = self._input_size(pixels, region, generator)
         pixels, region = T.crop_and_resize(pixels, region, size)
-        boxes, keep = T.boxes_in_region(boxes, region, min_visible=0.0 if aug is None else aug.min_visible)
-        actions = actions[keep]
+        people, keep = T.boxes_in_region(people, region, min_visible=0.0 if aug is None else aug.min_visible)
+        does = torch.as_tensor(actions, dtype=torch.float32)[keep]
         flipped = False
         if aug is not None:
             flipped = aug.flip and torch.rand((), generator=generator).item() < 0.5
             if flipped:
-                boxes, region = T.mirror(boxes, region)
-                actions = _swap(actions, aug.swap_actions)
+                people, region = T.mirror(people, region)
+                does = _swap(does, aug.swap_actions)
             if aug.colour:
                 pixels = T.jitter_colours(pixels, aug.colour, generator)
-        return Input(pixels.transpose(0, 1).contiguous(), xyxy_to_cxcywh(boxes), actions, region, flipped)
+        return Input(pixels.transpose(0, 1).contiguous(), xyxy_to_cxcywh(people), does, region, flipped)
 
     def _input_size(self, pixels: Tensor, region: T.Region, generator: torch.Generator) -> InputSize:
         size = self.size
         if self.augmentation is not None and self.augmentation.sizes:
-            choice = torch.randint(len(self.augmentation.sizes), (), generator=generator).item()
+            choice = int(torch.randint(len(self.augmentation.sizes), (), generator=generator))
             size = self.augmentation.sizes[choice]
         if not self.keep_aspect:
             return size

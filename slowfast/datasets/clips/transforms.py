@@ -34,7 +34,7 @@ def _whole_pixels(low: float, high: float, length: int) -> tuple[int, int]:
     return start, max(start + 1, min(end, length))
 
 
-def aspect_size(frame_size: tuple[int, int], short_side: int, *, multiple: int = 32) -> tuple[int, int]:
+def aspect_size(frame_size: tuple[float, float], short_side: int, *, multiple: int = 32) -> tuple[int, int]:
     """(height, width) that keeps the aspect of `frame_size`: the short side fixed, the long one a multiple of `multiple`."""
     height, width = frame_size
     long_side = max(round(short_side * max(height, width) / min(height, width) / multiple), 1) * multiple
@@ -54,7 +54,8 @@ def box_safe_region(boxes: Tensor, scale: tuple[float, float], generator: torch.
             first, last = 0.0, 1.0 - length
         start = _uniform(first, max(first, last), generator)
         region[axis], region[axis + 2] = start, start + length
-    return tuple(region)
+    left, top, right, bottom = region
+    return (left, top, right, bottom)
 
 
 def random_region(scale: tuple[float, float], generator: torch.Generator) -> Region:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -155,7 +156,7 @@ def _pieces(batch: ClipBatch, most: int) -> Iterator[ClipBatch]:
     start = 0
     for clips in batch.clips.chunk(math.ceil(len(batch) / most)):
         rows = slice(start, start + len(clips))
-        yield ClipBatch(clips, batch.targets.map(lambda values, rows=rows: values[rows]), batch.meta[rows])
+        yield ClipBatch(clips, batch.targets.map(itemgetter(rows)), batch.meta[rows])
         start += len(clips)
 
 
