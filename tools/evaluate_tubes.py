@@ -16,7 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from slowfast.datasets.annotations.tubes import TubeSet, read_tubes
-from slowfast.evaluation.ap_rules import AP_RULES
+from slowfast.evaluation.average_precision import AP_RULES
 from slowfast.evaluation.frames.conventions import (
     FRAMES,
     FrameConvention,

@@ -22,11 +22,11 @@ MAY_IMPORT = {
     "toy": BASE | PARTS | {"config", "report", "tasks", "engine"},
 }
 # Beside the standard library. structures and utils stay light, so that an evaluation needs little more than numpy:
-# utils reads and writes files (CSV with pandas, JSON with simplejson, remote paths with iopath) and shows progress
-# (tqdm). fvcore is its CfgNode and Registry, which only builders, tasks, reports, engine and inference may see.
+# utils reads and writes files (CSV with pandas, JSON with simplejson) and shows progress (tqdm). fvcore is its CfgNode
+# and Registry, which only builders, tasks, reports, engine and inference may see.
 PACKAGES = {
     "structures": {"torch", "numpy"},
-    "utils": {"torch", "numpy", "pandas", "simplejson", "iopath", "tqdm"},
+    "utils": {"torch", "numpy", "pandas", "simplejson", "tqdm"},
     "layers": {"torch", "triton"},  # triton in the file of its kernels, which is imported on CUDA only
     "video": {"av", "cv2", "numpy"},
     "models": {"torch", "torchvision", "numpy"},
@@ -103,7 +103,11 @@ def test_tools_are_thin():
             continue
         for line, module in imports(path):
             parts = module.split(".")
-            if parts[0] == "slowfast" and len(parts) > 1 and not {".".join(parts[1:n]) for n in (2, 3, 4)} & TOOLS_MAY_IMPORT:
+            if (
+                parts[0] == "slowfast"
+                and len(parts) > 1
+                and not {".".join(parts[1:n]) for n in (2, 3, 4)} & TOOLS_MAY_IMPORT
+            ):
                 bad.append(f"{name_of(path)}:{line} imports {module}; tools may import {sorted(TOOLS_MAY_IMPORT)}")
     assert not bad, "\n".join(bad)
 

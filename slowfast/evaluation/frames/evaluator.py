@@ -25,7 +25,7 @@ class AvaEvaluator:
     label_map:       classes that are evaluated
     model_label_map: what the C columns of `Detections.scores` mean
     exclusions:      key frames (video, timestamp) that are not scored
-    protocol, key_frames, included: see `ava_map.frame_map`
+    protocol, key_frames, included: see `frame_map`
 
     The result depends on what was processed, not on the order, nor on which rank processed it.
     After `evaluate`, `people` holds the boxes found as rows of PERSON, scored by the probability of an actor.

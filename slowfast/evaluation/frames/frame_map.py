@@ -6,7 +6,7 @@ Both protocols match and integrate as the official ActivityNet evaluator does; t
 Key frames that are scored:
     all_included   every key frame the ground truth lists, rows without a person included
     gt_only        only key frames with at least one annotated person (flatters: false alarms on empty frames are free)
-Other data sets match and integrate otherwise: see `frame_conventions`, `ap_rules` and `remaining_matching`.
+Other data sets match and integrate otherwise: see `conventions`, `remaining_matching` and `average_precision`.
 
 Rules, each tested:
 - Detections on key frames that are not listed are ignored; excluded key frames are removed from both sides.
@@ -22,11 +22,12 @@ Rules, each tested:
   on any listed key frame, or of any known class. An empty detection table is a mAP of 0 with a warning.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypedDict
 
 import numpy as np
 
-from slowfast.evaluation.ap_rules import AP_RULES, ApRule
+from slowfast.evaluation.average_precision import AP_RULES, ApRule
 from slowfast.evaluation.frames.best_rows import BestRows
 from slowfast.evaluation.frames.key_frame_index import EXCLUDED, KeyFrameIndex
 from slowfast.evaluation.frames.matching import GroundTruthCells
@@ -46,9 +47,28 @@ BATCH_ROWS = 1 << 17
 # Why a detection may not count.
 DROPPED = ("excluded_key_frame", "unlisted_key_frame", "unknown_class", "cap", "no_area")
 
-KeyFrames = Iterable[tuple[str, int]]
+KeyFrameNames = Iterable[tuple[str, int]]  # (video, timestamp)
 # (row numbers in the table, their key-frame numbers, their class indices)
 Batch = tuple[slice | np.ndarray, np.ndarray, np.ndarray]
+
+
+class ScoredKeyFrames(TypedDict):
+    """Arguments of `frame_map` that say what is scored: which key frames, and from which IoU a box is found."""
+
+    key_frames: str
+    exclusions: Sequence[tuple[str, int]]
+    iou_threshold: float
+
+
+class ScoringRules(TypedDict):
+    """Arguments of `frame_map` that say how: which detections count, how they are matched, how AP is integrated."""
+
+    protocol: str
+    ap_rule: str
+    matching: str
+
+
+ALL_KEY_FRAMES: ScoredKeyFrames = {"key_frames": "all_included", "exclusions": (), "iou_threshold": 0.5}
 
 
 def frame_map(
@@ -58,8 +78,8 @@ def frame_map(
     *,
     protocol: str = "official",
     key_frames: str = "all_included",
-    exclusions: KeyFrames = (),
-    included: KeyFrames = (),
+    exclusions: KeyFrameNames = (),
+    included: KeyFrameNames = (),
     iou_threshold: float = 0.5,
     ap_rule: str = "voc_all_point",
     matching: str = "best",
@@ -68,7 +88,7 @@ def frame_map(
 
     exclusions: key frames (video, timestamp) that are not scored
     included:   further key frames to score that the ground truth does not list (nobody is there)
-    ap_rule:    one of `ap_rules.AP_RULES`; AVA's is voc_all_point
+    ap_rule:    one of `average_precision.AP_RULES`; AVA's is voc_all_point
     matching:   "best" (a detection has one chance, its best box; AVA, VOC) or "remaining" (`remaining_matching`; ACT)
     Row order is free in both tables. Besides the tables it needs 5 to 30 bytes a detection (most: capped).
     """
@@ -111,8 +131,8 @@ def _prepare_groundtruth(
     table: BoxTable,
     label_map: LabelMap,
     key_frames: str,
-    exclusions: KeyFrames,
-    included: KeyFrames,
+    exclusions: KeyFrameNames,
+    included: KeyFrameNames,
     threshold: float,
     cells_type: type[GroundTruthCells],
 ) -> tuple[KeyFrameIndex, GroundTruthCells, BoxTable, dict[str, int]]:

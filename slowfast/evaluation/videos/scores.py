@@ -13,6 +13,8 @@ from zipfile import is_zipfile
 
 import numpy as np
 
+from slowfast.evaluation.average_precision import mean_precision
+
 TOP = (1, 5)
 FORMAT = "slowfast video scores 1"
 SHOWN = 10
@@ -83,7 +85,7 @@ class VideoScores:
         if self.multi_label:
             if not self.labels.any():
                 raise ValueError("no video has any label: there is no mAP")
-            return np.array([_mean_precision(s, p) for s, p in zip(self._ranking().T, self.labels.T, strict=True)])
+            return np.array([mean_precision(s, p) for s, p in zip(self._ranking().T, self.labels.T, strict=True)])
         classes = len(self.class_names)
         right = np.bincount(self.labels[self._rank_of_truth() == 1], minlength=classes)
         total = np.bincount(self.labels, minlength=classes)
@@ -127,16 +129,6 @@ class VideoScores:
                 more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
                 lines.append(f"warning: {len(names)} videos have {what}: {', '.join(names[:SHOWN])}{more}")
         return "\n".join(lines)
-
-
-def _mean_precision(scores: np.ndarray, positive: np.ndarray) -> float:
-    """(V,) scores and (V,) bool -> the mean over the positives of the precision at their score."""
-    if not positive.any():
-        return float("nan")
-    own = scores[positive]
-    at_least = len(scores) - np.searchsorted(np.sort(scores), own, side="left")
-    hits = len(own) - np.searchsorted(np.sort(own), own, side="left")
-    return float((hits / at_least).mean())
 
 
 def write_scores(scores: VideoScores, path: str | Path) -> None:

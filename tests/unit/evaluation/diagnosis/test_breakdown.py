@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 
 from slowfast.evaluation.diagnosis.breakdown import (
-    CURVE_POINTS,
     class_curves,
     confusion,
     parts_by_crowd,
     parts_by_size,
-    precision_recall,
 )
 from slowfast.evaluation.diagnosis.error_analysis import ErrorAnalysis
 from slowfast.evaluation.diagnosis.key_frame_verdicts import key_frame_verdicts
@@ -24,23 +22,6 @@ LEFT, RIGHT = (0.0, 0.0, 0.2, 0.4), (0.5, 0.0, 0.7, 0.4)
 
 def match(truth: list[tuple], found: list[tuple]) -> PersonMatches:
     return match_people(table(*truth), table(*found, scored=True), LABELS, protocol="uncapped")
-
-
-def test_precision_recall_by_hand():
-    hit = np.array([True, False, True, False])
-    recall, precision = precision_recall(np.array([0.9, 0.8, 0.7, 0.6]), hit, 4)
-    assert recall.tolist() == [0.25, 0.5]
-    assert precision.tolist() == pytest.approx([1, 2 / 3])
-    # equal scores are one step: 2 hits among 4
-    recall, precision = precision_recall(np.full(4, 0.5), hit, 4)
-    assert (recall.tolist(), precision.tolist()) == ([0.5], [0.5])
-
-
-def test_a_curve_with_nothing_found_is_empty_and_a_long_one_is_thinned_with_its_ends():
-    assert [len(a) for a in precision_recall(np.array([0.5]), np.array([False]), 3)] == [0, 0]
-    hits = np.arange(1000) % 2 == 0
-    recall, _ = precision_recall(np.linspace(1, 0, 1000), hits, 500)
-    assert len(recall) == CURVE_POINTS and recall[0] == 1 / 500 and recall[-1] == 1.0
 
 
 @pytest.mark.parametrize("seed", range(5))
