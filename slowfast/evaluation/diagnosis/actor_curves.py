@@ -30,7 +30,7 @@ class FoundPeople:
         numbers, boxes = distinct_boxes(detections) if people is None else distinct_boxes(detections, people)
         self.row_person = numbers[0]
         score = np.full(len(boxes), -np.inf)
-        np.maximum.at(score, numbers[-1], source.score.astype(np.float64))
+        np.maximum.at(score, numbers[-1], source.scores.astype(np.float64))
         missing = int(np.isneginf(score).sum())
         if missing:
             raise ValueError(
@@ -43,9 +43,8 @@ class FoundPeople:
     def suppressed(self, iou_threshold: float) -> np.ndarray:
         """(n,) bool, people whom greedy suppression drops: a better-scored one overlaps by more than the threshold."""
         table = self.table
-        key_frame = (table.video.astype(np.int64) << 32) + table.timestamp
-        order = np.lexsort((*table.boxes.T[::-1], -table.score, key_frame))
-        key_frame, boxes = key_frame[order], table.boxes[order].astype(np.float64)
+        order = np.lexsort((*table.boxes.T[::-1], -table.scores, table.key_frame))
+        key_frame, boxes = table.key_frame[order], table.boxes[order].astype(np.float64)
         rank = np.arange(len(order)) - np.searchsorted(key_frame, key_frame)
         rest = np.searchsorted(key_frame, key_frame, side="right") - np.arange(len(order)) - 1
         better = np.repeat(np.arange(len(order)), rest)
@@ -93,7 +92,7 @@ def threshold_sweep(
     kept = np.ones(len(found.table), dtype=bool) if nms_iou == 0 else ~found.suppressed(nms_iou)
     points: list[tuple[float, float, float]] = []
     for threshold in THRESHOLDS:
-        left = kept & (found.table.score >= threshold)
+        left = kept & (found.table.scores >= threshold)
         if points and (left == kept).all():
             points.append(points[-1])
             continue
