@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from slowfast.datasets.build import build_view_loader, read_labelled_videos
 from slowfast.engine.compiling import compile_in_place
-from slowfast.engine.files import write_text_atomically
 from slowfast.engine.run_log import RunLog
 from slowfast.engine.test import log_unreadable
 from slowfast.evaluation.build import build_classification_evaluator
@@ -18,6 +17,7 @@ from slowfast.evaluation.videos.scores import VideoScores, write_scores
 from slowfast.models.build import build_model
 from slowfast.structures.clip import UnreadableClip
 from slowfast.utils import distributed
+from slowfast.utils.files import write_text
 from slowfast.utils.logging import get_logger
 from slowfast.utils.progress import progress
 from slowfast.weights.load import load_weights
@@ -82,5 +82,5 @@ def write_results(cfg: CfgNode, scores: VideoScores) -> None:
     output = Path(cfg.OUTPUT_DIR)
     write_scores(scores, output / cfg.TEST.SAVE_RESULTS_PATH)  # an absolute path stays as it is
     text = simplejson.dumps(scores.report(), indent=2, ignore_nan=True)
-    write_text_atomically(text + "\n", output / "metrics.json")
+    write_text(text + "\n", output / "metrics.json")
     RunLog(output).write("test", **scores.summary())

@@ -13,7 +13,6 @@ from torch import nn
 from slowfast.datasets.annotations.annotated_set import AnnotatedSet
 from slowfast.datasets.build import build_test_loader
 from slowfast.engine.compiling import FullBatches
-from slowfast.engine.files import write_text_atomically
 from slowfast.engine.inputs import InputPipe
 from slowfast.engine.prefetch import Prefetch
 from slowfast.engine.run_log import RunLog
@@ -28,6 +27,7 @@ from slowfast.structures.box_table import BoxTable
 from slowfast.structures.clip import ClipBatch
 from slowfast.utils import distributed
 from slowfast.utils.ava_csv import write_detections_csv
+from slowfast.utils.files import write_text
 from slowfast.utils.logging import get_logger
 from slowfast.utils.progress import progress
 
@@ -135,7 +135,7 @@ def test(cfg: CfgNode, device: torch.device, model: nn.Module, annotated: Annota
         if annotated.tubes:
             metrics |= score_tubes(cfg, annotated, report.detections)
         text = simplejson.dumps(metrics, indent=2, ignore_nan=True)
-        write_text_atomically(text + "\n", output / "metrics.json")
+        write_text(text + "\n", output / "metrics.json")
         RunLog(output).write("test", **report.frame_map.summary())
     describe(report)
     if cfg.TEST.REPORT and distributed.is_main():

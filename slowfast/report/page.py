@@ -13,6 +13,7 @@ from slowfast.report.style import CSS
 from slowfast.report.svg import to_png, to_svg
 from slowfast.report.tubes import has_tubes, tubes_section, video_map_figure
 from slowfast.structures.diagnosis import Diagnosis
+from slowfast.utils.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,7 +91,7 @@ def write_figures(figures: dict[str, "Figure"], folder: Path) -> None:
     """Every figure as NAME.png in `folder`, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
-        (folder / f"{name}.png").write_bytes(to_png(figure))
+        write_bytes(to_png(figure), folder / f"{name}.png")
 
 
 def _names(runs: Sequence[ReportedRun]) -> str:

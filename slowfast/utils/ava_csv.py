@@ -16,11 +16,9 @@ import csv
 import gzip
 import io
 import math
-import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +27,7 @@ import pandas as pd
 
 from slowfast.structures.box_table import NO_LABEL, BoxTable
 from slowfast.utils.ava_csv_blocks import read_regular_detections
+from slowfast.utils.files import open_whole
 
 # How far a box may reach outside [0, 1]: an annotated one by what rounding to three decimals moves it, a detected one
 # (most detectors do not clip) by half a frame; pixels are further out.
@@ -270,16 +269,12 @@ def write_detections_csv(table: BoxTable, path: str | Path) -> None:
         raise ValueError(
             f"{path}: a detections file needs a label in every row; row {int(np.argmin(table.label))} has none"
         )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(temporary, "wt", encoding="utf-8", newline="") as file:
+    if path.suffix == ".gz":
+        with open_whole(path, "wb") as packed, gzip.open(packed, "wt", encoding="utf-8", newline="") as file:
             file.writelines(_formatted(table))
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-        raise
+    else:
+        with open_whole(path) as file:
+            file.writelines(_formatted(table))
 
 
 def _formatted(table: BoxTable, rows_at_once: int = 1 << 16) -> Iterable[str]:

@@ -1,7 +1,6 @@
 """Drawing what a detector found: boxes, action names and scores on frames, as a video and as a sheet of pictures."""
 
 import colorsys
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from slowfast.utils.files import write_bytes
 from slowfast.video.writer import write_video
 
 Colour = tuple[int, int, int]  # RGB
@@ -241,10 +241,5 @@ def contact_sheet(
     encoded, png = cv2.imencode(".png", sheet[..., ::-1])
     if not encoded:
         raise OSError(f"{path}: OpenCV could not encode a {sheet.shape[1]} x {sheet.shape[0]} picture as PNG")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(png.tobytes())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(png.tobytes(), path)
     return sheet

@@ -5,6 +5,8 @@ import sys
 
 from tests.rules.sources import ROOT, imports, name_of, python_files, tree_of
 
+# Modules that import nothing of the project, and that every package may therefore import.
+LEAVES = {"slowfast.utils.files"}
 BASE = {"layers", "structures", "utils"}
 PARTS = {"models", "losses", "datasets", "video", "evaluation", "solver", "visualization", "weights"}
 # Each package, and the other packages of the project that it may import.
@@ -75,10 +77,16 @@ def test_packages_import_downwards_only():
                 bad.append(f"{name}:{line} imports {module}")
             elif parts[0] == "slowfast" and len(parts) > 1 and parts[1] != package:
                 allowed = MAY_IMPORT[package] | ({"config"} if path.name == "build.py" else set())
-                if parts[1] not in allowed:
+                if parts[1] not in allowed and module not in LEAVES:
                     bad.append(f"{name}:{line} imports {module}; {package} may import {sorted(allowed)}")
     assert not bad, "\n".join(bad)
     assert seen | {"tasks"} == set(MAY_IMPORT)
+
+
+def test_leaves_import_nothing_of_the_project():
+    files = [path for path in python_files("slowfast") if name_of(path)[:-3].replace("/", ".") in LEAVES]
+    assert len(files) == len(LEAVES)
+    assert [module for path in files for _, module in imports(path) if module.startswith("slowfast")] == []
 
 
 def test_the_lower_packages_stay_light():

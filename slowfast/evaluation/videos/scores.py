@@ -14,6 +14,7 @@ from zipfile import is_zipfile
 import numpy as np
 
 from slowfast.evaluation.average_precision import mean_precision
+from slowfast.utils.files import open_whole
 
 TOP = (1, 5)
 FORMAT = "slowfast video scores 1"
@@ -133,9 +134,7 @@ class VideoScores:
 
 def write_scores(scores: VideoScores, path: str | Path) -> None:
     """Write a compressed `.npz`; `read_scores` gives the same back. Only a complete file appears under `path`."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
+    with open_whole(path, "wb") as file:
         np.savez_compressed(
             file,
             format=np.array(FORMAT),
@@ -147,7 +146,6 @@ def write_scores(scores: VideoScores, path: str | Path) -> None:
             num_views=np.array(scores.num_views),
             ensemble=np.array(scores.ensemble),
         )
-    temporary.replace(path)
 
 
 def read_scores(path: str | Path) -> VideoScores:
