@@ -36,12 +36,19 @@ def whole_file(
     except FileWriteError:  # of another file, written while this one was
         raise
     except failures as error:
-        failed = FileWriteError(f"could not write {path}: {error}; {note}")
+        failed = FileWriteError(f"could not write {path}: {_reason(error)}; {note}")
         failed.errno = getattr(error, "errno", None)
         raise failed from error
     finally:
         if not in_place:
             temporary.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    """The message without the temporary name."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"[Errno {error.errno}] {error.strerror}"
+    return str(error)
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -59,8 +66,11 @@ def open_whole(
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"a whole file is written with mode 'w' or 'wb', got {mode!r}")
-    text = {"encoding": "utf-8", "newline": ""} if mode == "w" else {}
-    with whole_file(path, failures=failures, note=note) as temporary, open(temporary, mode, **text) as file:
+    encoding, newline = ("utf-8", "") if mode == "w" else (None, None)
+    with (
+        whole_file(path, failures=failures, note=note) as temporary,
+        open(temporary, mode, encoding=encoding, newline=newline) as file,
+    ):
         yield file
 
 

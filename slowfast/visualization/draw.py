@@ -58,7 +58,8 @@ def action_colour(name: str) -> Colour:
     colour = np.array(colorsys.hsv_to_rgb(hue, saturation, 0.97))
     luminance = colour @ (0.299, 0.587, 0.114)
     white = max(0.0, (READABLE_LUMINANCE - luminance) / (1 - luminance))  # blue and red need it
-    return tuple(int(v) for v in np.round(255 * (colour + white * (1 - colour))))
+    red, green, blue = (int(v) for v in np.round(255 * (colour + white * (1 - colour))))
+    return red, green, blue
 
 
 def readable_scale(height: int, width: int) -> int:
@@ -94,7 +95,8 @@ def draw_detections(
     size = np.array([width, height, width, height]) * scale
     corners = np.round(boxes * size).astype(int)
     ranked = [sorted(entries, key=lambda entry: -entry[1]) for entries in labels]
-    true_corners, true_names = np.zeros((0, 4), int), []
+    true_corners = np.zeros((0, 4), int)
+    true_names: Sequence[Sequence[str]] = []
     if groundtruth is not None:
         true_corners = np.round(_checked_boxes(*groundtruth, "ground truth boxes") * size).astype(int)
         true_names = groundtruth[1]

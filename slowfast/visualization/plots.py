@@ -133,6 +133,7 @@ def _plot_evaluations(axes: "Axes", evaluations: list[dict]) -> None:
         )
     _style(axes, title="Held-out average precision", xlabel="epoch")
     axes.set_ylim(0, 1)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    # An AutoLocator, which its declared type does not say.
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
     axes.margins(x=0.12)
     axes.legend(frameon=False, fontsize=9, loc="upper left")

@@ -126,7 +126,7 @@ def match_people(
     class_index = _classes_that_count(
         detections, found_frame, row_box, label_map, cap=OFFICIAL_CAP if protocol == "official" else 0
     )
-    rows = _by_class_and_score(class_index, detections.score, label_map.num_classes)
+    rows = _by_class_and_score(class_index, detections.scores, label_map.num_classes)
     row_class, row_box = class_index[rows], row_box[rows]
     scored = np.zeros(len(found), dtype=bool)
     scored[row_box] = True
@@ -144,7 +144,7 @@ def match_people(
         **pairs,
         row_box=row_box,
         row_class=row_class,
-        row_score=detections.score[rows],
+        row_score=detections.scores[rows],
         row_pair=row_pair,
         row_hit=np.zeros(len(rows), dtype=bool),
     )
@@ -238,19 +238,19 @@ def _classes_that_count(
     """(R,) int16 class of each row, -1 where it does not count: key frame not scored, unknown class, beyond the `cap`
     best rows of its key frame (0: no cap), no area."""
     class_index = np.empty(len(table), dtype=np.int16)
-    for rows in pieces(len(table)):
-        known = label_map.to_index(table.label[rows])
-        class_index[rows] = np.where(found_frame[row_box[rows]] >= 0, known, -1)
+    for piece in pieces(len(table)):
+        known = label_map.to_index(table.label[piece])
+        class_index[piece] = np.where(found_frame[row_box[piece]] >= 0, known, -1)
     if cap:
         rows = np.flatnonzero(class_index >= 0)
         for chosen in _whole_key_frames(rows, found_frame[row_box[rows]]):
             frame = found_frame[row_box[chosen]]
-            order = np.lexsort((table.label[chosen], -row_box[chosen], -table.score[chosen], frame))
+            order = np.lexsort((table.label[chosen], -row_box[chosen], -table.scores[chosen], frame))
             place = np.arange(len(order)) - np.searchsorted(frame[order], frame[order])
             class_index[chosen[order[place >= cap]]] = -1
-    for rows in pieces(len(table)):
-        boxes = table.boxes[rows]
-        class_index[rows][(boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])] = -1
+    for piece in pieces(len(table)):
+        boxes = table.boxes[piece]
+        class_index[piece][(boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])] = -1
     return class_index
 
 

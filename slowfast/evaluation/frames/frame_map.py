@@ -203,15 +203,14 @@ def _sweep(
     cap: int,
 ) -> list[list[np.ndarray]]:
     """Offer every detection that counts to `cells`; returns its scores, per class, in pieces; fills `counters`."""
-    if table.score is None:
-        raise ValueError("the detections have no scores; is this a ground-truth table?")
+    scores = table.scores  # refuses a table without
     dropped = dict.fromkeys(DROPPED, 0)
     pieces: list[list[np.ndarray]] = [[] for _ in range(label_map.num_classes)]
     batches = _listed_rows(table, label_map, index, dropped)
     if cap:
         batches = _capped(table, list(batches), cap, len(index), dropped)
     for rows, frame, class_index in batches:
-        score, boxes = table.score[rows], table.boxes[rows]
+        score, boxes = scores[rows], table.boxes[rows]
         solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         if not solid.all():
             dropped["no_area"] += len(solid) - int(solid.sum())
@@ -233,9 +232,9 @@ def _listed_rows(
     video_number = index.video_numbers(table.videos)
     class_of_label = label_map.to_index(np.arange(max(label_map.ids) + 2)).astype(np.int32)
     for start in range(0, len(table), BATCH_ROWS):
-        rows = slice(start, min(start + BATCH_ROWS, len(table)))
-        if not np.isfinite(table.score[rows]).all():
-            _refuse(table, ~np.isfinite(table.score), "detections have a score that is not finite")
+        rows: slice | np.ndarray = slice(start, min(start + BATCH_ROWS, len(table)))
+        if not np.isfinite(table.scores[rows]).all():
+            _refuse(table, ~np.isfinite(table.scores), "detections have a score that is not finite")
         if not np.isfinite(table.boxes[rows]).all():
             _refuse(table, ~np.isfinite(table.boxes).all(axis=1), "detections have a box that is not finite")
         frame = index.find(video_number.take(table.video[rows]), table.timestamp[rows])
@@ -258,22 +257,24 @@ def _capped(
     """The `cap` best rows of each key frame; the others are added to `dropped`."""
     best = BestRows(cap=cap, num_frames=num_frames, num_rows=len(table))
     for rows, frame, _ in batches:
-        best.add(frame, table.score[rows])
+        best.add(frame, table.scores[rows])
     best.settle()
     waiting: list[tuple[np.ndarray, ...]] = []
     for rows, frame, class_index in batches:
-        stays, waits = best.choose(frame, table.score[rows])
+        stays, waits = best.choose(frame, table.scores[rows])
         if isinstance(rows, slice):
             rows = np.arange(rows.start, rows.stop)
         if waits.any():
             waiting.append(_take(waits, rows, frame, class_index))
         dropped["cap"] += len(stays) - int(stays.sum())
-        yield _take(stays, rows, frame, class_index)
+        rows, frame, class_index = _take(stays, rows, frame, class_index)
+        yield rows, frame, class_index
     if waiting:
         rows, frame, class_index = (np.concatenate(column) for column in zip(*waiting, strict=True))
         stays = best.decide_ties(table, rows, frame)
         dropped["cap"] -= int(stays.sum())
-        yield _take(stays, rows, frame, class_index)
+        rows, frame, class_index = _take(stays, rows, frame, class_index)
+        yield rows, frame, class_index
 
 
 def _require_overlap(table: BoxTable, dropped: dict[str, int]) -> None:

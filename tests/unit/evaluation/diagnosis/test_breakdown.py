@@ -71,6 +71,65 @@ def test_a_person_is_judged_by_the_nearest_box():
     assert confusion(match([("a", 1, LEFT, 1)], found)).counts[0].tolist() == [1, 0, 0]
 
 
+ACTIONS = LabelMap((1, 2, 3, 4), tuple("abcd"))
+
+
+def counted(does: dict[str, tuple], scored: dict[str, tuple[float, ...]]) -> tuple[dict[str, int], int, int]:
+    """does: {place: class ids}; scored: {place: scores of the classes, nan for none} -> ({"ab": a taken for b}, ...)."""
+    places = {name: (k / 8, 0.0, (k + 1) / 8, 0.5) for k, name in enumerate("uvwxyz")}
+    truth = [("v", 1, places[place], label) for place, labels in does.items() for label in labels]
+    found = [
+        ("v", 1, places[place], label, score)
+        for place, scores in scored.items()
+        for label, score in zip(ACTIONS.ids, scores, strict=True)
+        if not np.isnan(score)
+    ]
+    m = match_people(table(*truth), table(*found, scored=True), ACTIONS, protocol="uncapped")
+    result = confusion(m)
+    names = {a + b: int(result.counts[i, j]) for i, a in enumerate("abcd") for j, b in enumerate("abcd")}
+    return {pair: count for pair, count in names.items() if count}, result.people, result.missed
+
+
+@pytest.mark.parametrize(
+    ("does", "scores", "expected"),
+    [
+        ((1,), (0.9, 0.8, 0.1, 0.1), {"aa": 1}),
+        ((1,), (0.7, 0.8, 0.1, 0.9), {"ad": 1}),  # the most confident of two that beat it
+        ((1,), (0.5, 0.1, 0.5, 0.1), {"ac": 1}),  # as high as the own action is enough
+        ((3,), (0.5, 0.1, 0.5, 0.1), {"ca": 1}),
+        ((2,), (0.5, 0.1, 0.5, 0.5), {"ba": 1}),  # of equal wrong ones the first
+        ((1, 2), (0.9, 0.2, 0.5, 0.1), {"aa": 1, "bc": 1}),  # the own actions do not beat each other
+        ((1, 2), (0.2, 0.9, 0.1, 0.1), {"aa": 1, "bb": 1}),
+        ((1, 3, 4), (0.3, 0.6, 0.5, 0.7), {"ab": 1, "cb": 1, "dd": 1}),
+        ((1, 2, 3, 4), (0.1, 0.2, 0.3, 0.4), {"aa": 1, "bb": 1, "cc": 1, "dd": 1}),  # nothing that it does not do
+        ((1, 4), (np.nan, 0.1, np.nan, 0.2), {"ab": 1, "dd": 1}),  # no score is below all others
+        ((2,), (np.nan, 0.1, np.nan, np.nan), {"bb": 1}),
+        ((2,), (0.1, np.nan, np.nan, np.nan), {"ba": 1}),
+    ],
+)
+def test_confusion_of_one_person(does, scores, expected):
+    assert counted({"u": does}, {"u": scores}) == (expected, 1, 0)
+
+
+def test_confusion_adds_up_over_people_and_leaves_out_who_was_missed():
+    does = {"u": (1,), "v": (1, 2), "w": (2,), "x": (3,), "y": (-1,), "z": (1, 3, 4)}
+    scores = {
+        "u": (0.9, 0.8, 0.1, 0.1),
+        "v": (0.9, 0.2, 0.5, 0.1),
+        "w": (0.1, 0.2, 0.9, 0.1),
+        "y": (1.0, 0.1, 0.1, 0.1),
+    }
+    # x and z were missed; y was found but does nothing, so it is neither
+    assert counted(does, scores) == ({"aa": 2, "bc": 2}, 3, 2)
+
+
+def test_of_two_boxes_equally_near_a_person_the_first_is_its_box():
+    person, low, high = (0.25, 0.0, 0.75, 1.0), (0.125, 0.0, 0.625, 1.0), (0.375, 0.0, 0.875, 1.0)
+    found = [("v", 1, high, 2, 0.9), ("v", 1, low, 1, 0.2)]  # by place: low, which takes it for what it is
+    m = match_people(table(("v", 1, person, 1)), table(*found, scored=True), ACTIONS, protocol="uncapped")
+    assert confusion(m).counts.sum(axis=0).tolist() == [1, 0, 0, 0]
+
+
 def test_verdicts_by_hand():
     truth = [("a", 1, LEFT, 1), ("a", 1, LEFT, 5), ("a", 1, RIGHT, 2), ("b", 7, LEFT, 1), ("b", 8, None, -1)]
     found = [("a", 1, LEFT, 1, 0.9), ("a", 1, LEFT, 5, 0.4), ("a", 1, LEFT, 2, 0.35), ("b", 7, LEFT, 1, 1.0)]
