@@ -20,7 +20,7 @@ class KeyFrameVerdict:
             scores of all false detections; 0 is perfect
     hit:    mean score of what people do, 0 where nobody found it; 1 is perfect
     people, found: annotated people, and how many of them a box found
-    missed: sentences about what was not found, or found with less than 0.5
+    missed: sentences about what was not found, or found with at most 0.5
     false:  sentences about false detections, dearest first
     """
 

@@ -29,7 +29,7 @@ class VideoScores:
     labels:    (V,) int class index, or (V, C) bool
     scores:    (V, C) float32, the views of a video taken together; nan for a video without views
     views:     (V,) int, how many views that were; num_views: how many it should have been
-    ensemble:  how they were taken together, see `classification`
+    ensemble:  how they were taken together, see `videos.evaluator`
     """
 
     names: tuple[str, ...]

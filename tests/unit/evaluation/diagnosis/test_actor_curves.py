@@ -64,6 +64,20 @@ def test_suppression_is_that_of_torchvision_on_every_key_frame(iou):
     assert 0 < dropped.sum() < 300
 
 
+def test_an_overlap_of_just_the_threshold_is_not_suppressed():
+    whole, half = (0.0, 0.0, 1.0, 1.0), (0.0, 0.0, 0.5, 1.0)
+    found = FoundPeople(table(("a", 1, whole, 1, 0.9), ("a", 1, half, 1, 0.8), scored=True), None)
+    assert found.suppressed(0.5).tolist() == [False, False]
+    assert found.suppressed(0.49).tolist() == [True, False]  # by place: half, whole
+
+
+def test_a_person_of_just_the_threshold_stays():
+    weak = table(("a", 1, LEFT, 1, 0.3), scored=True)
+    sweep = threshold_sweep(FoundPeople(weak, None), TRUTH, LABELS, nms_iou=0.0, rules=UNCAPPED)
+    at = THRESHOLDS.index(0.3)
+    assert sweep.recall[at : at + 2].tolist() == [0.5, 0.0]
+
+
 def test_the_sweep_by_hand():
     found = FoundPeople(FOUND, PEOPLE)
     sweep = threshold_sweep(found, TRUTH, LABELS, nms_iou=0.0, rules=UNCAPPED)

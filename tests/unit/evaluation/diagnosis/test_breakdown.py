@@ -45,11 +45,32 @@ def test_parts_by_size_by_hand():
     assert [(part.instances, part.mean_ap) for part in parts] == [(1, 1.0), (1, 1.0), (1, 0.0)]
 
 
+def test_an_area_at_the_edge_of_two_sizes_is_of_the_smaller_one():
+    # The thirds of four areas end at the second and third of them exactly.
+    sizes = [(0, 0, 0.125, 0.125), (0, 0, 0.25, 0.25), (0, 0, 0.5, 0.5), (0, 0, 1, 1)]
+    truth = [("a", t, box, 1) for t, box in enumerate(sizes, start=1)] + [("a", 9, None, -1)]
+    found = [("a", t, box, 1, 0.5) for t, box in enumerate(sizes, start=1)]
+    # Two false detections that score higher, as large as the edges: of the small part and of the medium one.
+    found += [("a", 9, sizes[1], 1, 0.9), ("a", 9, sizes[2], 1, 0.8)]
+    parts = parts_by_size(match(truth, found))
+    assert [(part.instances, part.mean_ap) for part in parts] == [(2, pytest.approx(2 / 3)), (1, 0.5), (1, 1.0)]
+
+
 def test_parts_by_crowd_by_hand():
     truth = [("a", 1, LEFT, 1), ("a", 2, LEFT, 1), ("a", 2, RIGHT, 1), ("a", 3, None, -1)]
     found = [("a", 1, RIGHT, 1, 0.9), ("a", 1, LEFT, 1, 0.8), ("a", 2, LEFT, 1, 0.7), ("a", 3, LEFT, 1, 1.0)]
     parts = parts_by_crowd(match(truth, found))
     assert [(p.name, p.instances, p.mean_ap) for p in parts] == [("1 person", 1, 0.5), ("2 people", 2, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("people", "name"),
+    [(1, "1 person"), (2, "2 people"), (3, "3 or 4"), (4, "3 or 4"), (5, "5 or more"), (6, "5 or more")],
+)
+def test_every_crowd_is_of_one_part(people, name):
+    truth = [("a", 1, (k / 8, 0, (k + 1) / 8, 1), 1) for k in range(people)]
+    parts = parts_by_crowd(match(truth, [("a", 1, LEFT, 1, 0.5)]))
+    assert [(part.name, part.instances) for part in parts] == [(name, people)]
 
 
 def test_confusion_by_hand():
@@ -141,3 +162,25 @@ def test_verdicts_by_hand():
     assert first.missed == ("sit: nobody found", "wave: 0.40")
     assert first.false == ("sit: 0.35 (wrong action)",)
     assert (second.video, second.error, second.missed, second.false) == ("b", 0.0, (), ())
+
+
+def test_verdicts_tell_what_is_worth_it_and_no_more_than_four():
+    boxes = [(k / 8, 0, (k + 1) / 8, 1) for k in range(6)]
+    truth = [("a", 1, box, 1) for box in boxes]
+    # what is found with just 0.5 is told, and a false detection of just 0.3
+    found = [
+        ("a", 1, boxes[0], 1, 0.5),
+        ("a", 1, boxes[1], 1, 0.51),
+        ("a", 1, boxes[0], 2, 0.3),
+        ("a", 1, boxes[1], 2, 0.29),
+    ]
+    matches = match(truth, found)
+    (one,) = key_frame_verdicts(matches, ErrorAnalysis(matches).kind)
+    assert one.missed == ("stand: nobody found",) * 4 and one.false == ("sit: 0.30 (wrong action)",)
+    matches = match(truth[:2], found)
+    (one,) = key_frame_verdicts(matches, ErrorAnalysis(matches).kind)
+    assert one.missed == ("stand: 0.50",)
+    many = [("a", 1, box, 2, 0.4 + k / 10) for k, box in enumerate(boxes[:5])]
+    matches = match(truth, many)
+    (one,) = key_frame_verdicts(matches, ErrorAnalysis(matches).kind)
+    assert [text[:9] for text in one.false] == ["sit: 0.80", "sit: 0.70", "sit: 0.60", "sit: 0.50"]

@@ -40,6 +40,23 @@ def test_each_kind_by_hand(row, kind):
     assert [of_row[0.8], of_row[row[4]]] == [Kind.HIT, kind]
 
 
+@pytest.mark.parametrize(
+    ("width", "label", "kind"),
+    [
+        (0.5, 1, Kind.HIT),  # IoU with the person: the width
+        (0.5, 2, Kind.WRONG_ACTION),
+        (0.49, 1, Kind.WRONG_BOX),
+        (0.1, 1, Kind.WRONG_BOX),
+        (0.1, 2, Kind.WRONG_BOTH),
+        (0.09, 1, Kind.BACKGROUND),
+        (0.09, 2, Kind.BACKGROUND),
+    ],
+)
+def test_each_kind_begins_at_its_iou(width, label, kind):
+    truth = table(("a", 1, (0.0, 0.0, 1.0, 1.0), 1))
+    assert analyse(("a", 1, (0.0, 0.0, width, 1.0), label, 0.5), truth=truth).kind.tolist() == [kind]
+
+
 def test_of_two_boxes_on_a_person_the_better_scored_one_is_the_hit():
     found = analyse(("a", 1, LEFT, 1, 0.6), ("a", 1, (0.0, 0.0, 0.21, 0.4), 1, 0.7))
     assert found.kind.tolist() == [Kind.DUPLICATE, Kind.HIT]
