@@ -57,6 +57,12 @@ def test_each_kind_begins_at_its_iou(width, label, kind):
     assert analyse(("a", 1, (0.0, 0.0, width, 1.0), label, 0.5), truth=truth).kind.tolist() == [kind]
 
 
+def test_a_duplicate_may_overlap_by_just_the_threshold():
+    whole, half = (0.0, 0.0, 1.0, 1.0), (0.0, 0.0, 0.5, 1.0)
+    found = analyse(("a", 1, whole, 1, 0.9), ("a", 1, half, 1, 0.5), truth=table(("a", 1, whole, 1)))
+    assert found.kind.tolist() == [Kind.DUPLICATE, Kind.HIT]
+
+
 def test_of_two_boxes_on_a_person_the_better_scored_one_is_the_hit():
     found = analyse(("a", 1, LEFT, 1, 0.6), ("a", 1, (0.0, 0.0, 0.21, 0.4), 1, 0.7))
     assert found.kind.tolist() == [Kind.DUPLICATE, Kind.HIT]
