@@ -12,11 +12,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a fresh clone works without being installed
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from slowfast.config import load_cfg
 from slowfast.config.cli import config_parser, split_overrides
 from slowfast.models import build_model
+from slowfast.utils.files import whole_file
 from slowfast.weights.checkpoint import write_atomically
 from slowfast.weights.file import read_weight_file
 from slowfast.weights.load import load_weights
@@ -44,9 +46,8 @@ def convert(config: str, overrides: Sequence[str], weights: Path, out: Path) -> 
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".safetensors":
         metadata = {"cfg": cfg.dump(), "class_names": json.dumps(names), "class_ids": json.dumps(ids)}
-        temporary = out.with_name(f".{out.name}.tmp")
-        save_file(state, temporary, metadata=metadata)
-        temporary.replace(out)
+        with whole_file(out, failures=(OSError, SafetensorError)) as temporary:
+            save_file(state, temporary, metadata=metadata)
     else:
         write_atomically(
             {"model_state": state, "epoch": 0, "cfg": cfg.dump(), "class_names": names, "class_ids": ids}, out

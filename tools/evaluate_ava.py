@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from slowfast.evaluation.frames.frame_map import KEY_FRAME_SETS, PROTOCOLS, frame_map
 from slowfast.structures.label_map import read_label_map
 from slowfast.utils.ava_csv import read_detections_csv, read_exclusions_csv, read_groundtruth_csv
+from slowfast.utils.files import write_text
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,9 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
             exclusions=read_exclusions_csv(options.exclusions) if options.exclusions else (),
         )
         if options.json:
-            Path(options.json).write_text(
-                json.dumps(result.report(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
-            )
+            write_text(json.dumps(result.report(), indent=1, allow_nan=False) + "\n", options.json)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

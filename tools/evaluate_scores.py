@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from slowfast.evaluation.videos.scores import read_scores
+from slowfast.utils.files import write_text
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         scores = read_scores(options.file)
         text, report = scores.table(), scores.report()
         if options.json:
-            Path(options.json).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", options.json)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -16,7 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from slowfast.datasets.annotations.tubes import TubeSet, read_tubes
-from slowfast.evaluation.ap_rules import AP_RULES
+from slowfast.evaluation.average_precision import AP_RULES
 from slowfast.evaluation.frames.conventions import (
     FRAMES,
     FrameConvention,
@@ -29,6 +29,7 @@ from slowfast.evaluation.tubes.linking import METHODS, LinkRules, link_tubes
 from slowfast.evaluation.tubes.video_map import VideoMap, video_map
 from slowfast.structures.box_table import BoxTable
 from slowfast.utils.ava_csv import read_detections_csv
+from slowfast.utils.files import write_text
 from slowfast.utils.progress import progress
 
 FLATTERED = (
@@ -70,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         text, report = score(options)
         if options.json:
-            Path(options.json).write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", options.json)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

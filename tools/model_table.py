@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))  # a fresh clone works without being installed
 
 from slowfast.config import load_cfg  # noqa: E402
 from slowfast.engine.summary import model_summary  # noqa: E402
+from slowfast.utils.files import write_text  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def main(argv: Sequence[str]) -> int:
     print(text_table(rows, markdown=args.markdown))
     if args.json:
         text = json.dumps([asdict(row) | {"gmacs_off": row.gmacs_off} for row in rows], indent=2)
-        Path(args.json).write_text(text + "\n", encoding="utf-8")
+        write_text(text + "\n", args.json)
     return 0
 
 

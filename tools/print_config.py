@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a fresh clone wo
 
 from slowfast.config.cli import config_parser, split_overrides
 from slowfast.config.load import DEFAULT, SCHEMA, ConfigReport, load_cfg_with_sources
+from slowfast.utils.files import write_text
 
 
 def value_of(cfg: dict, name: str) -> object:
@@ -71,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
                 "accepted": report.accepted,
                 "notes": report.notes,
             }
-            Path(args.json).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+            write_text(json.dumps(facts, indent=2) + "\n", args.json)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -252,7 +252,7 @@ def every(rule: Rule) -> Rule:
     def holds(value: Any) -> bool:
         return all(rule.holds(item) for item in (value if isinstance(value, list) else [value]))
 
-    return Rule(rule.text if rule.text.startswith("in every") else f"{rule.text} in every item", holds)
+    return Rule(f"{rule.text} in every item", holds)
 
 
 def all_of(*rules: Rule) -> Rule:

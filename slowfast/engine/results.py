@@ -7,10 +7,10 @@ from typing import Any
 
 import simplejson
 
-from slowfast.engine.files import write_text_atomically
 from slowfast.engine.run_log import RunLog
 from slowfast.structures.result import Result
 from slowfast.utils.distributed import is_main
+from slowfast.utils.files import write_text
 from slowfast.utils.logging import get_logger
 
 SHOWN_REASONS = 10
@@ -79,7 +79,7 @@ def record(
     if best is not None:
         best.offer(tested.result.headline.value)
     if metrics_file is not None and is_main():
-        write_text_atomically(simplejson.dumps(metrics, indent=2, ignore_nan=True) + "\n", metrics_file)
+        write_text(simplejson.dumps(metrics, indent=2, ignore_nan=True) + "\n", metrics_file)
 
 
 def brief(result: Result) -> str:

@@ -28,7 +28,7 @@ class ReportGallery:
     def cards(self, verdicts: Sequence[Sequence[KeyFrameVerdict]], found: Sequence[tuple[str, BoxTable]]) -> list[Card]:
         """A card for each entry of `verdicts`, which holds one verdict for each run of `found` (name, detections)."""
         wanted = {(v.video, v.timestamp) for entry in verdicts for v in entry}
-        tables = [(name, _on_key_frames(table, wanted)) for name, table in found]
+        tables = [(name, table.on(wanted)) for name, table in found]
         return [
             Card(self._title(entry[0].video, entry[0].timestamp), tuple(map(self._shot, entry, tables)))
             for entry in verdicts
@@ -53,7 +53,7 @@ class ReportGallery:
         clips = self._clips
         frames = clips.clock.read(clips.pixels, video, timestamp, clips.shape).frames
         names = self._annotated.label_map.names
-        rows = _on_key_frames(table, {(video, timestamp)})
+        rows = table.on([(video, timestamp)])
         boxes, labels = _strongest(rows, [names[c] for c in self._annotated.label_map.to_index(rows.label)])
         true_boxes, true_labels = self._annotated_people(video, timestamp)
         return DrawnClip(
@@ -63,7 +63,7 @@ class ReportGallery:
     def _annotated_people(self, video: str, timestamp: int) -> tuple[np.ndarray, list[list[str]]]:
         """(m, 4) boxes and what each person does: of the ground truth, as the boxes of the clip may be given ones."""
         label_map = self._annotated.label_map
-        rows = _on_key_frames(self._annotated.groundtruth, {(video, timestamp)})
+        rows = self._annotated.groundtruth.on([(video, timestamp)])
         rows = rows.rows(np.isfinite(rows.boxes).all(axis=1))
         boxes, person = np.unique(rows.boxes, axis=0, return_inverse=True)
         class_index = np.where(rows.label == NO_LABEL, -1, label_map.to_index(rows.label))
@@ -71,21 +71,14 @@ class ReportGallery:
         return boxes.reshape(-1, 4), [[label_map.names[c] for c in classes] for classes in does]
 
 
-def _on_key_frames(table: BoxTable, wanted: set[tuple[str, int]]) -> BoxTable:
-    """The rows on the wanted key frames."""
-    number = {name: i for i, name in enumerate(table.videos)}
-    codes = [(number[video] << 32) + timestamp for video, timestamp in wanted if video in number]
-    return table.rows(np.isin((table.video.astype(np.int64) << 32) + table.timestamp, np.array(codes, dtype=np.int64)))
-
-
 def _strongest(rows: BoxTable, names: Sequence[str]) -> tuple[np.ndarray, list[list[tuple[str, float]]]]:
     """The boxes of one key frame with an action worth drawing, and their best actions."""
-    strong = np.flatnonzero(rows.score >= DRAW_ABOVE)
+    strong = np.flatnonzero(rows.scores >= DRAW_ABOVE)
     boxes, person = np.unique(rows.boxes[strong], axis=0, return_inverse=True)
     person = person.ravel()
     labels = []
     for p in range(len(boxes)):
         mine = strong[person == p]
-        best = mine[np.argsort(-rows.score[mine], kind="stable")][:DRAWN_ACTIONS]
-        labels.append([(names[r], float(rows.score[r])) for r in best])
+        best = mine[np.argsort(-rows.scores[mine], kind="stable")][:DRAWN_ACTIONS]
+        labels.append([(names[r], float(rows.scores[r])) for r in best])
     return boxes.reshape(-1, 4), labels

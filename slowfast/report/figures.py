@@ -101,7 +101,7 @@ def _worth_a_label(classes: list) -> list:
     chosen = by_ap if few else [*by_ap[:third], *by_ap[-third:], *sorted(classes, key=lambda c: -c.instances)[:third]]
     counts = np.log([c.instances for c in classes])
     width = max(float(np.ptp(counts)), 1e-9)
-    labelled = []
+    labelled: list = []
     for c in chosen:
         near = [o for o in labelled if abs(o.ap - c.ap) < 0.06 and abs(np.log(o.instances / c.instances)) < 0.4 * width]
         if not near:
@@ -296,7 +296,8 @@ def held_out(logs: Logs) -> "Figure":
                 axes.plot(epochs, values, dashes, color=RUN_COLOURS[i], marker=MARKERS[i], markersize=3.5, label=label)
     low, high = axes.get_xlim()
     axes.set(xlim=(min(low, high - 1), max(high, low + 1)), ylim=(0, 1.02), title="Held-out AP@0.5", xlabel="epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    # An AutoLocator, which its declared type does not say.
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
     axes.legend(fontsize=8.5)
     return figure
 

@@ -1,6 +1,6 @@
 """The report of a test: one HTML page that needs nothing beside it, and its plots as PNG and in TensorBoard."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,6 +13,7 @@ from slowfast.report.style import CSS
 from slowfast.report.svg import to_png, to_svg
 from slowfast.report.tubes import has_tubes, tubes_section, video_map_figure
 from slowfast.structures.diagnosis import Diagnosis
+from slowfast.utils.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,13 +43,15 @@ class ReportedRun:
 def report_figures(runs: Sequence[ReportedRun]) -> dict[str, "Figure"]:
     """The plots of one run, or of two in the same axes."""
     figures = all_figures([(run.name, run.diagnosis) for run in runs], [(run.name, run.log) for run in runs])
-    videos = [(run.name, run.metrics.get("video_mAP")) for run in runs]
-    if all(video for _, video in videos):
+    videos = [(run.name, run.metrics["video_mAP"]) for run in runs if run.metrics.get("video_mAP")]
+    if len(videos) == len(runs):
         figures["video_map"] = video_map_figure(videos)
     return figures
 
 
-def report_html(runs: Sequence[ReportedRun], figures: dict[str, "Figure"], galleries: dict[str, Sequence[Card]]) -> str:
+def report_html(
+    runs: Sequence[ReportedRun], figures: dict[str, "Figure"], galleries: Mapping[str, Sequence[Card]]
+) -> str:
     """The page. runs: one, or two to compare; galleries: {heading: cards}, shown in this order."""
     svg = {
         name: to_svg(figure, name=name.replace("_", ""), label=_LABELS.get(name, name))
@@ -90,7 +93,7 @@ def write_figures(figures: dict[str, "Figure"], folder: Path) -> None:
     """Every figure as NAME.png in `folder`, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
-        (folder / f"{name}.png").write_bytes(to_png(figure))
+        write_bytes(to_png(figure), folder / f"{name}.png")
 
 
 def _names(runs: Sequence[ReportedRun]) -> str:

@@ -17,6 +17,7 @@ from slowfast.report.clips import ReportGallery
 from slowfast.report.page import ReportedRun, report_figures, report_html, write_figures
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.diagnosis import Diagnosis
+from slowfast.utils.files import write_text
 from slowfast.visualization.plots import read_log
 from slowfast.visualization.tensorboard import TensorBoardLog
 
@@ -101,9 +102,7 @@ def write_report(run: TestedRun, out: str | Path | None = None, *, compare: Test
     galleries = _one_gallery(run, names[0]) if compare is None else _two_galleries(runs, names)
     page = report_html(reported, figures, galleries)
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.tmp")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(out)
+    write_text(page, out)
     write_figures(figures, out.with_suffix(""))
     if run.cfg.TENSORBOARD.ENABLE and compare is None:
         epochs = [record["epoch"] for record in reported[0].log if "epoch" in record]

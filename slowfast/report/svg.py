@@ -6,8 +6,9 @@ A figure is drawn once, in the colours below; as PNG it keeps them, in the page 
 import base64
 import io
 import re
+from contextlib import AbstractContextManager
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +23,8 @@ _VARIABLES = {
     PAPER: "var(--card)",
     **{colour: f"var(--run{i})" for i, colour in enumerate(RUN_COLOURS)},
 }
-_STYLE = {
+# Any: matplotlib's own type of such a dict lists its 300 keys one by one.
+_STYLE: Any = {
     "svg.fonttype": "none",
     "font.size": 9.5,
     "axes.edgecolor": GRID,
@@ -61,7 +63,7 @@ def new_figure(width: float = 4.7, height: float = 2.9) -> "Figure":
     return figure
 
 
-def styled() -> object:
+def styled() -> AbstractContextManager[None]:
     """A context in which figures of the report are drawn and written."""
     from matplotlib import rc_context
 
@@ -85,7 +87,7 @@ def to_svg(figure: "Figure", *, name: str, label: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    view_box = re.search(r'viewBox="([^"]*)"', text).group(1)
+    view_box = re.findall(r'viewBox="([^"]*)"', text)[0]
     opening = f'<svg viewBox="{view_box}" role="img" aria-label="{escape(label, quote=True)}">'
     text = opening + text[text.index(">") + 1 :]
     text = re.sub(r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif", text)

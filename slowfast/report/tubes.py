@@ -30,9 +30,9 @@ def tubes_section(names: Sequence[str], metrics: Sequence[Mapping], plot: str) -
 
 
 def _video_part(names: Sequence[str], metrics: Sequence[Mapping], plot: str) -> str:
-    scored = [m.get("video_mAP") for m in metrics]
-    if not all(scored):
-        without = [name for name, one in zip(names, scored, strict=True) if not one]
+    scored = [m["video_mAP"] for m in metrics if m.get("video_mAP")]
+    without = [name for name, m in zip(names, metrics, strict=True) if not m.get("video_mAP")]
+    if without:
         return f"<p>{escape(', '.join(without))}: {NO_TUBES}</p>" if len(names) > 1 else f"<p>{NO_TUBES}</p>"
     texts = [_protocol(one) for one in scored]
     if len(set(texts)) == 1:
@@ -115,8 +115,8 @@ def video_map_figure(runs: Sequence[tuple[str, Mapping]]) -> "Figure":
             at = np.arange(len(keys)) + (i - (len(runs) - 1) / 2) * width
             axes.bar(at, [video[key] for key in keys], width * 0.92, color=RUN_COLOURS[i], label=name)
             for x, key in zip(at, keys, strict=True):
-                where = {"xytext": (0, 3), "textcoords": "offset points", "ha": "center"}
-                axes.annotate(f"{video[key]:.2f}", (x, video[key]), **where)
+                value = video[key]
+                axes.annotate(f"{value:.2f}", (x, value), xytext=(0, 3), textcoords="offset points", ha="center")
         axes.set_xticks(range(len(keys)), [f"@{key.removeprefix(PREFIX)}" for key in keys])
         axes.tick_params(axis="x", length=0)
         axes.grid(axis="x", visible=False)

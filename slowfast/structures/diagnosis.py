@@ -70,7 +70,7 @@ class ActorCurve:
 class ThresholdSweep:
     """What a threshold on the actor score would do: `n` thresholds, with suppression at `nms_iou` or without (0).
 
-    thresholds, precision, recall, mean_ap, people_per_frame: (n,); precision is nan where no box is left
+    thresholds, precision, recall, mean_ap: (n,); precision is nan where no box is left
     """
 
     nms_iou: float
@@ -78,7 +78,6 @@ class ThresholdSweep:
     precision: np.ndarray
     recall: np.ndarray
     mean_ap: np.ndarray
-    people_per_frame: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from slowfast.utils.files import write_text
+
 # Text in quotes, with backslash escapes: braces and keys inside it are part of a name.
 _TEXT = r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\''
 _BLOCK = re.compile(rf"(?:item|label)\s*{{((?:{_TEXT}|[^}}])*?)}}")
@@ -86,4 +88,4 @@ def write_label_map(label_map: LabelMap, path: str | Path) -> None:
     """Write `item { name: "..." id: N }` blocks; `read_label_map` reads them back unchanged."""
     names = (re.sub(r'(["\\])', r"\\\1", name) for name in label_map.names)
     blocks = (f'item {{\n  name: "{name}"\n  id: {i}\n}}\n' for i, name in zip(label_map.ids, names, strict=True))
-    Path(path).write_text("".join(blocks), encoding="utf-8")
+    write_text("".join(blocks), path)

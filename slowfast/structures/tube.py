@@ -34,5 +34,19 @@ class Tube:
         if self.scores is not None and self.scores.shape != (count,):
             raise ValueError(f"a tube of {count} frames needs scores of shape ({count},), got {self.scores.shape}")
 
+    @property
+    def confidence(self) -> float:
+        """`score` of a tube that has one; ValueError for an annotated one."""
+        if self.score is None:
+            raise ValueError(f"a tube in {self.video!r} has no score; is this ground truth?")
+        return self.score
+
+    @property
+    def frame_confidences(self) -> np.ndarray:
+        """(n,) `scores` of a tube that has them; ValueError for an annotated one."""
+        if self.scores is None:
+            raise ValueError(f"a tube in {self.video!r} has no scores of its frames; is this ground truth?")
+        return self.scores
+
     def __len__(self) -> int:
         return len(self.frames)

@@ -23,6 +23,7 @@ import numpy as np
 from slowfast.structures.label_map import LabelMap, write_label_map
 from slowfast.toy.people import FRAME_HEIGHT, FRAME_WIDTH
 from slowfast.toy.scene import FPS, SCENE_SECONDS, Scene, key_boxes, render_scene, sample_scene
+from slowfast.utils.files import write_text
 from slowfast.video.writer import write_video
 
 FORMAT_VERSION = 2  # raise it with every change of what is drawn or annotated
@@ -158,17 +159,7 @@ def _claim_folder(out: Path, arguments: dict[str, int]) -> None:
             f"{out} exists and is not a toy data set (it has no manifest.json); choose another folder with --out"
         )
     out.mkdir(parents=True, exist_ok=True)
-    _write_whole(manifest, json.dumps(arguments, indent=2) + "\n")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write under another name and rename, so that `path` is whole or absent."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(json.dumps(arguments, indent=2) + "\n", manifest)
 
 
 def _cores() -> int:
@@ -231,6 +222,6 @@ def _write_annotations(folder: Path, splits: dict[str, list[str]], *, seed: int)
             rng = np.random.default_rng([seed, number, len(key_frames)])
             count = max(1, round(EXCLUDED_SHARE * len(key_frames)))
             excluded = [key_frames[i] for i in sorted(rng.choice(len(key_frames), size=count, replace=False))]
-        _write_whole(folder / f"toy_{split}.csv", "".join(f"{row}\n" for row in rows))
-        _write_whole(folder / f"toy_{split}_excluded_timestamps.csv", "".join(f"{row}\n" for row in excluded))
+        write_text("".join(f"{row}\n" for row in rows), folder / f"toy_{split}.csv")
+        write_text("".join(f"{row}\n" for row in excluded), folder / f"toy_{split}_excluded_timestamps.csv")
     write_label_map(TOY_ACTIONS, folder / "toy_action_list.pbtxt")

@@ -11,7 +11,6 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.config import load_cfg
-from slowfast.engine.files import write_text_atomically
 from slowfast.engine.run import build_inputs, run
 from slowfast.engine.test import evaluate
 from slowfast.evaluation.frames.result import DetectionResult
@@ -20,6 +19,7 @@ from slowfast.report.clips import ReportGallery
 from slowfast.structures.predictions import Detections
 from slowfast.tasks.localization import Localization
 from slowfast.toy.data_set import APPEARANCE_ACTIONS, MOTION_ACTIONS, make_toy_ava
+from slowfast.utils.files import write_text
 from slowfast.utils.logging import LOGGER_NAME
 from slowfast.visualization.draw import contact_sheet, detection_video
 from slowfast.visualization.plots import plot_training_curve
@@ -61,7 +61,7 @@ class Demo:
             self.table[order] = self._test(self.variant("TEST.FRAME_ORDER", order)).summary()
         self.table["forward, NMS 0.5"] = self._test(self.variant("TEST.NMS_IOU", "0.5")).summary()
         self.table["chance"] = self._test(self.cfg, see=action_blind).summary()
-        write_text_atomically(json.dumps(self.table, indent=2) + "\n", self.out / "time_controls.json")
+        write_text(json.dumps(self.table, indent=2) + "\n", self.out / "time_controls.json")
 
     def _test(self, cfg: CfgNode, see: Callable[[Detections], Detections] = lambda found: found) -> DetectionResult:
         task = Localization(cfg)

@@ -16,11 +16,9 @@ import csv
 import gzip
 import io
 import math
-import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +27,7 @@ import pandas as pd
 
 from slowfast.structures.box_table import NO_LABEL, BoxTable
 from slowfast.utils.ava_csv_blocks import read_regular_detections
+from slowfast.utils.files import open_whole
 
 # How far a box may reach outside [0, 1]: an annotated one by what rounding to three decimals moves it, a detected one
 # (most detectors do not clip) by half a frame; pixels are further out.
@@ -135,7 +134,7 @@ def _follows_rules(table: BoxTable, label: np.ndarray, with_score: bool) -> bool
     with np.errstate(invalid="ignore"):
         good &= empty | ((label >= 1) & (label <= MAX_INT32) & (label == np.floor(label)))
     if with_score:
-        good &= np.isfinite(table.score) & ~empty
+        good &= np.isfinite(table.scores) & ~empty
     else:
         good |= empty & np.isnan(table.boxes).all(axis=1)
     if not good.all():
@@ -173,14 +172,14 @@ def _read_line_by_line(path: Path, parse_row: Callable[[list[str]], Row]) -> Box
         plural = "s" if num_problems > 1 else ""
         raise ValueError(f"{path}: {num_problems} malformed line{plural}:\n" + "\n".join(problems) + more)
     names = {name: number for number, name in enumerate(dict.fromkeys(row[0] for row in rows))}
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 8
+    by_column: list[tuple] = list(zip(*rows, strict=True)) if rows else [()] * 8
     return BoxTable(
         videos=tuple(names),
-        video=np.array([names[name] for name in columns[0]], dtype=np.int32),
-        timestamp=np.array(columns[1], dtype=np.int32),
-        boxes=np.array(columns[2:6], dtype=np.float64).T.reshape(-1, 4),
-        label=np.array(columns[6], dtype=np.int32),
-        score=np.array(columns[7], dtype=np.float64),
+        video=np.array([names[name] for name in by_column[0]], dtype=np.int32),
+        timestamp=np.array(by_column[1], dtype=np.int32),
+        boxes=np.array(by_column[2:6], dtype=np.float64).T.reshape(-1, 4),
+        label=np.array(by_column[6], dtype=np.int32),
+        score=np.array(by_column[7], dtype=np.float64),
     )
 
 
@@ -245,7 +244,7 @@ def _label(text: str) -> int:
     return int(value)
 
 
-def _box(texts: list[str], margin: float) -> list[float]:
+def _box(texts: list[str], margin: float) -> tuple[float, float, float, float]:
     box = [_number(text, name) for text, name in zip(texts, ("x1", "y1", "x2", "y2"), strict=True)]
     if min(box) < -margin or max(box) > 1 + margin:
         raise ValueError(
@@ -254,7 +253,8 @@ def _box(texts: list[str], margin: float) -> list[float]:
         )
     if box[2] < box[0] or box[3] < box[1]:
         raise ValueError(f"box {box} is inverted: x2 must be >= x1 and y2 >= y1 (x1,y1,x2,y2, not x,y,width,height)")
-    return box
+    x1, y1, x2, y2 = box
+    return x1, y1, x2, y2
 
 
 def write_detections_csv(table: BoxTable, path: str | Path) -> None:
@@ -270,23 +270,19 @@ def write_detections_csv(table: BoxTable, path: str | Path) -> None:
         raise ValueError(
             f"{path}: a detections file needs a label in every row; row {int(np.argmin(table.label))} has none"
         )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(temporary, "wt", encoding="utf-8", newline="") as file:
+    if path.suffix == ".gz":
+        with open_whole(path, "wb") as packed, gzip.open(packed, "wt", encoding="utf-8", newline="") as file:
             file.writelines(_formatted(table))
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-        raise
+    else:
+        with open_whole(path) as file:
+            file.writelines(_formatted(table))
 
 
 def _formatted(table: BoxTable, rows_at_once: int = 1 << 16) -> Iterable[str]:
     """Text of the file in pieces of `rows_at_once` rows. The rows of one box share the text of their first columns."""
     names = [_quoted(name) for name in table.videos]
     box_format = ",".join([_format_of(table.boxes.dtype)] * 4)
-    score_format = _format_of(table.score.dtype)
+    score_format = _format_of(table.scores.dtype)
     for start in range(0, len(table), rows_at_once):
         rows = slice(start, start + rows_at_once)
         video, timestamp, boxes = table.video[rows], table.timestamp[rows], table.boxes[rows]
@@ -301,7 +297,7 @@ def _formatted(table: BoxTable, rows_at_once: int = 1 << 16) -> Iterable[str]:
             )
         ]
         prefix = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(video))).tolist()
-        scores = map(score_format.__mod__, table.score[rows].tolist())
+        scores = map(score_format.__mod__, table.scores[rows].tolist())
         lines = zip(prefix, table.label[rows].tolist(), scores, strict=True)
         yield "".join([f"{prefixes[p]}{label},{score}\n" for p, label, score in lines])
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 
@@ -40,6 +40,12 @@ MAX_PLACES = 14  # and one digit before the point
 POWERS_OF_TEN = np.array([float(10**n) for n in range(23)])
 WHOLE_POWERS_OF_TEN = np.array([10**n for n in range(MAX_PLACES + 1)], dtype=np.uint64)
 EXPONENT_MARK = np.uint64(int.from_bytes(b"e-", "little"))
+
+
+class ReadsBytes(Protocol):
+    """A file open for reading, packed or not."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class _IrregularError(Exception):
@@ -66,7 +72,7 @@ class _Block:
     score: np.ndarray
 
 
-def read_regular_detections(file: BinaryIO, are_boxes: Callable[[np.ndarray], np.ndarray]) -> BoxTable | None:
+def read_regular_detections(file: ReadsBytes, are_boxes: Callable[[np.ndarray], np.ndarray]) -> BoxTable | None:
     """The table of a regular file; None as soon as the file proves irregular, or may hold a value that breaks a rule.
 
     are_boxes: says which of (n, 4) boxes follow the rules, (n,) bool
@@ -114,7 +120,7 @@ def _renumbered(block: _Block, videos: dict[str, int]) -> np.ndarray:
     return np.array([videos.setdefault(name, len(videos)) for name in block.videos], dtype=np.int32)[block.video]
 
 
-def _texts(file: BinaryIO) -> Iterator[bytes]:
+def _texts(file: ReadsBytes) -> Iterator[bytes]:
     """The file in pieces of about BLOCK_BYTES that end where a line ends; no byte-order mark."""
     rest = file.read(3).removeprefix(b"\xef\xbb\xbf")
     while piece := file.read(BLOCK_BYTES):
@@ -142,12 +148,12 @@ def _read_block(lines: bytes, are_boxes: Callable[[np.ndarray], np.ndarray]) -> 
     ends = stops[COLUMNS - 1 :: COLUMNS].copy()
     if len(stops) != COLUMNS * np.count_nonzero(is_end) or not is_end[ends].all():
         raise _IrregularError
-    stops = stops.reshape(-1, COLUMNS)
-    before_label, before_score = stops[:, LABEL - 1].copy(), stops[:, SCORE - 1].copy()
+    ends_of = stops.reshape(-1, COLUMNS)  # of each column
+    before_label, before_score = ends_of[:, LABEL - 1].copy(), ends_of[:, SCORE - 1].copy()
     starts = np.append(len(PADDING), ends[:-1] + 1)
 
     first = np.flatnonzero(_differs_from_row_before(text, starts, before_label))
-    run_stops = stops[first, :LABEL].T
+    run_stops = ends_of[first, :LABEL].T
     run_starts = np.concatenate([starts[None, first], run_stops[:-1] + 1])
     videos, video = _videos(text, run_starts[0], run_stops[0])
     block = _Block(

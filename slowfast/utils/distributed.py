@@ -60,5 +60,6 @@ def _cpu_group() -> dist.ProcessGroup | None:
     """All processes, talking through gloo, which reads host memory; None, the default group, where that is gloo."""
     global _host_group
     if _host_group is None and dist.get_backend() != "gloo":
-        _host_group = dist.new_group(backend="gloo")
+        # new_group gives a number instead only to processes that are not in it, and here all are.
+        _host_group = dist.new_group(backend="gloo")  # type: ignore[assignment]
     return _host_group

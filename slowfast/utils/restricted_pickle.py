@@ -8,7 +8,6 @@ import gzip
 import io
 import pickle
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ def _bytes_from_text(text: str, encoding: str) -> bytes:
 
 
 # What arrays and numpy scalars are rebuilt with, asked of numpy itself: its modules have changed names.
-_NUMPY: dict[tuple[str, str], Callable] = {
+_NUMPY: dict[tuple[str, str], Any] = {
     ("multiarray", "_reconstruct"): np.zeros(0).__reduce__()[0],
     ("multiarray", "scalar"): np.float64(0).__reduce__()[0],
     ("numeric", "_frombuffer"): np.zeros(0).__reduce_ex__(5)[0],

@@ -4,16 +4,17 @@ import hashlib
 import json
 import multiprocessing
 import os
-import uuid
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import av
 import numpy as np
 
+from slowfast.utils.files import open_whole
 from slowfast.video.reader import OpenVideo, VideoFiles, named_errors
 from slowfast.video.source import ClipPixels, ClipReadError, Timeline
 
@@ -183,32 +184,28 @@ class CachedVideos:
         return _Entry(identity, frames, timeline)
 
     def _build(self, path: Path, name: str, identity: dict[str, object], threads: int) -> None:
-        """Decode and write both files under temporary names; the .json is renamed last and makes the entry valid."""
+        """Decode and write both files; the .json appears last and makes the entry valid."""
         self.cache_dir.mkdir(parents=True, exist_ok=True)
-        token = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        pixels, meta = (self.cache_dir / f"{name}.{token}.{kind}.tmp" for kind in ("npy", "json"))
+        pixels, meta = (self.cache_dir / f"{name}.{kind}" for kind in ("npy", "json"))
         try:
-            shape, timeline = _decode_to_npy(path, pixels, short_side=self.short_side, threads=threads)
-            line = {
-                "times": timeline.times.tolist(),
-                "frame_seconds": timeline.frame_seconds,
-                "end": timeline.end,
-                "damaged": timeline.damaged,
-            }
-            meta.write_text(json.dumps({"identity": identity, "shape": shape, "timeline": line}), encoding="utf-8")
-            os.replace(pixels, self.cache_dir / f"{name}.npy")
-            os.replace(meta, self.cache_dir / f"{name}.json")
+            with open_whole(meta) as described, open_whole(pixels, "wb") as sink:
+                shape, timeline = _decode_to_npy(path, sink, short_side=self.short_side, threads=threads)
+                line = {
+                    "times": timeline.times.tolist(),
+                    "frame_seconds": timeline.frame_seconds,
+                    "end": timeline.end,
+                    "damaged": timeline.damaged,
+                }
+                described.write(json.dumps({"identity": identity, "shape": shape, "timeline": line}))
         except OSError as error:
-            message = f"{error.strerror} while writing the decoded frames of {path} to {self.cache_dir}"
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            message = f"{reason} while writing the decoded frames of {path} to {self.cache_dir}"
             raise OSError(error.errno, message) from error
-        finally:
-            pixels.unlink(missing_ok=True)
-            meta.unlink(missing_ok=True)
 
 
-def _decode_to_npy(path: Path, target: Path, *, short_side: int | None, threads: int) -> tuple[list[int], Timeline]:
-    """Decode `path` frame by frame into the .npy file `target`; a video need not fit in memory."""
-    with open(target, "wb") as sink, named_errors(path, None), OpenVideo(path, threads=threads) as video:
+def _decode_to_npy(path: Path, sink: IO[bytes], *, short_side: int | None, threads: int) -> tuple[list[int], Timeline]:
+    """Decode `path` frame by frame into the open .npy file `sink`; a video need not fit in memory."""
+    with named_errors(path, None), OpenVideo(path, threads=threads) as video:
         shape = [0, 0, 0, 3]
         for _, frame in video.frames():
             picture = video.rgb(frame, short_side=short_side)
@@ -224,5 +221,5 @@ def _decode_to_npy(path: Path, target: Path, *, short_side: int | None, threads:
     return shape, timeline
 
 
-def _write_header(sink, shape: list[int]) -> None:
+def _write_header(sink: IO[bytes], shape: list[int]) -> None:
     np.lib.format.write_array_header_1_0(sink, {"descr": "|u1", "fortran_order": False, "shape": tuple(shape)})

@@ -6,6 +6,7 @@ counts are never used. Frames come in the order the decoder shows them, upright 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -52,6 +53,7 @@ class OpenVideo:
         if not rate:
             raise _UnreadableError("it tells no frame rate")
         self.frame_seconds = float(1 / rate)
+        self._time_base = self._stream.time_base or Fraction(1, av.time_base)
         self._zero = self._start_second()
         self._times: list[float] = []
         self._last_duration = self.frame_seconds
@@ -67,8 +69,8 @@ class OpenVideo:
         self._container.close()
 
     def _start_second(self) -> float:
-        stream_start = self._stream.start_time
-        stream_start = 0.0 if stream_start is None else float(stream_start * self._stream.time_base)
+        ticks = self._stream.start_time
+        stream_start = 0.0 if ticks is None else float(ticks * self._time_base)
         if self._container.start_time is None:
             return stream_start
         start = self._container.start_time / av.time_base
@@ -78,7 +80,7 @@ class OpenVideo:
     def seek(self, second: float) -> bool:
         """Go to the key frame at or before `second`; False where the file cannot seek."""
         try:
-            ticks = int((self._zero + second) / self._stream.time_base)
+            ticks = int((self._zero + second) / self._time_base)
             self._container.seek(ticks, stream=self._stream, backward=True)
         except (av.error.FFmpegError, OverflowError):
             return False
@@ -94,7 +96,7 @@ class OpenVideo:
             try:
                 decoded = packet.decode()
             except av.error.FFmpegError:
-                self._mark_damage(self._second(packet.pts))
+                self._mark_damage(None if packet.pts is None else self._second(packet.pts))
                 continue
             for frame in decoded:
                 if waiting and not frame.key_frame:
@@ -114,8 +116,8 @@ class OpenVideo:
                 return
             yield packet
 
-    def _second(self, pts: int | None) -> float | None:
-        return None if pts is None else float(pts * self._stream.time_base) - self._zero
+    def _second(self, pts: int) -> float:
+        return float(pts * self._time_base) - self._zero
 
     def _mark_damage(self, second: float | None) -> None:
         """Whatever follows the last frame shown is in doubt, until a key frame that is later than the broken packet."""
@@ -139,7 +141,7 @@ class OpenVideo:
             self._damaged[-1][1] = min(self._damaged[-1][1], second)
         self._times.append(second)
         if frame.duration:
-            self._last_duration = float(frame.duration * frame.time_base)
+            self._last_duration = float(frame.duration * (frame.time_base or self._time_base))
         return second
 
     def timeline(self) -> Timeline:
@@ -162,7 +164,7 @@ class OpenVideo:
             raise _UnreadableError(
                 f"the frame size (height, width) changes from {self._size} to {size} inside the video"
             )
-        picture = frame.to_ndarray(format="rgb24")
+        picture: np.ndarray = frame.to_ndarray(format="rgb24")
         turns = round(frame.rotation / 90) % 4  # counter-clockwise
         if turns:
             picture = np.ascontiguousarray(np.rot90(picture, turns))

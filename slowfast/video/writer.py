@@ -1,13 +1,14 @@
 """Writing frames to an H.264 file that every browser plays, with PyAV."""
 
 import itertools
-import os
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+
+from slowfast.utils.files import whole_file
 
 
 def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: float, *, crf: int = 18, gop: int = 12) -> int:
@@ -20,7 +21,8 @@ def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: float, *, c
     gop:    largest distance between two frames a reader can seek to
 
     The file is written under a temporary name beside `path` and renamed when complete, so `path` is whole or absent.
-    Raises ValueError on frames of another type or size, on no frames at all, and on fps <= 0.
+    Raises ValueError on frames of another type or size, on no frames at all, and on fps <= 0; OSError when the file
+    cannot be written.
     """
     path = Path(path)
     if fps <= 0:
@@ -30,13 +32,8 @@ def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: float, *, c
     if first is None:
         raise ValueError(f"{path}: a video needs at least one frame, got none")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix or '.mp4'}")
-    try:
-        count = _encode(itertools.chain([first], iterator), first, temporary, path, fps=fps, crf=crf, gop=gop)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return count
+    with whole_file(path) as temporary:
+        return _encode(itertools.chain([first], iterator), first, temporary, path, fps=fps, crf=crf, gop=gop)
 
 
 def _encode(

@@ -1,7 +1,6 @@
 """Drawing what a detector found: boxes, action names and scores on frames, as a video and as a sheet of pictures."""
 
 import colorsys
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from slowfast.utils.files import write_bytes
 from slowfast.video.writer import write_video
 
 Colour = tuple[int, int, int]  # RGB
@@ -58,7 +58,8 @@ def action_colour(name: str) -> Colour:
     colour = np.array(colorsys.hsv_to_rgb(hue, saturation, 0.97))
     luminance = colour @ (0.299, 0.587, 0.114)
     white = max(0.0, (READABLE_LUMINANCE - luminance) / (1 - luminance))  # blue and red need it
-    return tuple(int(v) for v in np.round(255 * (colour + white * (1 - colour))))
+    red, green, blue = (int(v) for v in np.round(255 * (colour + white * (1 - colour))))
+    return red, green, blue
 
 
 def readable_scale(height: int, width: int) -> int:
@@ -94,7 +95,8 @@ def draw_detections(
     size = np.array([width, height, width, height]) * scale
     corners = np.round(boxes * size).astype(int)
     ranked = [sorted(entries, key=lambda entry: -entry[1]) for entries in labels]
-    true_corners, true_names = np.zeros((0, 4), int), []
+    true_corners = np.zeros((0, 4), int)
+    true_names: Sequence[Sequence[str]] = []
     if groundtruth is not None:
         true_corners = np.round(_checked_boxes(*groundtruth, "ground truth boxes") * size).astype(int)
         true_names = groundtruth[1]
@@ -241,10 +243,5 @@ def contact_sheet(
     encoded, png = cv2.imencode(".png", sheet[..., ::-1])
     if not encoded:
         raise OSError(f"{path}: OpenCV could not encode a {sheet.shape[1]} x {sheet.shape[0]} picture as PNG")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(png.tobytes())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(png.tobytes(), path)
     return sheet

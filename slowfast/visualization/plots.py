@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from slowfast.utils.files import open_whole
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -49,7 +51,8 @@ def plot_training_curve(log_jsonl_path: str | Path, out_png: str | Path) -> None
     figure = training_curve_figure(records)
     out_png = Path(out_png)
     out_png.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out_png, dpi=130, format="png")
+    with open_whole(out_png, "wb") as file:
+        figure.savefig(file, dpi=130, format="png")
 
 
 def training_curve_figure(records: list[dict]) -> "Figure":
@@ -130,6 +133,7 @@ def _plot_evaluations(axes: "Axes", evaluations: list[dict]) -> None:
         )
     _style(axes, title="Held-out average precision", xlabel="epoch")
     axes.set_ylim(0, 1)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    # An AutoLocator, which its declared type does not say.
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
     axes.margins(x=0.12)
     axes.legend(frameon=False, fontsize=9, loc="upper left")

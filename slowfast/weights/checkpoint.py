@@ -1,6 +1,5 @@
 """Checkpoints of a run: written whole or not at all, the last few kept, and resumed from the newest that can be read."""
 
-import os
 import pickle
 import re
 import zipfile
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 
+from slowfast.utils.files import open_whole
 from slowfast.utils.logging import get_logger
 from slowfast.weights.load import LoadReport, load_weights
 
@@ -78,19 +78,8 @@ class Checkpointer:
 
 
 def write_atomically(state: dict[str, Any], path: Path) -> None:
-    """torch.save to a temporary name beside `path`, flushed to disk, then renamed over it; nothing half-written remains."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        temporary.unlink(missing_ok=True)
-        raise OSError(
-            f"could not write {path}: {error}; older checkpoints are untouched (OUTPUT_DIR, free disk space)"
-        ) from error
-    except BaseException:  # Ctrl-C in the middle of a write
-        temporary.unlink(missing_ok=True)
-        raise
+    """torch.save to `path`, whole or not at all. Raises OSError."""
+    note = "older checkpoints are untouched (OUTPUT_DIR, free disk space)"
+    # torch reports a full disk as a RuntimeError
+    with open_whole(path, "wb", failures=(OSError, RuntimeError), note=note) as file:
+        torch.save(state, file)

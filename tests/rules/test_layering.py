@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tests.rules.sources import ROOT, imports, name_of, python_files, tree_of
 
+# Modules that import nothing of the project, and that every package may therefore import.
+LEAVES = {"slowfast.utils.files"}
 BASE = {"layers", "structures", "utils"}
 PARTS = {"models", "losses", "datasets", "video", "evaluation", "solver", "visualization", "weights"}
 # Each package, and the other packages of the project that it may import.
@@ -24,11 +26,11 @@ MAY_IMPORT = {
     "toy": BASE | PARTS | {"config", "report", "tasks", "engine"},
 }
 # Beside the standard library. structures and utils stay light, so that an evaluation needs little more than numpy:
-# utils reads and writes files (CSV with pandas, JSON with simplejson, remote paths with iopath) and shows progress
-# (tqdm). fvcore is its CfgNode and Registry, which only builders, tasks, reports, engine and inference may see.
+# utils reads and writes files (CSV with pandas, JSON with simplejson) and shows progress (tqdm). fvcore is its CfgNode
+# and Registry, which only builders, tasks, reports, engine and inference may see.
 PACKAGES = {
     "structures": {"torch", "numpy"},
-    "utils": {"torch", "numpy", "pandas", "simplejson", "iopath", "tqdm"},
+    "utils": {"torch", "numpy", "pandas", "simplejson", "tqdm"},
     "layers": {"torch", "triton"},  # triton in the file of its kernels, which is imported on CUDA only
     "video": {"av", "cv2", "numpy"},
     "models": {"torch", "torchvision", "numpy"},
@@ -83,10 +85,16 @@ def test_packages_import_downwards_only():
                 bad.append(f"{name}:{line} imports {module}")
             elif parts[0] == "slowfast" and len(parts) > 1 and parts[1] != package:
                 allowed = MAY_IMPORT[package] | ({"config"} if is_builder(path) else set())
-                if parts[1] not in allowed:
+                if parts[1] not in allowed and module not in LEAVES:
                     bad.append(f"{name}:{line} imports {module}; {package} may import {sorted(allowed)}")
     assert not bad, "\n".join(bad)
     assert seen == set(MAY_IMPORT)
+
+
+def test_leaves_import_nothing_of_the_project():
+    files = [path for path in python_files("slowfast") if name_of(path)[:-3].replace("/", ".") in LEAVES]
+    assert len(files) == len(LEAVES)
+    assert [module for path in files for _, module in imports(path) if module.startswith("slowfast")] == []
 
 
 def test_the_lower_packages_stay_light():

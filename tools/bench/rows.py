@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from slowfast.utils.files import write_text
+
 
 @dataclass(frozen=True)
 class Row:
@@ -30,4 +32,4 @@ def write_markdown(rows: Sequence[Row], heading: str, path: Path) -> None:
     """`heading`, then the rows as a markdown table."""
     lines = [f"| {row.what} | {row.ours} | {row.against} | {row.ratio} | {row.goal} |" for row in (HEADER, *rows)]
     lines.insert(1, "|---|---:|---:|---:|---:|")
-    path.write_text("\n".join([heading, "", *lines, ""]), encoding="utf-8")
+    write_text("\n".join([heading, "", *lines, ""]), path)

@@ -36,8 +36,8 @@ def read_charades(path: str | Path, *, num_classes: int) -> LabelledVideos:
     if not actions:
         raise ValueError(f"{path}: lists no video")
     hot = np.zeros((len(actions), num_classes), dtype=bool)
-    for labels, texts in zip(hot, actions.values(), strict=True):
-        labels[[int(word) for text in texts for word in text.split(",") if word]] = True
+    for marks, texts in zip(hot, actions.values(), strict=True):
+        marks[[int(word) for text in texts for word in text.split(",") if word]] = True
     return LabelledVideos(tuple(actions), hot, tuple(str(index) for index in range(num_classes)))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.structures.box_table import NO_LABEL, BoxTable, key_frame_codes, split_codes
 from slowfast.structures.label_map import LabelMap
 
 BOX_TOLERANCE = 1e-3  # AVA writes three decimals: a rounded corner may stand this far outside the frame
@@ -129,11 +129,12 @@ def build_key_frames(
     actions[person[known], class_index[rows][known]] = 1
     kept_keys = frame_keys[keep_frame]
     counts = np.bincount(owner, minlength=len(kept_keys))
-    used, video = np.unique(kept_keys >> 32, return_inverse=True)
+    rank, timestamp = split_codes(kept_keys)
+    used, video = np.unique(rank, return_inverse=True)
     key_frames = KeyFrames(
         videos=tuple(names[i] for i in used),
         video=video.astype(np.int32),
-        timestamp=(kept_keys & 0xFFFFFFFF).astype(np.int32),
+        timestamp=timestamp.astype(np.int32),
         first_person=np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
         boxes=boxes,
         actions=actions,
@@ -154,11 +155,11 @@ def build_key_frames(
 
 
 def _row_keys(table: BoxTable) -> tuple[list[str], np.ndarray]:
-    """Sorted video names, and (R,) int64 of rank of the name << 32 | timestamp: sorts by video, then timestamp."""
+    """Sorted video names, and (R,) int64 `key_frame_codes` of their ranks: they sort by video name, then timestamp."""
     order = np.argsort(np.asarray(table.videos, dtype=object), kind="stable")
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    return [table.videos[i] for i in order], (rank[table.video] << 32) + table.timestamp
+    return [table.videos[i] for i in order], key_frame_codes(rank[table.video], table.timestamp)
 
 
 def _people(frame: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -188,11 +189,11 @@ def _dropped_frames(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(F,) sorted keys -> two (F,) masks: excluded, and outside the valid seconds (a key frame is counted once)."""
     rank = {name: i for i, name in enumerate(names)}
-    excluded_keys = [(rank[video] << 32) + second for video, second in exclusions if video in rank]
-    excluded = np.isin(frame_keys, np.asarray(excluded_keys, dtype=np.int64))
+    pairs = [(rank[video], second) for video, second in exclusions if video in rank]
+    excluded = np.isin(frame_keys, key_frame_codes(*np.array(pairs, dtype=np.int64).reshape(-1, 2).T))
     out_of_range = np.zeros(len(frame_keys), dtype=bool)
     if valid_seconds is not None:
-        second = frame_keys & 0xFFFFFFFF
+        _, second = split_codes(frame_keys)
         out_of_range = ~excluded & ((second < valid_seconds[0]) | (second > valid_seconds[1]))
     return excluded, out_of_range
 

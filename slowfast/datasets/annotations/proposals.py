@@ -76,13 +76,13 @@ def with_proposals(annotated: AnnotatedSet, files: Sequence[Path], *, min_score:
     else:
         tables = [replace(table, label=np.full_like(table.label, NO_LABEL)) for table in tables]
     source = ", ".join(map(str, files))
-    if not any(len(_rows_on(table, annotated.key_frames)) for table in read):
+    if not any(len(table.on(annotated.key_frames)) for table in read):
         raise ValueError(
             f"{source}: no box that scores at least {min_score:g} (AVA.DETECTION_SCORE_THRESH) lies on any of the "
             f"{len(annotated.key_frames)} key frames; of the whole file {sum(map(len, read))} score as much. Is it the "
             "file of another split?"
         )
-    people = concatenate_tables([wanted, *(_rows_on(table, annotated.key_frames) for table in tables)])
+    people = concatenate_tables([wanted, *(table.on(annotated.key_frames) for table in tables)])
     key_frames, _ = build_key_frames(people, annotated.label_map, ignore_unknown=True, source=source)
     counts = np.diff(key_frames.first_person)
     note = (
@@ -97,11 +97,3 @@ def _listing(key_frames: KeyFrames) -> BoxTable:
     count = len(key_frames)
     nowhere, nothing = np.full((count, 4), np.nan), np.full(count, NO_LABEL, dtype=np.int32)
     return BoxTable(key_frames.videos, key_frames.video, key_frames.timestamp, nowhere, nothing)
-
-
-def _rows_on(table: BoxTable, key_frames: KeyFrames) -> BoxTable:
-    """The rows of `table` that lie on one of the key frames."""
-    index = {name: i for i, name in enumerate(key_frames.videos)}
-    video = np.array([index.get(name, -1) for name in table.videos], dtype=np.int64)[table.video]
-    wanted = (key_frames.video.astype(np.int64) << 32) + key_frames.timestamp
-    return table.rows((video >= 0) & np.isin((video << 32) + table.timestamp, wanted))

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from slowfast.datasets.annotations.key_frames import KeyFrames, build_key_frames
-from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.structures.box_table import NO_LABEL, BoxTable, key_frame_codes
 from slowfast.structures.label_map import LabelMap
 from slowfast.structures.tube import Tube
 from slowfast.utils.restricted_pickle import read_pickle
@@ -57,10 +57,9 @@ class TubeSet:
         table = table_of_tubes(self.tubes, self.videos)
         if frames == "annotated":
             return table
-        occupied = (table.video.astype(np.int64) << 32) + table.timestamp
         video = np.repeat(np.arange(len(self.videos)), self.num_frames)
         frame = np.concatenate([np.arange(1, count + 1) for count in self.num_frames])
-        empty = ~np.isin((video << 32) + frame, occupied)
+        empty = ~np.isin(key_frame_codes(video, frame), table.key_frame)
         count = int(empty.sum())
         return BoxTable(
             self.videos,

@@ -104,7 +104,4 @@ def every_nth(key_frames: KeyFrames, step: int) -> KeyFrames:
 
 def rows_on_key_frames(table: BoxTable, key_frames: KeyFrames) -> BoxTable:
     """The rows of `table` that lie on one of the key frames: the ground truth of what will be shown to the model."""
-    code = {name: i for i, name in enumerate(table.videos)}
-    video = np.array([code[name] for name in key_frames.videos], dtype=np.int64)[key_frames.video]
-    wanted = (video << 32) + key_frames.timestamp
-    return table.rows(np.isin((table.video.astype(np.int64) << 32) + table.timestamp, wanted))
+    return table.on(key_frames)

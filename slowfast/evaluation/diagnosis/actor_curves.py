@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from slowfast.evaluation.diagnosis.breakdown import precision_recall
+from slowfast.evaluation.average_precision import precision_and_recall, precision_recall
 from slowfast.evaluation.diagnosis.distinct_boxes import distinct_boxes
 from slowfast.evaluation.diagnosis.person_matches import PersonMatches, match_people
 from slowfast.evaluation.frames.evaluator import PERSON, person_groundtruth
-from slowfast.evaluation.frames.frame_map import frame_map
+from slowfast.evaluation.frames.frame_map import ALL_KEY_FRAMES, ScoredKeyFrames, ScoringRules, frame_map
 from slowfast.evaluation.frames.matching import box_iou
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.diagnosis import ActorCurve, ThresholdSweep
@@ -30,7 +30,7 @@ class FoundPeople:
         numbers, boxes = distinct_boxes(detections) if people is None else distinct_boxes(detections, people)
         self.row_person = numbers[0]
         score = np.full(len(boxes), -np.inf)
-        np.maximum.at(score, numbers[-1], source.score.astype(np.float64))
+        np.maximum.at(score, numbers[-1], source.scores.astype(np.float64))
         missing = int(np.isneginf(score).sum())
         if missing:
             raise ValueError(
@@ -43,9 +43,8 @@ class FoundPeople:
     def suppressed(self, iou_threshold: float) -> np.ndarray:
         """(n,) bool, people whom greedy suppression drops: a better-scored one overlaps by more than the threshold."""
         table = self.table
-        key_frame = (table.video.astype(np.int64) << 32) + table.timestamp
-        order = np.lexsort((*table.boxes.T[::-1], -table.score, key_frame))
-        key_frame, boxes = key_frame[order], table.boxes[order].astype(np.float64)
+        order = np.lexsort((*table.boxes.T[::-1], -table.scores, table.key_frame))
+        key_frame, boxes = table.key_frame[order], table.boxes[order].astype(np.float64)
         rank = np.arange(len(order)) - np.searchsorted(key_frame, key_frame)
         rest = np.searchsorted(key_frame, key_frame, side="right") - np.arange(len(order)) - 1
         better = np.repeat(np.arange(len(order)), rest)
@@ -61,16 +60,18 @@ class FoundPeople:
         return result
 
 
-def match_found_people(found: FoundPeople, groundtruth: BoxTable, **settings: object) -> PersonMatches:
-    """`match_people` of the boxes alone, whatever the people do; settings: key_frames, exclusions, iou_threshold."""
-    return match_people(person_groundtruth(groundtruth), found.table, PERSON, protocol="uncapped", **settings)
+def match_found_people(
+    found: FoundPeople, groundtruth: BoxTable, scored: ScoredKeyFrames = ALL_KEY_FRAMES
+) -> PersonMatches:
+    """`match_people` of the boxes alone, whatever the people do."""
+    return match_people(person_groundtruth(groundtruth), found.table, PERSON, protocol="uncapped", **scored)
 
 
 def actor_curve(matches: PersonMatches, *, score: str) -> ActorCurve:
     """Precision against recall of `match_found_people`; score: what people are ranked by."""
     count = len(matches.truth_cell)
     ap = matches.average_precisions(matches.row_class, matches.row_score, matches.row_hit, np.array([count]))
-    curve = precision_recall(matches.row_score, matches.row_hit, count)
+    curve = precision_recall(matches.row_score, matches.row_score[matches.row_hit], count)
     return ActorCurve(score, float(ap[0]), count, len(matches.row_score), *curve)
 
 
@@ -80,30 +81,27 @@ def threshold_sweep(
     label_map: LabelMap,
     *,
     nms_iou: float,
-    protocol: str,
-    ap_rule: str = "voc_all_point",
-    matching: str = "best",
-    **settings: object,
+    rules: ScoringRules,
+    scored: ScoredKeyFrames = ALL_KEY_FRAMES,
 ) -> ThresholdSweep:
     """Score again with the people of at least each of THRESHOLDS; before it suppress with `nms_iou` (0: do not).
 
-    settings: key_frames, exclusions, iou_threshold; people are found by AVA's rules whatever the rules of the actions
+    rules: those of the actions; people are found by AVA's, whatever they are
     """
-    rules = {"protocol": protocol, "ap_rule": ap_rule, "matching": matching}
     people = person_groundtruth(groundtruth)
     kept = np.ones(len(found.table), dtype=bool) if nms_iou == 0 else ~found.suppressed(nms_iou)
-    points: list[tuple[float, float, float, float]] = []
+    points: list[tuple[float, float, float]] = []
     for threshold in THRESHOLDS:
-        left = kept & (found.table.score >= threshold)
+        left = kept & (found.table.scores >= threshold)
         if points and (left == kept).all():
             points.append(points[-1])
             continue
         kept = left
         rows = found.detections if kept.all() else found.detections.rows(kept[found.row_person])
-        mean_ap = frame_map(groundtruth, rows, label_map, **rules, **settings).mAP if len(rows) else 0.0
+        mean_ap = frame_map(groundtruth, rows, label_map, **rules, **scored).mAP if len(rows) else 0.0
         del rows  # before the next threshold makes others
-        matches = match_people(people, found.table.rows(kept), PERSON, protocol="uncapped", **settings)
+        matches = match_people(people, found.table.rows(kept), PERSON, protocol="uncapped", **scored)
         hits, boxes = int(matches.row_hit.sum()), len(matches.row_hit)
-        precision = hits / boxes if boxes else float("nan")
-        points.append((precision, hits / len(matches.truth_cell), mean_ap, boxes / len(matches.index)))
-    return ThresholdSweep(nms_iou, np.array(THRESHOLDS), *np.array(points).T)
+        points.append((*precision_and_recall(hits, boxes, len(matches.truth_cell)), mean_ap))
+    precision, recall, mean_aps = np.array(points).T
+    return ThresholdSweep(nms_iou, np.array(THRESHOLDS), precision, recall, mean_aps)

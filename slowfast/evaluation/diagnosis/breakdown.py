@@ -2,26 +2,11 @@
 
 import numpy as np
 
+from slowfast.evaluation.average_precision import precision_recall
 from slowfast.evaluation.diagnosis.person_matches import PersonMatches, best_of_each
 from slowfast.structures.diagnosis import ClassCurve, Confusion, Part
 
-CURVE_POINTS = 60
 CROWDS = (("1 person", 1, 1), ("2 people", 2, 2), ("3 or 4", 3, 4), ("5 or more", 5, None))
-
-
-def precision_recall(score: np.ndarray, hit: np.ndarray, num_truth: int) -> tuple[np.ndarray, np.ndarray]:
-    """((k,) recall, (k,) interpolated precision) of one class, k <= CURVE_POINTS; rows of equal score are one step."""
-    if not num_truth or not hit.any():
-        return np.zeros(0), np.zeros(0)
-    order = np.argsort(-score, kind="stable")
-    score, hit = score[order], hit[order]
-    last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)  # of each run of equal scores
-    hits = np.cumsum(hit)[last]
-    precision = np.maximum.accumulate((hits / (last + 1))[::-1])[::-1]
-    grows = np.diff(hits, prepend=0) > 0
-    recall, precision = hits[grows] / num_truth, precision[grows]
-    shown = np.unique(np.linspace(0, len(recall) - 1, CURVE_POINTS).round().astype(int))
-    return recall[shown], precision[shown]
 
 
 def class_curves(matches: PersonMatches) -> tuple[ClassCurve, ...]:
@@ -31,7 +16,7 @@ def class_curves(matches: PersonMatches) -> tuple[ClassCurve, ...]:
     curves = []
     for c, name in enumerate(matches.label_map.names):
         score, hit = matches.row_score[matches.class_rows(c)], matches.row_hit[matches.class_rows(c)]
-        curve = precision_recall(score, hit, int(num_truth[c]))
+        curve = precision_recall(score, score[hit], int(num_truth[c]))
         curves.append(ClassCurve(name, float(ap[c]), int(num_truth[c]), len(score), *curve))
     return tuple(curves)
 

@@ -7,7 +7,7 @@ from slowfast.evaluation.diagnosis.breakdown import class_curves, confusion, par
 from slowfast.evaluation.diagnosis.error_analysis import ErrorAnalysis
 from slowfast.evaluation.diagnosis.key_frame_verdicts import KeyFrameVerdict, key_frame_verdicts
 from slowfast.evaluation.diagnosis.person_matches import match_people
-from slowfast.evaluation.frames.frame_map import frame_map
+from slowfast.evaluation.frames.frame_map import ScoredKeyFrames, ScoringRules, frame_map
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.diagnosis import Diagnosis
 from slowfast.structures.label_map import LabelMap
@@ -33,20 +33,24 @@ def diagnose(
 
     people:      rows of the boxes found with p(actor), or None where that was not kept
     boxes_given: the model was told where people are, so there is no threshold to sweep
-    The rest is as in `ava_map.frame_map`, which is run first and raises ValueError for tables that cannot be scored.
+    The rest is as in `frame_map`, which is run first and raises ValueError for tables that cannot be scored.
     Besides the tables it needs up to 65 bytes a detection.
     """
-    settings = {"key_frames": key_frames, "exclusions": list(exclusions), "iou_threshold": iou_threshold}
-    rules = {"protocol": protocol, "ap_rule": ap_rule, "matching": matching}
-    frame_map(groundtruth, detections, label_map, **rules, **settings)
+    scored: ScoredKeyFrames = {
+        "key_frames": key_frames,
+        "exclusions": list(exclusions),
+        "iou_threshold": iou_threshold,
+    }
+    rules: ScoringRules = {"protocol": protocol, "ap_rule": ap_rule, "matching": matching}
+    frame_map(groundtruth, detections, label_map, **rules, **scored)
     found = FoundPeople(detections, people)
     sweeps = tuple(
-        threshold_sweep(found, groundtruth, label_map, nms_iou=nms_iou, **rules, **settings)
+        threshold_sweep(found, groundtruth, label_map, nms_iou=nms_iou, rules=rules, scored=scored)
         for nms_iou in (() if boxes_given else (0.0, SWEPT_NMS_IOU))
     )
-    actor = actor_curve(match_found_people(found, groundtruth, **settings), score=found.score_name)
+    actor = actor_curve(match_found_people(found, groundtruth, scored), score=found.score_name)
     del found
-    matches = match_people(groundtruth, detections, label_map, **rules, **settings)
+    matches = match_people(groundtruth, detections, label_map, **rules, **scored)
     errors = ErrorAnalysis(matches)
     diagnosis = Diagnosis(
         mean_ap=errors.mean_ap,

@@ -28,7 +28,7 @@ def distinct_boxes(*tables: BoxTable) -> tuple[list[np.ndarray], BoxTable]:
     """
     runs = [_starts_of_runs(table) for table in tables]
     starts = concatenate_tables([table.rows(np.flatnonzero(run)) for table, run in zip(tables, runs, strict=True)])
-    key_frame = (starts.video.astype(np.int64) << 32) + starts.timestamp
+    key_frame = starts.key_frame
     order = np.lexsort((*starts.boxes.T[::-1], key_frame))
     key_frame, boxes = key_frame[order], starts.boxes[order]
     new = np.ones(len(order), dtype=bool)

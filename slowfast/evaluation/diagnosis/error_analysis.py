@@ -1,6 +1,6 @@
 """Where errors come from, and the mAP that each kind costs (after TIDE, Bolya et al., ECCV 2020). Numpy only.
 
-Every detection that counts (see `ava_map`) is one of
+Every detection that counts (see `frame_map`) is one of
     hit               the best-scored detection of an annotated (person, action) with IoU >= threshold (0.5)
     duplicate         finds a (person, action) that a better-scored detection has found already
     wrong action      the box is right (IoU >= threshold with somebody), but that person does not do this

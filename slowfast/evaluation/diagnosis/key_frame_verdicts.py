@@ -20,7 +20,7 @@ class KeyFrameVerdict:
             scores of all false detections; 0 is perfect
     hit:    mean score of what people do, 0 where nobody found it; 1 is perfect
     people, found: annotated people, and how many of them a box found
-    missed: sentences about what was not found, or found with less than 0.5
+    missed: sentences about what was not found, or found with at most 0.5
     false:  sentences about false detections, dearest first
     """
 
@@ -47,7 +47,7 @@ def key_frame_verdicts(matches: PersonMatches, kind: np.ndarray) -> list[KeyFram
     for rows in pieces(len(kind)):
         false_score = np.where(kind[rows] != Kind.HIT, m.row_score[rows], 0)
         loss += np.bincount(m.found_frame[m.row_box[rows]], weights=false_score, minlength=frames)
-    hit = np.bincount(truth_frame, weights=hit_score, minlength=frames)
+    score_sum = np.bincount(truth_frame, weights=hit_score, minlength=frames)
     actions = np.bincount(truth_frame, minlength=frames)
     people = np.bincount(m.people_frame, minlength=frames)
     is_found = np.zeros(len(m.people_frame), dtype=bool)
@@ -76,7 +76,7 @@ def key_frame_verdicts(matches: PersonMatches, kind: np.ndarray) -> list[KeyFram
         KeyFrameVerdict(
             *m.index.name_of(int(f)),
             error=float(loss[f] / people[f]),
-            hit=float(hit[f] / actions[f]),
+            hit=float(score_sum[f] / actions[f]),
             people=int(people[f]),
             found=int(found[f]),
             missed=tuple(map(missed_text, misses.of(f))),

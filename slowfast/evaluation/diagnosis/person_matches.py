@@ -1,7 +1,7 @@
-"""PersonMatches: detections beside the annotated people of their key frames, by the rules of `ava_map`. Numpy only.
+"""PersonMatches: detections beside the annotated people of their key frames, by the rules of `frame_map`. Numpy only.
 
-`ava_map` needs one maximum per ground-truth box; to say why a detection is wrong takes its overlap with everybody.
-Rows are kept by class and score, so that the AP of any part of them needs no sorting; a row takes 19 bytes.
+`frame_map` needs one maximum per ground-truth box; to say why a detection is wrong takes its overlap with everybody.
+Rows are kept by class and score, so that the AP of any part of them needs no sorting; a row takes 15 bytes.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slowfast.evaluation.ap_rules import AP_RULES
+from slowfast.evaluation.average_precision import AP_RULES
 from slowfast.evaluation.diagnosis.distinct_boxes import distinct_boxes, pieces
 from slowfast.evaluation.frames.frame_map import OFFICIAL_CAP
 from slowfast.evaluation.frames.key_frame_index import UNLISTED, KeyFrameIndex
@@ -30,12 +30,12 @@ class PersonMatches:
     found_frame, found_boxes: (D,), (D, 4); the frame is negative where no row of the box is scored
     pair_first:              (D + 1,); pairs pair_first[d] to pair_first[d + 1] are the people near box d, nearest first
     pair_person, pair_iou:   (N + 1,), only pairs with IoU >= NEAR_IOU; the last is nobody: -1 and 0
-    row_source:              (R,) int32, row of the detection table; rows are sorted by class, then score, rising
-    row_box, row_class, row_score: (R,) index of the box, of the class, and the score as in the table
+    row_box, row_class, row_score: (R,) index of the box, of the class, and the score as in the table; rows are sorted
+                             by class, then score, rising, then place in the table
     row_pair:                (R,) int32, the pair of the person whom the row found, else of the nearest with the row's
                              action; -1: none near
     row_hit:                 (R,) bool, the row is a true positive
-    ap_rule:                 one of `ap_rules.AP_RULES`
+    ap_rule:                 one of `average_precision.AP_RULES`
     """
 
     label_map: LabelMap
@@ -50,7 +50,6 @@ class PersonMatches:
     pair_first: np.ndarray
     pair_person: np.ndarray
     pair_iou: np.ndarray
-    row_source: np.ndarray
     row_box: np.ndarray
     row_class: np.ndarray
     row_score: np.ndarray
@@ -91,7 +90,7 @@ class PersonMatches:
     def average_precisions(
         self, class_index: np.ndarray, score: np.ndarray, hit: np.ndarray, num_truth: np.ndarray
     ) -> np.ndarray:
-        """(n,) classes, scores and hits of some rows, (C,) ground-truth boxes -> (C,) AP as `ava_map` integrates it.
+        """(n,) classes, scores and hits of some rows, (C,) ground-truth boxes -> (C,) AP as `frame_map` integrates it.
 
         The rows come by class; where they are also sorted by score, nothing is sorted again.
         """
@@ -118,7 +117,7 @@ def match_people(
     ap_rule: str = "voc_all_point",
     matching: str = "best",
 ) -> PersonMatches:
-    """Match as `ava_map.frame_map` with the same arguments does; it also checks the tables, so call it first."""
+    """Match as `frame_map` with the same arguments does; it also checks the tables, so call it first."""
     has_box = np.isfinite(groundtruth.boxes).all(axis=1)
     index = KeyFrameIndex(groundtruth.rows(has_box) if key_frames == "gt_only" else groundtruth, excluded=exclusions)
     truth = _truth(groundtruth.rows(has_box), index, label_map)
@@ -127,7 +126,7 @@ def match_people(
     class_index = _classes_that_count(
         detections, found_frame, row_box, label_map, cap=OFFICIAL_CAP if protocol == "official" else 0
     )
-    rows = _by_class_and_score(class_index, detections.score, label_map.num_classes)
+    rows = _by_class_and_score(class_index, detections.scores, label_map.num_classes)
     row_class, row_box = class_index[rows], row_box[rows]
     scored = np.zeros(len(found), dtype=bool)
     scored[row_box] = True
@@ -143,10 +142,9 @@ def match_people(
         found_frame=found_frame,
         found_boxes=found_boxes,
         **pairs,
-        row_source=rows,
         row_box=row_box,
         row_class=row_class,
-        row_score=detections.score[rows],
+        row_score=detections.scores[rows],
         row_pair=row_pair,
         row_hit=np.zeros(len(rows), dtype=bool),
     )
@@ -240,19 +238,19 @@ def _classes_that_count(
     """(R,) int16 class of each row, -1 where it does not count: key frame not scored, unknown class, beyond the `cap`
     best rows of its key frame (0: no cap), no area."""
     class_index = np.empty(len(table), dtype=np.int16)
-    for rows in pieces(len(table)):
-        known = label_map.to_index(table.label[rows])
-        class_index[rows] = np.where(found_frame[row_box[rows]] >= 0, known, -1)
+    for piece in pieces(len(table)):
+        known = label_map.to_index(table.label[piece])
+        class_index[piece] = np.where(found_frame[row_box[piece]] >= 0, known, -1)
     if cap:
         rows = np.flatnonzero(class_index >= 0)
         for chosen in _whole_key_frames(rows, found_frame[row_box[rows]]):
             frame = found_frame[row_box[chosen]]
-            order = np.lexsort((table.label[chosen], -row_box[chosen], -table.score[chosen], frame))
+            order = np.lexsort((table.label[chosen], -row_box[chosen], -table.scores[chosen], frame))
             place = np.arange(len(order)) - np.searchsorted(frame[order], frame[order])
             class_index[chosen[order[place >= cap]]] = -1
-    for rows in pieces(len(table)):
-        boxes = table.boxes[rows]
-        class_index[rows][(boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])] = -1
+    for piece in pieces(len(table)):
+        boxes = table.boxes[piece]
+        class_index[piece][(boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])] = -1
     return class_index
 
 

@@ -45,7 +45,7 @@ class BestRows:
 
     def settle(self) -> None:
         """Find the limit of each key frame: rows above it stay, rows below it go."""
-        keys, self._keys = self._keys[: self._num_keys], None
+        keys, self._keys = self._keys[: self._num_keys], np.empty(0, dtype=np.uint64)
         keys.sort()
         end = np.cumsum(self._count)
         full = np.flatnonzero(self._count > self._cap)
@@ -66,7 +66,7 @@ class BestRows:
 
     def decide_ties(self, table: BoxTable, rows: np.ndarray, frame: np.ndarray) -> np.ndarray:
         """Which of the waiting rows stay: rows (w,) of the detections and their key frames -> (w,) bool."""
-        keys = (table.label[rows], *-table.boxes[rows].T[::-1], -table.score[rows], frame)
+        keys = (table.label[rows], *-table.boxes[rows].T[::-1], -table.scores[rows], frame)
         order = np.lexsort(keys)
         ordered = frame[order]
         place = np.arange(len(rows)) - np.searchsorted(ordered, ordered)

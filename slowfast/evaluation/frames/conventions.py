@@ -4,7 +4,7 @@ One set of detections scores up to 7 points apart under them, so a number withou
 
     frames    every      all frames of the test videos; a detection where nobody is annotated is a false positive
               annotated  only frames with an annotated person; what is detected elsewhere is not looked at (flatters)
-    ap        voc_all_point, voc_11_point, trapezoid: see `ap_rules`
+    ap        voc_all_point, voc_11_point, trapezoid: see `average_precision`
     matching  remaining (ACT, MOC) or best (VOC): see `remaining_matching`; they differ only where several people of a
               frame do one action
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from slowfast.evaluation.ap_rules import AP_RULES
+from slowfast.evaluation.average_precision import AP_RULES
 from slowfast.evaluation.frames.frame_map import MATCHINGS, frame_map
 from slowfast.evaluation.frames.key_frame_index import KeyFrameIndex
 from slowfast.evaluation.frames.result import FrameMap
@@ -67,7 +67,7 @@ def conventional_frame_map(
     """Score `detections`; the result carries the name of the convention.
 
     groundtruth: has a row for each person and action and, for "every", one with NO_LABEL for each frame without people
-    The mean is over the classes with ground truth. Errors and counters as in `ava_map.frame_map`.
+    The mean is over the classes with ground truth. Errors and counters as in `frame_map`.
     """
     result = frame_map(
         groundtruth,

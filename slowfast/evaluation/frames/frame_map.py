@@ -6,7 +6,7 @@ Both protocols match and integrate as the official ActivityNet evaluator does; t
 Key frames that are scored:
     all_included   every key frame the ground truth lists, rows without a person included
     gt_only        only key frames with at least one annotated person (flatters: false alarms on empty frames are free)
-Other data sets match and integrate otherwise: see `frame_conventions`, `ap_rules` and `remaining_matching`.
+Other data sets match and integrate otherwise: see `conventions`, `remaining_matching` and `average_precision`.
 
 Rules, each tested:
 - Detections on key frames that are not listed are ignored; excluded key frames are removed from both sides.
@@ -22,11 +22,12 @@ Rules, each tested:
   on any listed key frame, or of any known class. An empty detection table is a mAP of 0 with a warning.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypedDict
 
 import numpy as np
 
-from slowfast.evaluation.ap_rules import AP_RULES, ApRule
+from slowfast.evaluation.average_precision import AP_RULES, ApRule
 from slowfast.evaluation.frames.best_rows import BestRows
 from slowfast.evaluation.frames.key_frame_index import EXCLUDED, KeyFrameIndex
 from slowfast.evaluation.frames.matching import GroundTruthCells
@@ -46,9 +47,28 @@ BATCH_ROWS = 1 << 17
 # Why a detection may not count.
 DROPPED = ("excluded_key_frame", "unlisted_key_frame", "unknown_class", "cap", "no_area")
 
-KeyFrames = Iterable[tuple[str, int]]
+KeyFrameNames = Iterable[tuple[str, int]]  # (video, timestamp)
 # (row numbers in the table, their key-frame numbers, their class indices)
 Batch = tuple[slice | np.ndarray, np.ndarray, np.ndarray]
+
+
+class ScoredKeyFrames(TypedDict):
+    """Arguments of `frame_map` that say what is scored: which key frames, and from which IoU a box is found."""
+
+    key_frames: str
+    exclusions: Sequence[tuple[str, int]]
+    iou_threshold: float
+
+
+class ScoringRules(TypedDict):
+    """Arguments of `frame_map` that say how: which detections count, how they are matched, how AP is integrated."""
+
+    protocol: str
+    ap_rule: str
+    matching: str
+
+
+ALL_KEY_FRAMES: ScoredKeyFrames = {"key_frames": "all_included", "exclusions": (), "iou_threshold": 0.5}
 
 
 def frame_map(
@@ -58,8 +78,8 @@ def frame_map(
     *,
     protocol: str = "official",
     key_frames: str = "all_included",
-    exclusions: KeyFrames = (),
-    included: KeyFrames = (),
+    exclusions: KeyFrameNames = (),
+    included: KeyFrameNames = (),
     iou_threshold: float = 0.5,
     ap_rule: str = "voc_all_point",
     matching: str = "best",
@@ -68,7 +88,7 @@ def frame_map(
 
     exclusions: key frames (video, timestamp) that are not scored
     included:   further key frames to score that the ground truth does not list (nobody is there)
-    ap_rule:    one of `ap_rules.AP_RULES`; AVA's is voc_all_point
+    ap_rule:    one of `average_precision.AP_RULES`; AVA's is voc_all_point
     matching:   "best" (a detection has one chance, its best box; AVA, VOC) or "remaining" (`remaining_matching`; ACT)
     Row order is free in both tables. Besides the tables it needs 5 to 30 bytes a detection (most: capped).
     """
@@ -111,8 +131,8 @@ def _prepare_groundtruth(
     table: BoxTable,
     label_map: LabelMap,
     key_frames: str,
-    exclusions: KeyFrames,
-    included: KeyFrames,
+    exclusions: KeyFrameNames,
+    included: KeyFrameNames,
     threshold: float,
     cells_type: type[GroundTruthCells],
 ) -> tuple[KeyFrameIndex, GroundTruthCells, BoxTable, dict[str, int]]:
@@ -183,15 +203,14 @@ def _sweep(
     cap: int,
 ) -> list[list[np.ndarray]]:
     """Offer every detection that counts to `cells`; returns its scores, per class, in pieces; fills `counters`."""
-    if table.score is None:
-        raise ValueError("the detections have no scores; is this a ground-truth table?")
+    scores = table.scores  # refuses a table without
     dropped = dict.fromkeys(DROPPED, 0)
     pieces: list[list[np.ndarray]] = [[] for _ in range(label_map.num_classes)]
     batches = _listed_rows(table, label_map, index, dropped)
     if cap:
         batches = _capped(table, list(batches), cap, len(index), dropped)
     for rows, frame, class_index in batches:
-        score, boxes = table.score[rows], table.boxes[rows]
+        score, boxes = scores[rows], table.boxes[rows]
         solid = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
         if not solid.all():
             dropped["no_area"] += len(solid) - int(solid.sum())
@@ -213,9 +232,9 @@ def _listed_rows(
     video_number = index.video_numbers(table.videos)
     class_of_label = label_map.to_index(np.arange(max(label_map.ids) + 2)).astype(np.int32)
     for start in range(0, len(table), BATCH_ROWS):
-        rows = slice(start, min(start + BATCH_ROWS, len(table)))
-        if not np.isfinite(table.score[rows]).all():
-            _refuse(table, ~np.isfinite(table.score), "detections have a score that is not finite")
+        rows: slice | np.ndarray = slice(start, min(start + BATCH_ROWS, len(table)))
+        if not np.isfinite(table.scores[rows]).all():
+            _refuse(table, ~np.isfinite(table.scores), "detections have a score that is not finite")
         if not np.isfinite(table.boxes[rows]).all():
             _refuse(table, ~np.isfinite(table.boxes).all(axis=1), "detections have a box that is not finite")
         frame = index.find(video_number.take(table.video[rows]), table.timestamp[rows])
@@ -238,22 +257,24 @@ def _capped(
     """The `cap` best rows of each key frame; the others are added to `dropped`."""
     best = BestRows(cap=cap, num_frames=num_frames, num_rows=len(table))
     for rows, frame, _ in batches:
-        best.add(frame, table.score[rows])
+        best.add(frame, table.scores[rows])
     best.settle()
     waiting: list[tuple[np.ndarray, ...]] = []
     for rows, frame, class_index in batches:
-        stays, waits = best.choose(frame, table.score[rows])
+        stays, waits = best.choose(frame, table.scores[rows])
         if isinstance(rows, slice):
             rows = np.arange(rows.start, rows.stop)
         if waits.any():
             waiting.append(_take(waits, rows, frame, class_index))
         dropped["cap"] += len(stays) - int(stays.sum())
-        yield _take(stays, rows, frame, class_index)
+        rows, frame, class_index = _take(stays, rows, frame, class_index)
+        yield rows, frame, class_index
     if waiting:
         rows, frame, class_index = (np.concatenate(column) for column in zip(*waiting, strict=True))
         stays = best.decide_ties(table, rows, frame)
         dropped["cap"] -= int(stays.sum())
-        yield _take(stays, rows, frame, class_index)
+        rows, frame, class_index = _take(stays, rows, frame, class_index)
+        yield rows, frame, class_index
 
 
 def _require_overlap(table: BoxTable, dropped: dict[str, int]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from slowfast.structures.box_table import BoxTable
+from slowfast.structures.box_table import BoxTable, key_frame_codes, split_codes
 
 UNLISTED = -1
 EXCLUDED = -2
@@ -12,11 +12,6 @@ EXCLUDED = -2
 # A direct table answers in a few nanoseconds a row; it is used where it needs at most this many slots per key frame.
 SLOTS_PER_KEY_FRAME = 64
 MIN_SLOTS = 1 << 20
-
-
-def _keys(video: np.ndarray, timestamp: np.ndarray) -> np.ndarray:
-    """One int64 per (video number, timestamp); any int32 timestamp fits, and keys sort by video, then timestamp."""
-    return (video.astype(np.int64) << 32) + (timestamp.astype(np.int64) + (1 << 31))
 
 
 class KeyFrameIndex:
@@ -32,7 +27,7 @@ class KeyFrameIndex:
     ) -> None:
         self._number = {name: number for number, name in enumerate(dict.fromkeys(groundtruth.videos))}
         table_video = self.video_numbers(groundtruth.videos)
-        listed = _keys(table_video[groundtruth.video], groundtruth.timestamp)
+        listed = key_frame_codes(table_video[groundtruth.video], groundtruth.timestamp)
         listed = np.unique(np.concatenate([listed, self._keys_of(extra)]))
         removed = np.unique(self._keys_of(excluded))
         self.scored_keys = np.setdiff1d(listed, removed, assume_unique=True)
@@ -49,18 +44,18 @@ class KeyFrameIndex:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Video names; the upper 32 bits of a scored key index them."""
+        """Video names; the video number in a scored key indexes them."""
         return tuple(self._number)
 
     def name_of(self, frame: int) -> tuple[str, int]:
         """(video name, timestamp) of key frame number `frame`."""
-        key = int(self.scored_keys[frame])
-        return self.names[key >> 32], (key & 0xFFFFFFFF) - (1 << 31)
+        video, timestamp = split_codes(self.scored_keys[frame])
+        return self.names[video], int(timestamp)
 
     def _keys_of(self, key_frames: Iterable[tuple[str, int]]) -> np.ndarray:
         pairs = [(self._number.setdefault(video, len(self._number)), int(time)) for video, time in key_frames]
         columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-        return _keys(columns[:, 0], columns[:, 1])
+        return key_frame_codes(columns[:, 0], columns[:, 1])
 
     def video_numbers(self, videos: tuple[str, ...]) -> np.ndarray:
         """The index's number of each video, -1 for a video it does not know; index it with BoxTable.video."""
@@ -74,8 +69,7 @@ class KeyFrameIndex:
         self._slots = None
         if len(self._all_keys) == 0:
             return
-        video = self._all_keys >> 32
-        timestamp = (self._all_keys & 0xFFFFFFFF) - (1 << 31)
+        video, timestamp = split_codes(self._all_keys)
         present, first_row = np.unique(video, return_index=True)
         last_row = np.append(first_row[1:], len(video)) - 1
         first, span, offset = (np.zeros(len(self._number) + 1, dtype=np.int64) for _ in range(3))
@@ -102,6 +96,6 @@ class KeyFrameIndex:
     def _search(self, video_number: np.ndarray, timestamp: np.ndarray) -> np.ndarray:
         if len(self._all_keys) == 0:
             return np.full(len(video_number), UNLISTED, dtype=np.int32)
-        keys = _keys(video_number, timestamp)
+        keys = key_frame_codes(video_number, timestamp)
         place = np.minimum(np.searchsorted(self._all_keys, keys), len(self._all_keys) - 1)
         return np.where(self._all_keys[place] == keys, self._codes[place], UNLISTED).astype(np.int32)

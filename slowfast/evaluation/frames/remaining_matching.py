@@ -14,8 +14,8 @@ class RemainingCells(GroundTruthCells):
     Of detections of equal score the one with the higher (x1, y1, x2, y2) chooses first.
     """
 
-    def __init__(self, cell: np.ndarray, boxes: np.ndarray, **settings: float) -> None:
-        super().__init__(cell, boxes, **settings)
+    def __init__(self, cell: np.ndarray, boxes: np.ndarray, *, num_cells: int, num_classes: int, iou_threshold: float):
+        super().__init__(cell, boxes, num_cells=num_cells, num_classes=num_classes, iou_threshold=iou_threshold)
         self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     def offer(self, cell: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> None:

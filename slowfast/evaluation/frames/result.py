@@ -31,11 +31,11 @@ class FrameMap:
     ap:             (C,) float64 in [0, 1], nan where the class has no ground truth
     instances:      (C,) int64 ground-truth boxes
     detections:     (C,) int64 detections that were scored
-    protocol, key_frames, iou_threshold: as given to `ava_map.frame_map`
+    protocol, key_frames, iou_threshold: as given to `frame_map`
     num_key_frames: key frames scored
     counters:       what was left out and why, all of it, zeros included
     person_ap:      AP of finding people whatever they do, in [0, 1]; None where it was not asked for
-    convention:     the name of the rules beyond AVA's, see `frame_conventions`; "" for AVA's
+    convention:     the name of the rules beyond AVA's, see `conventions`; "" for AVA's
     """
 
     label_map: LabelMap

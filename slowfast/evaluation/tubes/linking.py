@@ -90,18 +90,18 @@ def link_tubes(
         linked = [_tube(video, label, links) for links in link(frames, rules)]
         if rules.trim_smoothness is not None:
             linked = [part for tube in linked for part in trim_tube(tube, smoothness=rules.trim_smoothness)]
-        kept = [tube for tube in linked if tube.score >= rules.min_score and len(tube) >= rules.min_length]
+        kept = [tube for tube in linked if tube.confidence >= rules.min_score and len(tube) >= rules.min_length]
         tubes += tube_nms(kept, rules.tube_nms_iou)
-    return sorted(tubes, key=lambda tube: -tube.score)
+    return sorted(tubes, key=lambda tube: -tube.confidence)
 
 
 def _by_video_and_class(table: BoxTable, rules: LinkRules) -> Iterator[tuple[str, int, list[_Found]]]:
     """(video, label, boxes of each frame that has some, frames rising), after suppression on each frame."""
     names = sorted(set(table.videos))
     number = np.array([names.index(name) for name in table.videos], dtype=np.int64)
-    rows = np.flatnonzero(table.score >= rules.min_box_score)
+    rows = np.flatnonzero(table.scores >= rules.min_box_score)
     video, label, frame = number[table.video[rows]], table.label[rows], table.timestamp[rows]
-    boxes, scores = table.boxes[rows].astype(np.float64), table.score[rows].astype(np.float64)
+    boxes, scores = table.boxes[rows].astype(np.float64), table.scores[rows].astype(np.float64)
     order = np.lexsort((*-boxes.T[::-1], -scores, frame, label, video))
     video, label, frame, boxes, scores = (column[order] for column in (video, label, frame, boxes, scores))
     cell = np.cumsum(
@@ -191,11 +191,11 @@ def _tube(video: str, label: int, links: _Links) -> Tube:
 
 def trim_tube(tube: Tube, *, smoothness: float) -> list[Tube]:
     """The parts of a tube in which its action goes on, each with its own mean score; see `viterbi.active_frames`."""
-    on = np.flatnonzero(active_frames(tube.scores, smoothness=smoothness))
+    scores = tube.frame_confidences
+    on = np.flatnonzero(active_frames(scores, smoothness=smoothness))
     if not len(on):
         return []
     parts = np.split(on, np.flatnonzero(np.diff(on) > 1) + 1)
     return [
-        Tube(tube.video, tube.label, tube.frames[p], tube.boxes[p], float(tube.scores[p].mean()), tube.scores[p])
-        for p in parts
+        Tube(tube.video, tube.label, tube.frames[p], tube.boxes[p], float(scores[p].mean()), scores[p]) for p in parts
     ]

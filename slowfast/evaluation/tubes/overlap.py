@@ -34,7 +34,7 @@ def tube_nms(tubes: Sequence[Tube], iou_threshold: float) -> list[Tube]:
 def tube_rank(tube: Tube) -> tuple:
     """Sorts tubes by descending score; equal scores by what else tells them apart, never by the order they came in."""
     return (
-        -tube.score,
+        -tube.confidence,
         tube.video,
         tube.label,
         int(tube.frames[0]),

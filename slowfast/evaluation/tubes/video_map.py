@@ -1,7 +1,7 @@
 """Video-mAP: mean over classes of the average precision of whole tubes, at several overlaps. Numpy only.
 
 By descending score a tube finds, among the annotated tubes of its class and video that are not found yet, the one with
-which its spatio-temporal IoU is highest, if that reaches the threshold (ACT). AP by one of `ap_rules`; the mean is over
+which its spatio-temporal IoU is highest, if that reaches the threshold (ACT). AP by one of AP_RULES; the mean is over
 the classes with an annotated tube. 0.5:0.95 is the mean over 0.5, 0.55, ..., 0.95.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from slowfast.evaluation.ap_rules import AP_RULES
+from slowfast.evaluation.average_precision import AP_RULES
 from slowfast.evaluation.tubes.overlap import tube_iou, tube_rank
 from slowfast.structures.label_map import LabelMap
 from slowfast.structures.tube import Tube

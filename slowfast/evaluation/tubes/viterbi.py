@@ -11,7 +11,8 @@ def best_path(boxes: Sequence[np.ndarray], scores: Sequence[np.ndarray], *, over
     """Which box to take on each of T frames (Gkioxari and Malik 2015).
 
     boxes[t] (n_t, 4) xyxy and scores[t] (n_t,), n_t >= 1. Maximises the sum over successive frames of
-    score + score' + overlap_weight * IoU; of equal paths the one with the lower indices from the end on.
+    score + score' + overlap_weight * IoU, and of the score of the first box once more (the paper's sum lacks that); of
+    equal paths the one with the lower indices from the end on.
     """
     best, came_from = scores[0].astype(np.float64), []
     for t in range(1, len(boxes)):
@@ -36,7 +37,7 @@ def active_frames(scores: np.ndarray, *, smoothness: float) -> np.ndarray:
     """(T,) probabilities of the action -> (T,) bool: when it goes on (temporal trimming, Saha et al. 2016).
 
     Maximises the sum of p where it is on and 1 - p where it is off, minus `smoothness` for every change; of equal
-    labellings the one that is off.
+    labellings the one that is off on the last frame, then, going back from there, the one that keeps its state.
     """
     scores = np.asarray(scores, dtype=np.float64)
     gain = np.stack([1 - scores, scores], axis=1)

@@ -13,7 +13,9 @@ from zipfile import is_zipfile
 
 import numpy as np
 
+from slowfast.evaluation.average_precision import mean_precision
 from slowfast.structures.result import Headline
+from slowfast.utils.files import open_whole
 
 TOP = (1, 5)
 FORMAT = "slowfast video scores 1"
@@ -28,7 +30,7 @@ class VideoScores:
     labels:    (V,) int class index, or (V, C) bool
     scores:    (V, C) float32, the views of a video taken together; nan for a video without views
     views:     (V,) int, how many views that were; num_views: how many it should have been
-    ensemble:  how they were taken together, see `classification`
+    ensemble:  how they were taken together, see `videos.evaluator`
     """
 
     names: tuple[str, ...]
@@ -90,7 +92,7 @@ class VideoScores:
         if self.multi_label:
             if not self.labels.any():
                 raise ValueError("no video has any label: there is no mAP")
-            return np.array([_mean_precision(s, p) for s, p in zip(self._ranking().T, self.labels.T, strict=True)])
+            return np.array([mean_precision(s, p) for s, p in zip(self._ranking().T, self.labels.T, strict=True)])
         classes = len(self.class_names)
         right = np.bincount(self.labels[self._rank_of_truth() == 1], minlength=classes)
         total = np.bincount(self.labels, minlength=classes)
@@ -136,21 +138,9 @@ class VideoScores:
         return "\n".join(lines)
 
 
-def _mean_precision(scores: np.ndarray, positive: np.ndarray) -> float:
-    """(V,) scores and (V,) bool -> the mean over the positives of the precision at their score."""
-    if not positive.any():
-        return float("nan")
-    own = scores[positive]
-    at_least = len(scores) - np.searchsorted(np.sort(scores), own, side="left")
-    hits = len(own) - np.searchsorted(np.sort(own), own, side="left")
-    return float((hits / at_least).mean())
-
-
 def write_scores(scores: VideoScores, path: str | Path) -> None:
     """Write a compressed `.npz`; `read_scores` gives the same back. Only a complete file appears under `path`."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
+    with open_whole(path, "wb") as file:
         np.savez_compressed(
             file,
             format=np.array(FORMAT),
@@ -162,7 +152,6 @@ def write_scores(scores: VideoScores, path: str | Path) -> None:
             num_views=np.array(scores.num_views),
             ensemble=np.array(scores.ensemble),
         )
-    temporary.replace(path)
 
 
 def read_scores(path: str | Path) -> VideoScores:

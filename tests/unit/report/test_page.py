@@ -31,7 +31,7 @@ def diagnosis(names: tuple[str, ...] = NAMES, *, ap: float = 0.5) -> Diagnosis:
     half = np.array([0.5])
     curves = tuple(ClassCurve(n, ap, 10 + k, 20, half, half) for k, n in enumerate(names[:-1]))
     absent = ClassCurve(names[-1], float("nan"), 0, 3, np.zeros(0), np.zeros(0))
-    sweep = (np.array([0.0, 0.5]), np.array([0.8, np.nan]), half.repeat(2), half.repeat(2), np.array([2.0, 1.0]))
+    sweep = (np.array([0.0, 0.5]), np.array([0.8, np.nan]), half.repeat(2), half.repeat(2))
     return Diagnosis(
         mean_ap=ap,
         classes=(*curves, absent),

@@ -1,9 +1,13 @@
-"""slowfast.structures.box_table: shapes are checked where the table is made."""
+"""slowfast.structures.box_table: shapes are checked where the table is made; key frames have codes and select rows."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.datasets.annotations.key_frames import build_key_frames
+from slowfast.structures.box_table import NO_LABEL, BoxTable, key_frame_codes, split_codes
+from slowfast.structures.label_map import LabelMap
 
 
 def table(rows: int = 3, **changes) -> BoxTable:
@@ -40,3 +44,46 @@ def test_rows_are_selected_by_mask_and_by_index():
 def test_columns_of_other_lengths_are_named(column, value, message):
     with pytest.raises(ValueError, match=message):
         table(**{column: value})
+
+
+def test_a_table_without_scores_says_so():
+    assert table(score=np.array([0.1, 0.2, 0.3])).scores.tolist() == [0.1, 0.2, 0.3]
+    with pytest.raises(ValueError, match="have no scores; is this a ground-truth table"):
+        _ = table().scores
+
+
+def test_codes_tell_key_frames_apart_sort_as_they_do_and_can_be_split():
+    ends = np.array([-(2**31), -1, 0, 1, 2**31 - 1], dtype=np.int32)
+    video, timestamp = np.repeat(np.arange(-1, 3, dtype=np.int32), len(ends)), np.tile(ends, 4)
+    codes = key_frame_codes(video, timestamp)
+    assert codes.dtype == np.int64 and (np.diff(codes) > 0).all()
+    assert [part.tolist() for part in split_codes(codes)] == [video.tolist(), timestamp.tolist()]
+    assert table().key_frame.tolist() == [900, (1 << 32) + 901, 902]
+
+
+@dataclass(frozen=True)
+class Listing:
+    videos: tuple[str, ...]
+    video: np.ndarray
+    timestamp: np.ndarray
+
+
+@pytest.mark.parametrize(
+    ("key_frames", "kept"),
+    [
+        ([("a", 900), ("b", 902)], [0]),  # b has no 902
+        ({("b", 901), ("a", 902), ("c", 900)}, [1, 2]),  # nor has the table a video c
+        ([], []),
+        (Listing(("b", "c", "a"), np.array([0, 1, 2]), np.array([901, 902, 902])), [1, 2]),
+        (Listing(("c",), np.array([0, 0]), np.array([900, 901])), []),
+        (table(2), [0, 1]),
+    ],
+)
+def test_rows_on_key_frames(key_frames, kept):
+    found = table(label=np.array([7, 8, 9])).on(key_frames)
+    assert found.label.tolist() == [7 + i for i in kept] and found.videos == ("a", "b")
+
+
+def test_rows_on_the_key_frames_of_a_data_set():
+    key_frames, _ = build_key_frames(table(2), LabelMap((1,), ("stand",)))
+    assert table().on(key_frames).timestamp.tolist() == [900, 901]

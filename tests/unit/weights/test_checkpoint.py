@@ -1,7 +1,7 @@
 """slowfast.weights.checkpoint: whole or not at all, the newest that can be read, and what is kept."""
 
 import logging
-import pathlib
+import os
 
 import pytest
 import torch
@@ -118,10 +118,10 @@ def test_the_last_act_is_a_rename(tmp_path, monkeypatch):
     checkpointer = Checkpointer(tmp_path)
     checkpointer.save(1, state(1))
 
-    def fails(self, target):
+    def fails(source, target):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(pathlib.Path, "replace", fails)
+    monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(OSError, match=r"could not write .*checkpoint_epoch_00001.pyth: .*Input/output error"):
         checkpointer.save(1, state(7))
     assert names(tmp_path) == ["checkpoint_epoch_00001.pyth"]

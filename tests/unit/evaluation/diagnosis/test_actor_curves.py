@@ -20,6 +20,7 @@ from slowfast.structures.label_map import LabelMap
 from tests.unit.evaluation.tables import random_case, table
 
 LABELS = LabelMap((1, 2), ("stand", "sit"))
+UNCAPPED = {"protocol": "uncapped", "ap_rule": "voc_all_point", "matching": "best"}
 LEFT, NEAR_LEFT, RIGHT = (0.0, 0.0, 0.2, 0.4), (0.0, 0.0, 0.22, 0.4), (0.5, 0.0, 0.7, 0.4)
 TRUTH = table(("a", 1, LEFT, 1), ("a", 1, RIGHT, 2))
 FOUND = table(
@@ -63,24 +64,40 @@ def test_suppression_is_that_of_torchvision_on_every_key_frame(iou):
     assert 0 < dropped.sum() < 300
 
 
+def test_an_overlap_of_just_the_threshold_is_not_suppressed():
+    whole, half = (0.0, 0.0, 1.0, 1.0), (0.0, 0.0, 0.5, 1.0)
+    found = FoundPeople(table(("a", 1, whole, 1, 0.9), ("a", 1, half, 1, 0.8), scored=True), None)
+    assert found.suppressed(0.5).tolist() == [False, False]
+    assert found.suppressed(0.49).tolist() == [True, False]  # by place: half, whole
+
+
+def test_a_person_of_just_the_threshold_stays():
+    weak = table(("a", 1, LEFT, 1, 0.3), scored=True)
+    sweep = threshold_sweep(FoundPeople(weak, None), TRUTH, LABELS, nms_iou=0.0, rules=UNCAPPED)
+    at = THRESHOLDS.index(0.3)
+    assert sweep.recall[at : at + 2].tolist() == [0.5, 0.0]
+
+
 def test_the_sweep_by_hand():
     found = FoundPeople(FOUND, PEOPLE)
-    sweep = threshold_sweep(found, TRUTH, LABELS, nms_iou=0.0, protocol="uncapped")
+    sweep = threshold_sweep(found, TRUTH, LABELS, nms_iou=0.0, rules=UNCAPPED)
     at = {threshold: k for k, threshold in enumerate(THRESHOLDS)}
     # all three people: two hits; stand is found (1), sit by one box right and by another wrongly but below it
     assert sweep.recall[at[0.2]] == 1.0 and sweep.precision[at[0.2]] == pytest.approx(2 / 3)
-    assert sweep.mean_ap[at[0.2]] == 1.0 and sweep.people_per_frame[at[0.2]] == 3
+    assert sweep.mean_ap[at[0.2]] == 1.0
     # p(actor) 0.25 is gone, and with it sit
     assert sweep.recall[at[0.3]] == 0.5 and sweep.mean_ap[at[0.3]] == 0.5
     # the duplicate is gone too
     assert sweep.precision[at[0.7]] == 1.0
-    suppressed = threshold_sweep(found, TRUTH, LABELS, nms_iou=0.5, protocol="uncapped")
-    assert suppressed.precision[at[0.0]] == 1.0 and suppressed.people_per_frame[at[0.0]] == 2
+    suppressed = threshold_sweep(found, TRUTH, LABELS, nms_iou=0.5, rules=UNCAPPED)
+    assert suppressed.precision[at[0.0]] == 1.0
 
 
 def test_a_threshold_above_everybody_leaves_nothing():
     weak = table(("a", 1, LEFT, 1, 0.3), scored=True)
-    sweep = threshold_sweep(FoundPeople(weak, None), TRUTH, LABELS, nms_iou=0.0, protocol="official")
+    sweep = threshold_sweep(
+        FoundPeople(weak, None), TRUTH, LABELS, nms_iou=0.0, rules={**UNCAPPED, "protocol": "official"}
+    )
     assert np.isnan(sweep.precision[-1]) and sweep.recall[-1] == 0 and sweep.mean_ap[-1] == 0
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from slowfast.evaluation.ap_rules import AP_RULES
+from slowfast.evaluation.average_precision import AP_RULES
 from slowfast.evaluation.diagnosis.error_analysis import MISSED, ErrorAnalysis, Kind
-from slowfast.evaluation.diagnosis.person_matches import match_people
+from slowfast.evaluation.diagnosis.person_matches import PersonMatches, match_people
 from slowfast.evaluation.frames.frame_map import MATCHINGS, frame_map
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
@@ -36,7 +36,31 @@ def analyse(*rows: tuple, truth: BoxTable = TRUTH) -> ErrorAnalysis:
 )
 def test_each_kind_by_hand(row, kind):
     found = analyse(("a", 1, LEFT, 1, 0.8), row)
-    assert found.kind[np.argsort(found.matches.row_source)].tolist() == [Kind.HIT, kind]
+    of_row = dict(zip(found.matches.row_score.tolist(), found.kind.tolist(), strict=True))
+    assert [of_row[0.8], of_row[row[4]]] == [Kind.HIT, kind]
+
+
+@pytest.mark.parametrize(
+    ("width", "label", "kind"),
+    [
+        (0.5, 1, Kind.HIT),  # IoU with the person: the width
+        (0.5, 2, Kind.WRONG_ACTION),
+        (0.49, 1, Kind.WRONG_BOX),
+        (0.1, 1, Kind.WRONG_BOX),
+        (0.1, 2, Kind.WRONG_BOTH),
+        (0.09, 1, Kind.BACKGROUND),
+        (0.09, 2, Kind.BACKGROUND),
+    ],
+)
+def test_each_kind_begins_at_its_iou(width, label, kind):
+    truth = table(("a", 1, (0.0, 0.0, 1.0, 1.0), 1))
+    assert analyse(("a", 1, (0.0, 0.0, width, 1.0), label, 0.5), truth=truth).kind.tolist() == [kind]
+
+
+def test_a_duplicate_may_overlap_by_just_the_threshold():
+    whole, half = (0.0, 0.0, 1.0, 1.0), (0.0, 0.0, 0.5, 1.0)
+    found = analyse(("a", 1, whole, 1, 0.9), ("a", 1, half, 1, 0.5), truth=table(("a", 1, whole, 1)))
+    assert found.kind.tolist() == [Kind.DUPLICATE, Kind.HIT]
 
 
 def test_of_two_boxes_on_a_person_the_better_scored_one_is_the_hit():
@@ -141,12 +165,12 @@ def test_a_second_box_finds_the_second_person_where_the_convention_lets_it():
 def test_mended_maps_are_those_of_tables_mended_row_by_row(seed):
     truth, found = random_scene(seed)
     m = match_people(truth, found, LABELS, protocol="uncapped")
-    analysis = ErrorAnalysis(m)
+    analysis, source = ErrorAnalysis(m), rows_of(m, found)
 
     def score(rows: BoxTable, against: BoxTable = truth) -> float:
         return frame_map(against, rows, LABELS, protocol="uncapped").mAP
 
-    of_kind = {kind: m.row_source[analysis.kind == kind] for kind in Kind}
+    of_kind = {kind: source[analysis.kind == kind] for kind in Kind}
     for kind in (Kind.DUPLICATE, Kind.WRONG_BOTH, Kind.BACKGROUND):
         left = found.rows(np.setdiff1d(np.arange(len(found)), of_kind[kind]))
         assert analysis.mended(kind) == pytest.approx(score(left), abs=1e-12), kind
@@ -158,9 +182,9 @@ def test_mended_maps_are_those_of_tables_mended_row_by_row(seed):
     for row in wrong[np.argsort(-m.row_score[wrong])]:
         cell = (m.row_person[row], m.row_class[row])
         if cell in hit | taken:
-            drop.append(m.row_source[row])
+            drop.append(source[row])
         else:
-            boxes[m.row_source[row]] = m.people_boxes[cell[0]]
+            boxes[source[row]] = m.people_boxes[cell[0]]
             taken.add(cell)
     mended = replace(found, boxes=boxes).rows(np.setdiff1d(np.arange(len(found)), drop))
     assert analysis.mended(Kind.WRONG_BOX) == pytest.approx(score(mended), abs=1e-12)
@@ -174,13 +198,27 @@ def test_mended_maps_are_those_of_tables_mended_row_by_row(seed):
         person = nearest[m.row_box[row]]
         free = sorted(cell for cell in truth_cells - hit - taken if cell[0] == person)
         if free:
-            label[m.row_source[row]] = LABELS.ids[free[0][1]]
-            boxes[m.row_source[row]] = m.people_boxes[person]  # so that it finds this person and no neighbour
+            label[source[row]] = LABELS.ids[free[0][1]]
+            boxes[source[row]] = m.people_boxes[person]  # so that it finds this person and no neighbour
             taken.add(free[0])
         else:
-            drop.append(m.row_source[row])
+            drop.append(source[row])
     mended = replace(found, label=label, boxes=boxes).rows(np.setdiff1d(np.arange(len(found)), drop))
     assert analysis.mended(Kind.WRONG_ACTION) == pytest.approx(score(mended), abs=1e-12)
+
+
+def rows_of(m: PersonMatches, table: BoxTable) -> np.ndarray:
+    """(R,) for each row of the matches the row of the table that it is; of equal rows each is somebody's."""
+    places: dict[tuple, list[int]] = {}
+    for k in range(len(table)):
+        key = (table.videos[table.video[k]], int(table.timestamp[k]), *table.boxes[k].tolist(), int(table.label[k]))
+        places.setdefault((*key, float(table.score[k])), []).append(k)
+    ids = m.label_map.ids
+    keys = [
+        (*m.index.name_of(m.found_frame[box]), *m.found_boxes[box].tolist(), ids[c], float(score))
+        for box, c, score in zip(m.row_box, m.row_class, m.row_score, strict=True)
+    ]
+    return np.array([places[key].pop(0) for key in keys])
 
 
 def cells_of(m, mask: np.ndarray) -> list[tuple[int, int]]:

@@ -21,7 +21,7 @@ def random_table(rng: np.random.Generator, rows: int, dtype: type, *, levels: in
 
 
 def chosen(frame: np.ndarray, table: BoxTable, cap: int, batch: int) -> np.ndarray:
-    """(R,) bool, as `ava_map` asks for it."""
+    """(R,) bool, as `frame_map` asks for it."""
     best = BestRows(cap=cap, num_frames=10, num_rows=len(frame))
     batches = [slice(start, start + batch) for start in range(0, len(frame), batch)]
     for rows in batches:

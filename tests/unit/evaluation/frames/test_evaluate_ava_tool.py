@@ -52,7 +52,12 @@ def test_options_reach_the_evaluation(run, tmp_path: Path) -> None:
         (GROUNDTRUTH, DETECTIONS, ("--exclusions", "none.csv"), "error: none.csv: no such file"),
         (GROUNDTRUTH, "w,1,0,0,1,1,12,0.5\n", (), "error: none of the 1 detections can be scored"),
         ("v,0902,0.1,0.1,0.5,0.5,40,0\n", DETECTIONS, (), "error: no class has ground truth"),
-        (GROUNDTRUTH, DETECTIONS, ("--json", "no/such/folder.json"), "error: [Errno 2]"),
+        (
+            GROUNDTRUTH,
+            DETECTIONS,
+            ("--json", "no/such/folder.json"),
+            "error: could not write no/such/folder.json: [Errno 2]",
+        ),
         (GROUNDTRUTH, DETECTIONS, ("--labelmap", "gt.csv"), "error: gt.csv: no `item"),
     ],
 )

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slowfast.evaluation.frames import frame_map as ava_map
+from slowfast.evaluation.frames import frame_map as frame_map_module
 from slowfast.evaluation.frames import key_frame_index as key_frames
 from slowfast.evaluation.frames.frame_map import OFFICIAL_CAP, frame_map
 from slowfast.structures.box_table import NO_LABEL
 from slowfast.structures.label_map import LabelMap
-from tests.unit.evaluation.frames.reference_ava_map import reference_ap
+from tests.unit.evaluation.frames.reference_frame_map import reference_ap
 from tests.unit.evaluation.tables import NOBODY, found, random_case, table
 
 BOX, FAR = (0.1, 0.1, 0.5, 0.5), (0.6, 0.6, 0.9, 0.9)
@@ -30,7 +30,7 @@ def ap(groundtruth, detections, **settings) -> float:
 @pytest.mark.parametrize("protocol", ["official", "uncapped"])
 @pytest.mark.parametrize("seed", range(12))
 def test_equals_the_plain_implementation(seed: int, protocol: str, key_frame_set: str, monkeypatch) -> None:
-    monkeypatch.setattr(ava_map, "OFFICIAL_CAP", 9)
+    monkeypatch.setattr(frame_map_module, "OFFICIAL_CAP", 9)
     groundtruth, detections = random_case(seed)
     exclusions = (("video 1", 901), ("video 2", 900), ("another video", 1))
     ids = (5, 2, 1, 4, 9)  # 3 and 7 occur in the tables and are not evaluated, 9 occurs nowhere
@@ -57,10 +57,10 @@ def test_equals_the_plain_implementation(seed: int, protocol: str, key_frame_set
 @pytest.mark.parametrize("protocol", ["official", "uncapped"])
 @pytest.mark.parametrize("batch_rows", [1, 7, 64])
 def test_neither_row_order_nor_batches_change_anything(protocol: str, batch_rows: int, monkeypatch) -> None:
-    monkeypatch.setattr(ava_map, "OFFICIAL_CAP", 9)
+    monkeypatch.setattr(frame_map_module, "OFFICIAL_CAP", 9)
     groundtruth, detections = random_case(3)
     expected = frame_map(groundtruth, detections, FIVE, protocol=protocol)
-    monkeypatch.setattr(ava_map, "BATCH_ROWS", batch_rows)
+    monkeypatch.setattr(frame_map_module, "BATCH_ROWS", batch_rows)
     rng = np.random.default_rng(0)
     for _ in range(5):
         result = frame_map(

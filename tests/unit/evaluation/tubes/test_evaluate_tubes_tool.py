@@ -69,7 +69,7 @@ def test_the_options_reach_the_evaluation(run, tmp_path):
         (rows("x", 1, 0.5), (), "error: none of the 20 detections can be scored"),
         (rows("a", 1, 0.5), ("--split", "3"), "error: gt.pkl: has splits 1 to 2, got 3"),
         (rows("a", 1, 0.5), ("--groundtruth", "det.csv"), "error: det.csv: not a pickle of plain data"),
-        (rows("a", 1, 0.5), ("--json", "no/such/folder.json"), "error: [Errno 2]"),
+        (rows("a", 1, 0.5), ("--json", "no/such/folder.json"), "error: could not write no/such/folder.json: [Errno 2]"),
     ],
 )
 def test_a_wrong_input_is_one_message_and_exit_code_2(run, detections, more, message):

@@ -112,7 +112,7 @@ def test_the_best_path_against_all_paths():
 
         def energy(path, boxes=boxes, scores=scores, weight=weight):
             links = range(1, len(path))
-            return sum(
+            return scores[0][path[0]] + sum(
                 scores[t - 1][path[t - 1]]
                 + scores[t][path[t]]
                 + weight * pairwise_iou(boxes[t - 1], boxes[t])[path[t - 1], path[t]]
@@ -143,6 +143,47 @@ def test_trimming_by_hand():
     assert part.frames.tolist() == list(range(11, 21)) and part.score == pytest.approx(0.9)
     assert [t.frames[0] for t in trim_tube(whole, smoothness=1)] == [11, 31]
     assert trim_tube(tube("v", 1, 1, 5, score=0.4), smoothness=3) == []
+
+
+def test_the_rules_are_those_of_act_where_it_has_them():
+    rules = LinkRules()
+    assert (rules.method, rules.link_iou, rules.max_gap, rules.nms_iou, rules.top_k) == ("online", 0.2, 4, 0.3, 10)
+    assert (rules.min_score, rules.min_length, rules.tube_nms_iou) == (0.01, 15, 0.3)
+    assert (rules.overlap_weight, rules.min_box_score, rules.trim_smoothness) == (1.0, 0.01, None)
+
+
+HALF, QUARTER = (0.0, 0.0, 0.5, 1.0), (0.0, 0.0, 0.25, 1.0)  # IoU 0.5 exactly
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_just_at_a_limit_stays(method):
+    alike = detections(*(("v", t, box, 1, s) for t in (1, 2) for box, s in ((HALF, 0.75), (QUARTER, 0.5))))
+    for name in ("nms_iou", "tube_nms_iou"):
+        limits = {"nms_iou": 1.0, "tube_nms_iou": 1.0, "min_length": 1}
+        assert len(link_tubes(alike, LinkRules(method=method, **(limits | {name: 0.5})))) == 2, name
+        assert len(link_tubes(alike, LinkRules(method=method, **(limits | {name: 0.49})))) == 1, name
+    one = detections(("v", 1, HALF, 1, 0.5), ("v", 2, HALF, 1, 0.5))
+    for limits in ({"min_score": 0.5}, {"min_box_score": 0.5}, {"min_length": 2}):
+        assert len(link_tubes(one, LinkRules(method=method, **(SHORT | limits)))) == 1, limits
+
+
+def test_a_box_of_just_the_least_overlap_is_linked():
+    rows = detections(("v", 1, HALF, 1, 0.5), ("v", 2, QUARTER, 1, 0.5))
+    assert len(link_tubes(rows, LinkRules(link_iou=0.5, tube_nms_iou=1, **SHORT))) == 1
+    assert len(link_tubes(rows, LinkRules(link_iou=0.51, tube_nms_iou=1, **SHORT))) == 2
+
+
+def test_the_better_tube_is_the_one_of_the_better_mean_not_the_longer_one():
+    old, new, between = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0), (0.25, 0.0, 0.75, 1.0)
+    rows = [("v", t, old, 1, 0.5) for t in (1, 2, 3)] + [("v", 3, new, 1, 0.75), ("v", 4, between, 1, 0.25)]
+    found = link_tubes(detections(*rows), LinkRules(tube_nms_iou=1, **SHORT))
+    assert sorted((t.boxes[0].tolist(), len(t)) for t in found) == [(list(old), 3), (list(new), 2)]
+
+
+def test_two_stretches_with_one_frame_between_are_two_tubes():
+    scores = np.array([0.9] * 4 + [0.0] + [0.9] * 4)
+    whole = Tube("v", 1, np.arange(1, 10), np.tile(BOX, (9, 1)), 0.8, scores)
+    assert [t.frames.tolist() for t in trim_tube(whole, smoothness=0.25)] == [[1, 2, 3, 4], [6, 7, 8, 9]]
 
 
 def test_errors():

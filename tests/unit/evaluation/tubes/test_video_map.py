@@ -73,6 +73,21 @@ def test_each_annotated_tube_is_found_once_and_the_next_best_is_taken():
     assert score([first], [tube("v", 1, 1, 10, score=0.8)] * 2)["video_mAP@0.5"] == 0.5  # as one step
 
 
+def test_an_overlap_of_just_the_threshold_finds_and_one_of_less_does_not():
+    found = score([tube("v", 1, 1, 8)], [tube("v", 1, 1, 6, score=0.5)])  # overlap 0.75
+    assert found["video_mAP@0.75"] == 1
+    assert found["video_mAP@0.5:0.95"] == pytest.approx(0.6)  # 0.5 to 0.75
+
+
+def test_of_equal_overlaps_the_first_annotated_tube_is_found():
+    # One overlaps both by 7/9, the other the later one alone: both are found when the earlier is taken first.
+    early, late = tube("v", 1, 1, 8), tube("v", 1, 3, 10)
+    both, one = tube("v", 1, 2, 9, score=0.9), tube("v", 1, 5, 12, score=0.8)
+    assert tube_iou(both, early) == tube_iou(both, late) and tube_iou(one, early) < 0.5 <= tube_iou(one, late)
+    assert score([early, late], [both, one])["video_mAP@0.5"] == 1
+    assert score([late, early], [both, one])["video_mAP@0.5"] == 0.5  # as annotated: the later one is taken
+
+
 @pytest.mark.parametrize("rule", ["voc_all_point", "voc_11_point", "trapezoid"])
 def test_properties(rule):
     rng = np.random.default_rng(0)

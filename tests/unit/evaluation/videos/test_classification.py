@@ -103,6 +103,16 @@ def test_partial_views_are_counted_and_named():
     assert found.partial == ["v1"] and found.views.tolist() == [3, 1]
     assert "warning: 1 videos have only some of their views: v1" in found.table()
     assert found.report()["videos_with_some_views"] == ["v1"]
+    unseen = collect(np.zeros((3, 3, 2)), order=[0, 1, 2, 3])  # nothing of v2
+    assert (unseen.partial, unseen.missing) == (["v1"], ["v2"])
+
+
+@pytest.mark.parametrize("ensemble", ["probabilities", "logits", "max_probabilities"])
+def test_a_video_with_some_views_is_scored_by_those(ensemble):
+    logits = np.array([[[1.0, 0], [3.0, 0], [9.0, 0]]])
+    some, alone = collect(logits, ensemble=ensemble, order=[0, 1]), collect(logits[:, :2], ensemble=ensemble)
+    assert np.array_equal(some.scores, alone.scores)
+    assert ensemble != "logits" or some.scores.tolist() == [[2, 0]]
 
 
 def test_errors():
