@@ -15,7 +15,7 @@ from slowfast.engine.files import save_config
 from slowfast.engine.summary import model_summary
 from slowfast.engine.test import test
 from slowfast.engine.train import train
-from slowfast.layers.kernels.choice import describe_kernels
+from slowfast.layers import kernels
 from slowfast.models.build import build_model
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger, setup_logging
@@ -34,8 +34,9 @@ def run(cfg: CfgNode, device: torch.device) -> None:
     log.info(
         "%d process(es) on %s, torch %s, output in %s", distributed.world_size(), device, torch.__version__, output
     )
+    kernels.use(cfg.MODEL.KERNELS)
     log.info("%s", model_summary(cfg))
-    log.info("%s; %s", describe_kernels(device, autocast=cfg.TRAIN.MIXED_PRECISION), choose_compiling(cfg, device))
+    log.info("%s; %s", kernels.describe(device, autocast=cfg.TRAIN.MIXED_PRECISION), choose_compiling(cfg, device))
 
     if cfg.TEST.DATASET in CLASSIFICATION_DATASETS:
         save_config(cfg)

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from slowfast.layers.attention import attend
+from slowfast.layers import kernels
 from slowfast.layers.drop_path import DropPath
+from slowfast.layers.kernels import normed
 from slowfast.layers.mlp import Mlp
 from slowfast.layers.patch_embed import PatchEmbed
 from slowfast.layers.position import resize_grid_embedding
@@ -43,7 +44,7 @@ class ViTAttention(nn.Module):
         bias = None if self.q_bias is None else torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         qkv = F.linear(x, self.qkv.weight, bias).unflatten(2, (3, self.num_heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        x = attend(q, k, v, (None, None, None), q_grid=grid, k_grid=grid, class_token=False)
+        x = kernels.attend(q, k, v, (None, None, None), q_grid=grid, k_grid=grid, class_token=False)
         return self.dropout(self.proj(x.transpose(1, 2).flatten(2)))
 
 
@@ -62,7 +63,7 @@ class ViTBlock(nn.Module):
 
     def forward(self, x: Tensor, grid: Size3) -> Tensor:
         x = x + self.drop_path(self.attn(self.norm1(x), grid))
-        return x + self.drop_path(self.mlp(x, norm=self.norm2))
+        return x + self.drop_path(self.mlp(normed(self.norm2, x)))
 
 
 class ViT(nn.Module):

@@ -103,7 +103,11 @@ def test_tools_are_thin():
             continue
         for line, module in imports(path):
             parts = module.split(".")
-            if parts[0] == "slowfast" and len(parts) > 1 and not {".".join(parts[1:n]) for n in (2, 3, 4)} & TOOLS_MAY_IMPORT:
+            if (
+                parts[0] == "slowfast"
+                and len(parts) > 1
+                and not {".".join(parts[1:n]) for n in (2, 3, 4)} & TOOLS_MAY_IMPORT
+            ):
                 bad.append(f"{name_of(path)}:{line} imports {module}; tools may import {sorted(TOOLS_MAY_IMPORT)}")
     assert not bad, "\n".join(bad)
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from slowfast.layers.kernels import recompute
+from slowfast.layers.kernels import choice, recompute
 from slowfast.layers.mlp import Mlp
 
 
@@ -22,17 +22,17 @@ def test_same_gradients_and_less_memory(monkeypatch, dropout):
     inputs = (x, *mlp.parameters(), *norm.parameters())
     gradients, kept = {}, {}
     for smallest in (1, 2**30):
-        monkeypatch.setattr(recompute, "_SMALLEST", smallest)
+        monkeypatch.setattr(choice, "_WORTH_RECOMPUTING", smallest)
         torch.manual_seed(1)
-        gradients[smallest] = torch.autograd.grad(mlp(x, norm=norm).square().sum(), inputs)
-        kept[smallest] = saved_elements(lambda: mlp(x, norm=norm))
+        gradients[smallest] = torch.autograd.grad(mlp(recompute.normed(norm, x)).square().sum(), inputs)
+        kept[smallest] = saved_elements(lambda: mlp(recompute.normed(norm, x)))
     for a, b in zip(gradients[1], gradients[2**30], strict=True):
         assert torch.equal(a, b)
     assert kept[1] <= kept[2**30] - x.shape[0] * x.shape[1] * (16 + 64)  # the norm's and GELU's outputs
 
 
 def test_last_step_runs_once(monkeypatch):
-    monkeypatch.setattr(recompute, "_SMALLEST", 1)
+    monkeypatch.setattr(choice, "_WORTH_RECOMPUTING", 1)
     x = torch.randn(4, 4, requires_grad=True)
     weight = torch.randn(4, 4, requires_grad=True)
     exponentials = []
@@ -43,7 +43,7 @@ def test_last_step_runs_once(monkeypatch):
 
 
 def test_nothing_happens_without_gradients(monkeypatch):
-    monkeypatch.setattr(recompute, "_SMALLEST", 1)
+    monkeypatch.setattr(choice, "_WORTH_RECOMPUTING", 1)
     monkeypatch.setattr(recompute, "checkpoint", None)
     assert recompute.recomputed(lambda a: a + 1, torch.zeros(1)).item() == 1
     with torch.no_grad():
