@@ -31,7 +31,7 @@ def attend_plain(
 def spread_biases(biases: list[Tensor], tables: Tables, k_grid: Size3) -> Tensor:
     """Sum of the biases along each axis with a table, each (B, N, Q, k_axis) -> (B, N, Q, K), keys in raster order."""
     axes = [axis for axis, table in enumerate(tables) if table is not None]
-    total = 0
+    total = biases[0].new_zeros(())
     for axis, bias in zip(axes, biases, strict=True):
         shape = [1, 1, 1]
         shape[axis] = k_grid[axis]

@@ -2,11 +2,13 @@
 
 import importlib
 from collections.abc import Callable
+from typing import cast
 
 from fvcore.common.config import CfgNode
 from fvcore.common.registry import Registry
 from torch import nn
 
+from slowfast.models.backbone import Backbone, encodes
 from slowfast.models.bmvit import BMViT
 from slowfast.models.classifier import VideoClassifier
 from slowfast.models.heads import BMViTHeads
@@ -72,9 +74,9 @@ def build_model(cfg: CfgNode) -> nn.Module:
     return _find(MODEL_REGISTRY, "MODEL.MODEL_NAME", cfg.MODEL.MODEL_NAME)(cfg)
 
 
-def build_backbone(cfg: CfgNode) -> nn.Module:
+def build_backbone(cfg: CfgNode) -> Backbone:
     """The backbone that MODEL.BACKBONE names. Raises ValueError naming the known ones."""
-    return _find(BACKBONE_REGISTRY, "MODEL.BACKBONE", cfg.MODEL.BACKBONE)(cfg)
+    return cast(Backbone, _find(BACKBONE_REGISTRY, "MODEL.BACKBONE", cfg.MODEL.BACKBONE)(cfg))
 
 
 def input_size(cfg: CfgNode) -> tuple[int, int, int]:
@@ -162,11 +164,13 @@ def build_vit(cfg: CfgNode) -> ViT:
 def build_bmvit(cfg: CfgNode) -> BMViT:
     b = cfg.BMVIT
     backbone = build_backbone(cfg)
-    if b.AUX_BLOCKS and not hasattr(backbone, "encode"):
+    aux_widths = {}
+    if encodes(backbone):
+        aux_widths = {block: backbone.block_dims[block] for block in b.AUX_BLOCKS}
+    elif b.AUX_BLOCKS:
         raise ValueError(
             f"BMVIT.AUX_BLOCKS ({b.AUX_BLOCKS}) needs a backbone with `encode`; {cfg.MODEL.BACKBONE} has none"
         )
-    aux_widths = {block: backbone.block_dims[block] for block in b.AUX_BLOCKS}
     return BMViT(
         backbone,
         select=TokenSelect(box_tokens=b.BOX_TOKENS, action_tokens=b.ACTION_TOKENS),

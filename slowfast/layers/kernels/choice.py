@@ -184,7 +184,7 @@ def _large(x: Tensor, width: int) -> bool:
 
 
 def _has_onednn() -> bool:
-    return torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+    return torch.backends.mkldnn.is_available() and bool(torch.backends.mkldnn.enabled)
 
 
 # ------------------------------------------------------------------------------------------------ the log

@@ -88,15 +88,18 @@ def _frame_gradients(
     """Gradients of the input and of the weight, summed over the time steps of the kernel; None where not needed."""
     steps, time = weight.shape[2], x.shape[1]
     padded = F.pad(grad, (0, 0, 0, 0, 0, 0, steps // 2, steps // 2))
-    images, grad_x, grad_weight = _as_images(x), None, []
+    images = _as_images(x)
+    grad_x: Tensor | None = None
+    grad_weight: list[Tensor] = []
     for step in range(steps):
         start = steps - 1 - step  # x at time t met kernel step `step` in the output at time t + steps // 2 - step
         shifted = _as_images(padded[:, start : start + time])
         part_x, part_weight = _image_gradients(shifted, images, weight[:, :, step], stride[1:], needs_x, needs_weight)
-        if needs_x:
+        if part_x is not None:
             grad_x = part_x if grad_x is None else grad_x.add_(part_x)
-        grad_weight.append(part_weight)
-    if needs_x:
+        if part_weight is not None:
+            grad_weight.append(part_weight)
+    if grad_x is not None:
         grad_x = grad_x.permute(0, 2, 3, 1).view_as(x)
     return grad_x, torch.stack(grad_weight, dim=2) if needs_weight else None
 
