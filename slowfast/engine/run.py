@@ -13,7 +13,7 @@ from slowfast.engine.precision import Precision
 from slowfast.engine.summary import model_summary
 from slowfast.engine.test import test
 from slowfast.engine.train import train
-from slowfast.layers.kernels.choice import describe_kernels
+from slowfast.layers import kernels
 from slowfast.models.build import build_model
 from slowfast.tasks.build import build_task
 from slowfast.tasks.task import Task
@@ -34,10 +34,10 @@ def run(cfg: CfgNode, device: torch.device) -> None:
     log.info(
         "%d process(es) on %s, torch %s, output in %s", distributed.world_size(), device, torch.__version__, output
     )
+    kernels.use(cfg.MODEL.KERNELS)
     log.info("%s", model_summary(cfg))
-    log.info(
-        "%s; %s", describe_kernels(device, autocast=cfg.MODEL.PRECISION != "float32"), choose_compiling(cfg, device)
-    )
+    described = kernels.describe(device, autocast=cfg.MODEL.PRECISION != "float32")
+    log.info("%s; %s", described, choose_compiling(cfg, device))
     task.prepare()
     inputs = build_inputs(task, device)
     model = train(task, inputs, output) if cfg.TRAIN.ENABLE else model_of_checkpoint(task, device)

@@ -9,7 +9,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from slowfast.layers.attention import plain_attention
+from slowfast.layers import kernels
 from slowfast.models.build import build_model, input_size
 
 # fvcore, with which the published numbers were counted, takes 5 operations per element of a norm with weight and bias.
@@ -85,11 +85,11 @@ def model_summary(cfg: CfgNode) -> ModelSummary:
 def count_macs(model: nn.Module, *inputs: torch.Tensor) -> tuple[float, Any]:
     """Multiply-adds of one forward pass as fvcore counts them, and its output.
 
-    Attention runs the plain way, because fused kernels hide their products.
+    Every operation computes its plain definition, because kernels hide their products.
     """
     norm = {torch.ops.aten.native_layer_norm: lambda shape, *_, **__: _NORM_OPERATIONS * math.prod(shape)}
     counter = FlopCounterMode(display=False, custom_mapping=norm)
-    with torch.no_grad(), plain_attention(), counter:
+    with torch.no_grad(), kernels.plain(), counter:
         output = model(*inputs)
     return counter.get_total_flops() / 2, output
 

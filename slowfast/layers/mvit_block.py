@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from slowfast.layers import kernels
 from slowfast.layers.drop_path import DropPath
-from slowfast.layers.kernels.linear import Linear
-from slowfast.layers.kernels.recompute import recomputed
+from slowfast.layers.kernels import normed
 from slowfast.layers.mlp import Mlp
-from slowfast.layers.pooling_attention import PoolingAttention, pool_tokens
-from slowfast.layers.token_grid import Size3
+from slowfast.layers.pooling_attention import PoolingAttention
+from slowfast.layers.token_grid import Size3, pool_tokens, size3
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class BlockSpec:
 
     @property
     def out_size(self) -> Size3:
-        return tuple(size // stride for size, stride in zip(self.in_size, self.q_stride, strict=True))
+        return size3(size // stride for size, stride in zip(self.in_size, self.q_stride, strict=True))
 
     def rel_pos_sizes(self, *, temporal: bool, spatial: bool) -> Size3:
         """Rows of the (t, h, w) tables, 2 * max(q, k) - 1 along each axis that has one, else 0."""
@@ -43,7 +43,7 @@ class BlockSpec:
             self.in_size, self.q_stride, self.kv_stride, (temporal, spatial, spatial), strict=True
         ):
             rows.append((2 * max(size // q, size // kv) - 1) if used else 0)
-        return tuple(rows)
+        return size3(rows)
 
 
 class MultiScaleBlock(nn.Module):
@@ -69,6 +69,7 @@ class MultiScaleBlock(nn.Module):
         super().__init__()
         self.class_token = class_token
         self.widens_in_attention = spec.attention_dim != spec.dim_in
+        self.widens_in_mlp = spec.dim_in != spec.dim_out and not self.widens_in_attention
         self.norm1 = nn.LayerNorm(spec.dim_in, eps=1e-6)
         self.attn = PoolingAttention(
             spec.dim_in,
@@ -89,24 +90,26 @@ class MultiScaleBlock(nn.Module):
         self.norm2 = nn.LayerNorm(spec.attention_dim, eps=1e-6)
         hidden = int(spec.attention_dim * mlp_ratio)
         self.mlp = Mlp(spec.attention_dim, hidden=hidden, dim_out=spec.dim_out, dropout=dropout)
-        self.proj = Linear(spec.dim_in, spec.dim_out) if spec.dim_in != spec.dim_out else None
-        self.pool_skip = None
+        self.proj = kernels.Linear(spec.dim_in, spec.dim_out) if spec.dim_in != spec.dim_out else nn.Identity()
+        self.pool_skip: nn.MaxPool3d | None = None
         if max(spec.q_stride) > 1:
-            kernel = tuple(s + 1 if s > 1 else s for s in spec.q_stride)
-            self.pool_skip = nn.MaxPool3d(kernel, spec.q_stride, tuple(k // 2 for k in kernel))
+            kernel = size3(s + 1 if s > 1 else s for s in spec.q_stride)
+            self.pool_skip = nn.MaxPool3d(kernel, spec.q_stride, size3(k // 2 for k in kernel))
 
-    def _pool_skip(self, x: Tensor, grid: Size3) -> Tensor:
-        if self.pool_skip is None:
-            return x
-        pooled, _ = pool_tokens(
-            x, grid, lambda y: self.pool_skip(y.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1), self.class_token
-        )
-        return pooled
+    def _pooled(self, skip: Tensor, grid: Size3) -> Tensor:
+        """(B, [1 +] THW, C) -> (B, [1 +] T'H'W', C): the skip, pooled like the queries."""
+        pool = self.pool_skip
+        if pool is None:
+            return skip
+        return pool_tokens(
+            skip, grid, lambda x: pool(x.permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1), self.class_token
+        )[0]
 
     def forward(self, x: Tensor, grid: Size3) -> tuple[Tensor, Size3]:
-        attended, new_grid = self.attn(x, grid, norm=self.norm1)
-        skip = recomputed(lambda tokens: self.proj(self.norm1(tokens)), x) if self.widens_in_attention else x
-        x = self._pool_skip(skip, grid) + self.drop_path(attended)
+        attended, new_grid = self.attn(normed(self.norm1, x), grid)
+        skip = self.proj(normed(self.norm1, x)) if self.widens_in_attention else x
+        x = self._pooled(skip, grid) + self.drop_path(attended)
 
-        skip = self.proj(self.norm2(x)) if self.proj is not None and not self.widens_in_attention else x
-        return skip + self.drop_path(self.mlp(x, norm=self.norm2)), new_grid
+        skip = self.proj(normed(self.norm2, x)) if self.widens_in_mlp else x
+        x = skip + self.drop_path(self.mlp(normed(self.norm2, x)))
+        return x, new_grid

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from slowfast.layers.token_grid import Size3
+from slowfast.layers.token_grid import Size3, size3
 
 
 class PatchEmbed(nn.Module):
@@ -26,11 +26,12 @@ class PatchEmbed(nn.Module):
     ) -> None:
         super().__init__()
         self.image = image
-        self.stride: Size3 = (1, *stride) if image else tuple(stride)
-        convolution = nn.Conv2d if image else nn.Conv3d
-        self.proj = convolution(
-            in_channels, dim, kernel_size=tuple(kernel), stride=tuple(stride), padding=tuple(padding)
-        )
+        self.stride = size3((1, *stride) if image else stride)
+        self.proj: nn.Conv2d | nn.Conv3d
+        if image:
+            self.proj = nn.Conv2d(in_channels, dim, _pair(kernel), stride=_pair(stride), padding=_pair(padding))
+        else:
+            self.proj = nn.Conv3d(in_channels, dim, size3(kernel), stride=size3(stride), padding=size3(padding))
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Size3]:
         size = tuple(clips.shape[2:])
@@ -44,5 +45,9 @@ class PatchEmbed(nn.Module):
             x = self.proj(clips.squeeze(2)).unsqueeze(2)
         else:
             x = self.proj(clips)
-        grid = tuple(x.shape[2:])
-        return x.flatten(2).transpose(1, 2), grid
+        return x.flatten(2).transpose(1, 2), size3(x.shape[2:])
+
+
+def _pair(numbers: Sequence[int]) -> tuple[int, int]:
+    h, w = numbers
+    return h, w

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slowfast.layers.token_grid import Size3, volume
+from slowfast.layers.token_grid import Size3, size3, volume
 
 
 def resize_grid_embedding(table: Tensor, from_grid: Size3, to_grid: Size3) -> Tensor:
@@ -24,7 +24,7 @@ class SeparablePositionEmbedding(nn.Module):
 
     def __init__(self, dim: int, *, grid: Size3, class_token: bool) -> None:
         super().__init__()
-        self.grid = tuple(grid)
+        self.grid = size3(grid)
         self.spatial = nn.Parameter(torch.zeros(1, grid[1] * grid[2], dim))
         self.temporal = nn.Parameter(torch.zeros(1, grid[0], dim))
         self.class_position = nn.Parameter(torch.zeros(1, 1, dim)) if class_token else None
@@ -45,10 +45,10 @@ class JointPositionEmbedding(nn.Module):
 
     def __init__(self, dim: int, *, grid: Size3, class_token: bool) -> None:
         super().__init__()
-        self.grid, self.class_token = tuple(grid), class_token
+        self.grid, self.class_token = size3(grid), class_token
         self.table = nn.Parameter(torch.zeros(1, volume(self.grid) + class_token, dim))
         nn.init.trunc_normal_(self.table, std=0.02)
 
     def forward(self, x: Tensor, grid: Size3) -> Tensor:
         first, rest = self.table[:, : int(self.class_token)], self.table[:, int(self.class_token) :]
-        return x + torch.cat([first, resize_grid_embedding(rest, self.grid, tuple(grid))], dim=1)
+        return x + torch.cat([first, resize_grid_embedding(rest, self.grid, grid)], dim=1)

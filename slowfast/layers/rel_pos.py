@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from slowfast.layers.kernels.tensor_cache import cached_tensor
+from slowfast.layers.tensor_cache import cached_tensor
 from slowfast.layers.token_grid import Size3
 
 
@@ -63,26 +63,3 @@ def axis_biases(
         for equation, table, q_size, k_size in zip(equations, tables, q_grid, k_grid, strict=True)
         if table is not None
     ]
-
-
-@cached_tensor
-def key_code(
-    k_grid: Size3,
-    axes: tuple[bool, bool, bool],
-    class_token: bool,
-    zeros: int,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> Tensor:
-    """One-hot code of every key's position along each axis in use, and `zeros` columns of zeros behind it.
-
-    ([1 +] K, sum of k_axis + zeros); the row of a class token is zero.
-    With it the bias becomes part of the inner product: [q, a_t, a_h, a_w] . [k, code] = q . k + a_t + a_h + a_w.
-    """
-    codes = []
-    for axis, size in enumerate(k_grid):
-        if axes[axis]:
-            shape = [1, 1, 1, size]
-            shape[axis] = size
-            codes.append(torch.eye(size, device=device, dtype=dtype).view(shape).expand(*k_grid, size).flatten(0, 2))
-    return F.pad(torch.cat(codes, dim=1), (0, zeros, int(class_token), 0))

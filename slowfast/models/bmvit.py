@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from slowfast.layers.token_grid import size3
+from slowfast.models.backbone import Backbone
 from slowfast.models.heads import BMViTHeads
 from slowfast.models.token_select import TokenSelect
 from slowfast.structures.predictions import Predictions
@@ -19,7 +21,7 @@ class BMViT(nn.Module):
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         *,
         select: TokenSelect,
         heads: BMViTHeads,
@@ -38,13 +40,13 @@ class BMViT(nn.Module):
     def forward(self, clips: Tensor) -> Predictions:
         if not (self.training and self.aux_blocks):
             return self._predict(self.backbone(clips), self.heads)
-        encoded = self.backbone.encode(clips, keep_blocks=self.aux_blocks)
+        encoded = self.backbone.encode(clips, keep_blocks=self.aux_blocks)  # type: ignore[attr-defined] # build asks
         auxiliary = tuple(
             self._predict(self.aux_norms[str(block)](tokens), self.aux_heads[str(block)])
             for block, tokens in encoded.blocks.items()
         )
         return replace(self._predict(encoded.tokens, self.heads), auxiliary=auxiliary)
 
-    def _predict(self, tokens: Tensor, heads: BMViTHeads) -> Predictions:
+    def _predict(self, tokens: Tensor, heads: nn.Module) -> Predictions:
         box_tokens, action_tokens = self.select(tokens)
-        return heads(box_tokens, action_tokens, tuple(tokens.shape[1:4]))
+        return heads(box_tokens, action_tokens, size3(tokens.shape[1:4]))

@@ -1,6 +1,7 @@
 """From config to model; the only file of this package that sees a config."""
 
 from collections.abc import Callable
+from typing import cast
 
 from fvcore.common.config import CfgNode
 from fvcore.common.registry import Registry
@@ -9,6 +10,7 @@ from torch import nn
 from slowfast.config.classes import num_classes
 from slowfast.config.extensions import import_extensions
 from slowfast.config.registry import find_in, register_in
+from slowfast.models.backbone import Backbone, encodes
 from slowfast.models.bmvit import BMViT
 from slowfast.models.classifier import VideoClassifier
 from slowfast.models.heads import BMViTHeads
@@ -64,9 +66,9 @@ def task_of_model(cfg: CfgNode) -> str:
     return MODEL_TASKS[cfg.MODEL.MODEL_NAME]
 
 
-def build_backbone(cfg: CfgNode) -> nn.Module:
+def build_backbone(cfg: CfgNode) -> Backbone:
     """The backbone that MODEL.BACKBONE names. Raises ValueError naming the known ones."""
-    return find_in(BACKBONE_REGISTRY, "MODEL.BACKBONE", cfg.MODEL.BACKBONE)(cfg)
+    return cast(Backbone, find_in(BACKBONE_REGISTRY, "MODEL.BACKBONE", cfg.MODEL.BACKBONE)(cfg))
 
 
 def input_size(cfg: CfgNode) -> tuple[int, int, int]:
@@ -154,11 +156,13 @@ def build_vit(cfg: CfgNode) -> ViT:
 def build_bmvit(cfg: CfgNode) -> BMViT:
     b = cfg.BMVIT
     backbone = build_backbone(cfg)
-    if b.AUX_BLOCKS and not hasattr(backbone, "encode"):
+    aux_widths = {}
+    if encodes(backbone):
+        aux_widths = {block: backbone.block_dims[block] for block in b.AUX_BLOCKS}
+    elif b.AUX_BLOCKS:
         raise ValueError(
             f"BMVIT.AUX_BLOCKS ({b.AUX_BLOCKS}) needs a backbone with `encode`; {cfg.MODEL.BACKBONE} has none"
         )
-    aux_widths = {block: backbone.block_dims[block] for block in b.AUX_BLOCKS}
     return BMViT(
         backbone,
         select=TokenSelect(box_tokens=b.BOX_TOKENS, action_tokens=b.ACTION_TOKENS),

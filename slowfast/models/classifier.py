@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from slowfast.models.backbone import Backbone, encodes
 from slowfast.models.published_names import publish_backbone_unprefixed
 
 
@@ -32,7 +33,7 @@ class VideoClassifier(nn.Module):
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         *,
         num_classes: int,
         mean_pooling: bool = False,
@@ -55,7 +56,7 @@ class VideoClassifier(nn.Module):
 
     def _pool(self, clips: Tensor) -> Tensor:
         """(B, C): what the head reads of a clip."""
-        if not hasattr(self.backbone, "encode"):
+        if not encodes(self.backbone):
             return self.backbone(clips).flatten(1, 3).mean(1)
         if self.mean_pooling:
             last = len(self.backbone.block_dims) - 1

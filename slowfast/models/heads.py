@@ -21,6 +21,11 @@ def make_mlp(dim_in: int, *, hidden: int, dim_out: int, depth: int) -> nn.Sequen
     return nn.Sequential(*layers)
 
 
+def _linear(layer: nn.Module) -> nn.Linear:
+    assert isinstance(layer, nn.Linear)
+    return layer
+
+
 class BMViTHeads(nn.Module):
     """Candidate tokens -> Predictions (BMViT, figure 1).
 
@@ -51,10 +56,10 @@ class BMViTHeads(nn.Module):
         self.box = make_mlp(dim, hidden=hidden, dim_out=4, depth=depth)
         self.actor = make_mlp(dim, hidden=hidden, dim_out=actor_logits, depth=depth)
         self.action = make_mlp(dim, hidden=hidden, dim_out=num_classes, depth=depth)
-        nn.init.constant_(self.action[-1].bias, -math.log(1 / action_prior - 1))
+        nn.init.constant_(_linear(self.action[-1]).bias, -math.log(1 / action_prior - 1))
         if box_prior:  # start exactly at the prior
-            nn.init.zeros_(self.box[-1].weight)
-            nn.init.zeros_(self.box[-1].bias)
+            nn.init.zeros_(_linear(self.box[-1]).weight)
+            nn.init.zeros_(_linear(self.box[-1]).bias)
 
     def prior_logits(self, grid: tuple[int, int, int], candidates: int, device: torch.device) -> Tensor:
         """(candidates, 4) float32 logits of the prior boxes, cxcywh."""
@@ -68,7 +73,7 @@ class BMViTHeads(nn.Module):
     def forward(self, box_tokens: Tensor, action_tokens: Tensor, grid: tuple[int, int, int]) -> Predictions:
         """box_tokens and action_tokens (B, N, C) from a (T, H, W) grid -> Predictions of N candidates."""
         with full_precision(box_tokens.device):  # a bf16 logit is too coarse for a box
-            box_logits = self.box(box_tokens.to(self.box[0].weight.dtype))
+            box_logits = self.box(box_tokens.to(_linear(self.box[0]).weight.dtype))
         if self.box_prior:
             box_logits = box_logits + self.prior_logits(grid, box_tokens.shape[1], box_tokens.device)
         return Predictions(self.actor(box_tokens), box_logits.float().sigmoid(), self.action(action_tokens))

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from slowfast.layers.mvit_block import BlockSpec, MultiScaleBlock
 from slowfast.layers.patch_embed import PatchEmbed
 from slowfast.layers.position import JointPositionEmbedding, SeparablePositionEmbedding
-from slowfast.layers.token_grid import Size3, split_class_token
+from slowfast.layers.token_grid import Size3, size3, split_class_token
 from slowfast.models.encoded import Encoded
 
 # The published names of the absolute position tables, which are parameters of the network itself there.
@@ -101,7 +101,7 @@ class MViT(nn.Module):
         """Pixels of the input that one output token covers along (T, H, W)."""
         stride = self.patch_embed.stride
         for spec in self.plan:
-            stride = tuple(s * q for s, q in zip(stride, spec.q_stride, strict=True))
+            stride = size3(s * q for s, q in zip(stride, spec.q_stride, strict=True))
         return stride
 
     def _initialise(self, rel_pos_zero_init: bool) -> None:

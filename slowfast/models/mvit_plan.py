@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from slowfast.layers.mvit_block import BlockSpec
-from slowfast.layers.token_grid import Size3
+from slowfast.layers.token_grid import Size3, size3, volume
 
 
 def round_width(width: int, multiplier: float, *, divisor: int, minimum: int = 1) -> int:
@@ -15,14 +15,10 @@ def round_width(width: int, multiplier: float, *, divisor: int, minimum: int = 1
     return int(rounded)
 
 
-def _product(size: Size3) -> int:
-    return size[0] * size[1] * size[2]
-
-
 def _kernel(stride: Size3, fixed: Size3 | None) -> Size3 | None:
     """The pooling kernel for a stride: the fixed one, or one wider than the stride; None when it would do nothing."""
-    kernel = fixed if fixed is not None else tuple(s + 1 if s > 1 else s for s in stride)
-    return None if _product(kernel) == 1 and _product(stride) == 1 else kernel
+    kernel = size3(fixed) if fixed is not None else size3(s + 1 if s > 1 else s for s in stride)
+    return None if volume(kernel) == 1 and volume(stride) == 1 else kernel
 
 
 def plan_blocks(
@@ -48,17 +44,17 @@ def plan_blocks(
     kernel:             pooling kernel; None makes it one wider than the stride (stride 1: kernel 1)
     widen_in_attention: MViTv2 widens in the attention of the listed block; MViTv1 in the MLP of the block before it
     """
-    rows = []
-    width, heads, size = embed_dim, num_heads, tuple(in_size)
-    kv_stride = adaptive_kv_stride
+    rows: list[BlockSpec] = []
+    width, heads, size = embed_dim, num_heads, size3(in_size)
+    kv_stride = (1, 1, 1) if adaptive_kv_stride is None else size3(adaptive_kv_stride)
     for block in range(depth):
-        q_stride = tuple(q_strides.get(block, (1, 1, 1)))
+        q_stride = size3(q_strides.get(block, (1, 1, 1)))
         heads = round_width(heads, head_mul.get(block, 1.0), divisor=1)
         if adaptive_kv_stride is not None:
-            kv_stride = tuple(max(kv // q, 1) for kv, q in zip(kv_stride, q_stride, strict=True))
+            kv_stride = size3(max(kv // q, 1) for kv, q in zip(kv_stride, q_stride, strict=True))
             pools_kv = True
         else:
-            kv_stride = tuple(kv_strides.get(block, (1, 1, 1)))
+            kv_stride = size3(kv_strides.get(block, (1, 1, 1)))
             pools_kv = block in kv_strides
         ahead = block if widen_in_attention else block + 1
         divisor = round_width(heads, head_mul.get(ahead, 1.0), divisor=1)

@@ -46,10 +46,6 @@ class TokenSelect(nn.Module):
             actions = tokens[:, slices // 2 : slices // 2 + 1]
         return boxes.flatten(1, 3), actions.expand_as(boxes).flatten(1, 3)
 
-    def num_candidates(self, grid: tuple[int, int, int]) -> int:
-        """N for a (T, H, W) token grid."""
-        return grid[1] * grid[2] * (grid[0] if self.box_tokens == "all" else 1)
-
 
 def candidate_centres(grid: tuple[int, int, int], repeat: int, device: torch.device) -> Tensor:
     """(repeat * H * W, 2) centres (x, y) in [0, 1] of the H x W cells in raster order, `repeat` times over."""

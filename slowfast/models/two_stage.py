@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
+from slowfast.models.backbone import Backbone
 from slowfast.models.classifier import ProjectionHead
 from slowfast.models.postprocess import to_original_frame
 from slowfast.models.published_names import publish_backbone_unprefixed
@@ -31,7 +32,7 @@ class TwoStage(nn.Module):
 
     def __init__(
         self,
-        backbone: nn.Module,
+        backbone: Backbone,
         *,
         num_classes: int,
         resolution: int = 7,
@@ -66,7 +67,8 @@ class TwoStage(nn.Module):
             aligned=self.aligned,
         )
         logits = self.head(regions.amax(dim=(2, 3)).to(features.dtype))
-        return RoIPredictions(boxes, logits, input_size=tuple(clips.shape[-2:]))
+        height, width = clips.shape[-2:]
+        return RoIPredictions(boxes, logits, input_size=(height, width))
 
 
 class RoIPostProcess(nn.Module):

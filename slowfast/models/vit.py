@@ -12,12 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from slowfast.layers.attention import attend
+from slowfast.layers import kernels
 from slowfast.layers.drop_path import DropPath
+from slowfast.layers.kernels import normed
 from slowfast.layers.mlp import Mlp
 from slowfast.layers.patch_embed import PatchEmbed
 from slowfast.layers.position import resize_grid_embedding
-from slowfast.layers.token_grid import Size3, volume
+from slowfast.layers.token_grid import Size3, size3, volume
 from slowfast.models.encoded import Encoded
 
 
@@ -40,10 +41,12 @@ class ViTAttention(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, grid: Size3) -> Tensor:
-        bias = None if self.q_bias is None else torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
+        bias = None
+        if self.q_bias is not None and self.v_bias is not None:
+            bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         qkv = F.linear(x, self.qkv.weight, bias).unflatten(2, (3, self.num_heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        x = attend(q, k, v, (None, None, None), q_grid=grid, k_grid=grid, class_token=False)
+        x = kernels.attend(q, k, v, (None, None, None), q_grid=grid, k_grid=grid, class_token=False)
         return self.dropout(self.proj(x.transpose(1, 2).flatten(2)))
 
 
@@ -62,7 +65,7 @@ class ViTBlock(nn.Module):
 
     def forward(self, x: Tensor, grid: Size3) -> Tensor:
         x = x + self.drop_path(self.attn(self.norm1(x), grid))
-        return x + self.drop_path(self.mlp(x, norm=self.norm2))
+        return x + self.drop_path(self.mlp(normed(self.norm2, x)))
 
 
 class ViT(nn.Module):
@@ -77,6 +80,8 @@ class ViT(nn.Module):
     drop_path:         rate of the last block; it grows linearly from 0 at the first
     act_checkpoint:    recompute each block in the backward pass instead of keeping its activations
     """
+
+    position_table: Tensor
 
     def __init__(
         self,
@@ -94,9 +99,9 @@ class ViT(nn.Module):
     ) -> None:
         super().__init__()
         self.dim, self.act_checkpoint = dim, act_checkpoint
-        self.stride: Size3 = tuple(tubelet)
+        self.stride = size3(tubelet)
         self.block_dims = (dim,) * depth
-        self.position_grid: Size3 = tuple(max(1, s // t) for s, t in zip(pretraining_size, tubelet, strict=True))
+        self.position_grid = size3(max(1, s // t) for s, t in zip(pretraining_size, tubelet, strict=True))
         self.patch_embed = PatchEmbed(dim, kernel=tubelet, stride=tubelet, padding=(0, 0, 0))
         table = sinusoid_table(volume(self.position_grid), dim)
         self.register_buffer("position_table", table, persistent=False)  # a formula, not a weight

@@ -4,7 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from slowfast.layers.attention import attend, attend_fused, attend_plain, plain_attention
+from slowfast.layers import kernels
+from slowfast.layers.attention import attend_plain
+from slowfast.layers.kernels.attention import attend_fused
 
 GRIDS = [  # queries, keys
     ((2, 4, 4), (2, 2, 2)),
@@ -89,14 +91,14 @@ def test_widths_are_those_that_fused_kernels_of_a_gpu_take(monkeypatch, k_grid, 
     assert [tensor.shape[-1] for tensor in given] == [(width + 7) // 8 * 8] * 3
 
 
-def test_plain_attention_is_a_scope(monkeypatch):
+def test_plain_is_a_scope(monkeypatch):
     calls = []
     for name in ("attend_plain", "attend_fused"):
-        monkeypatch.setattr(f"slowfast.layers.attention.{name}", lambda *_, name=name, **__: calls.append(name))
+        monkeypatch.setattr(f"slowfast.layers.kernels.attention.{name}", lambda *_, name=name, **__: calls.append(name))
     arguments = {"q_grid": (1, 1, 1), "k_grid": (1, 1, 1), "class_token": False}
-    attend(None, None, None, (None,) * 3, **arguments)
-    with pytest.raises(KeyError), plain_attention():
-        attend(None, None, None, (None,) * 3, **arguments)
+    kernels.attend(None, None, None, (None,) * 3, **arguments)
+    with pytest.raises(KeyError), kernels.plain():
+        kernels.attend(None, None, None, (None,) * 3, **arguments)
         raise KeyError
-    attend(None, None, None, (None,) * 3, **arguments)
+    kernels.attend(None, None, None, (None,) * 3, **arguments)
     assert calls == ["attend_fused", "attend_plain", "attend_fused"]

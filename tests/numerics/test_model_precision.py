@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from slowfast.layers.attention import plain_attention
+from slowfast.layers import kernels
 from slowfast.models.mvit import MViT
 from slowfast.models.mvit_plan import plan_blocks
 from slowfast.models.vit import ViT
@@ -72,7 +72,7 @@ def off(found: torch.Tensor, exact: torch.Tensor) -> float:
 def test_float32_agrees_in_values_and_in_the_gradients_of_all_weights(name):
     model, clips = make(name, 0)
     tokens, gradients = values_and_gradients(model, clips, autocast=False)
-    with plain_attention():
+    with kernels.plain():
         expected, expected_gradients = values_and_gradients(model, clips, autocast=False)
     assert (tokens - expected).abs().max() <= 1e-5 * expected.abs().max()
     largest = max(gradient.abs().max() for gradient in expected_gradients.values())
@@ -92,7 +92,7 @@ def test_bfloat16_deviates_no_more_than_the_plain_path(name):
     deviations = {"fused": ([], []), "plain": ([], [])}
     for seed in SEEDS:
         model, clips = make(name, seed)
-        with plain_attention():
+        with kernels.plain():
             exact, exact_gradients = values_and_gradients(model, clips, autocast=False)
             plain = values_and_gradients(model, clips, autocast=True)
         fused = values_and_gradients(model, clips, autocast=True)

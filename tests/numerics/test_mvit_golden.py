@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from slowfast.config import load_cfg
-from slowfast.layers.attention import plain_attention
+from slowfast.layers import kernels
 from slowfast.models import build_model
 from tests.numerics.mvit_golden import GOLDEN, formula_input, manifest, relative_error, set_formula_weights
 
@@ -59,22 +59,22 @@ def test_bmvit_backbone_has_the_published_names_and_shapes(repo_root):
 
 @pytest.mark.parametrize("name", ["mvitv2_s_16x4_k400", "mvit_b_16x4_k400", "bmvit_s_backbone_16x256", "mvitv2_t_in1k"])
 @pytest.mark.parametrize(
-    "dtype, tolerance, attention, onednn",
+    "dtype, tolerance, scope, onednn",
     [
         pytest.param(torch.float64, 1e-9, nullcontext, False, id="float64, fused"),
-        pytest.param(torch.float64, 1e-9, plain_attention, False, id="float64, plain"),
+        pytest.param(torch.float64, 1e-9, kernels.plain, False, id="float64, plain"),
         pytest.param(torch.float32, 1e-5, nullcontext, True, id="float32, fused, oneDNN"),
         pytest.param(torch.float32, 1e-5, nullcontext, False, id="float32, fused, MKL"),
-        pytest.param(torch.float32, 1e-5, plain_attention, True, id="float32, plain, oneDNN"),
+        pytest.param(torch.float32, 1e-5, kernels.plain, True, id="float32, plain, oneDNN"),
     ],
 )
-def test_values_are_the_published_ones(repo_root, monkeypatch, name, dtype, tolerance, attention, onednn):
-    monkeypatch.setattr("slowfast.layers.kernels.linear.multiplies_faster", lambda: onednn)
+def test_values_are_the_published_ones(repo_root, monkeypatch, name, dtype, tolerance, scope, onednn):
+    monkeypatch.setattr("slowfast.layers.kernels.choice.multiplies_faster", lambda: onednn)
     golden = np.load(GOLDEN / f"{name}.npz")
     model = build(repo_root, name, "cpu").to(dtype).eval()  # converted first, or the weights would be float32 ones
     set_formula_weights(model)
     clip = formula_input(tuple(golden["input_shape"])).to(dtype)
-    with torch.no_grad(), attention():
+    with torch.no_grad(), scope():
         encoded = model.backbone.encode(clip)
         pooled = encoded.tokens.flatten(1, 3).mean(1) if encoded.class_token is None else encoded.class_token
         logits = model.head(pooled)

@@ -13,6 +13,7 @@ from slowfast.engine import precision
 from slowfast.evaluation import build as evaluation_build
 from slowfast.evaluation.frames import conventions, frame_map
 from slowfast.evaluation.tubes import linking
+from slowfast.layers import kernels
 from slowfast.models import token_select
 from slowfast.tasks import two_stage
 from tests.rules.sources import ROOT, name_of, python_files, tree_of
@@ -25,6 +26,7 @@ LISTED = {
     "DATA.CROP": presets.CROPS,
     "DATA.ENSEMBLE_METHOD": evaluation_build.ENSEMBLES,
     "DETECTION.BOXES": two_stage.GIVEN_BOXES,
+    "MODEL.KERNELS": kernels.SETTINGS,
     "MODEL.PRECISION": precision.PRECISIONS,
     "TEST.FRAME_ORDER": clip_sampling.ORDERS,
     "TEST.KEY_FRAMES": frame_map.KEY_FRAME_SETS,

@@ -14,7 +14,7 @@ from torchvision.models.video import mvit_v2_s
 
 from slowfast.config import load_cfg
 from slowfast.engine.summary import model_summary
-from slowfast.layers.attention import plain_attention
+from slowfast.layers import kernels
 from slowfast.models import build_model
 from slowfast.weights.load import load_weights
 
@@ -70,7 +70,7 @@ def make_case(name: str, mode: str, clips: int, device: str) -> Callable[[], Ten
         return None
 
     def run_plain() -> Tensor | None:
-        with plain_attention():
+        with kernels.plain():
             return run()
 
     return run_plain if name.endswith("plain") else run
@@ -88,7 +88,7 @@ def check() -> None:
         expected = theirs(x)
     logits = ours(x)
     gradients = torch.autograd.grad(logits.square().sum(), list(ours.parameters()))
-    with plain_attention():
+    with kernels.plain():
         plain = ours(x)
         expected_gradients = torch.autograd.grad(plain.square().sum(), list(ours.parameters()))
     found = {

@@ -16,7 +16,7 @@ from torch import nn
 from slowfast.config import load_cfg
 from slowfast.engine.compiling import compile_in_place
 from slowfast.engine.summary import model_summary
-from slowfast.layers.attention import plain_attention
+from slowfast.layers import kernels
 from slowfast.losses.build import build_criterion
 from slowfast.models.build import build_model, build_postprocess, input_size
 from slowfast.structures.clip import ClipMeta
@@ -72,7 +72,7 @@ class _Case:
             return self.model(self.clips)
 
     def __call__(self) -> None:
-        with plain_attention() if self.plain else nullcontext():
+        with kernels.plain() if self.plain else nullcontext():
             self.run()
 
 
@@ -120,7 +120,7 @@ def check(setup: Setup) -> None:
     case, found = Inference(replace(setup, plain=True, clips=1)), []
     # cuDNN's convolutions may use TF32 by default, which rounds more than the two paths may differ.
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        for scope in (nullcontext(), plain_attention()):
+        for scope in (nullcontext(), kernels.plain()):
             with scope:
                 predictions = case.model(case.clips)
                 found.append((case.model.backbone(case.clips), predictions.actor_logits, predictions.action_logits))

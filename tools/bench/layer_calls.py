@@ -7,11 +7,9 @@ from unittest.mock import patch
 import torch
 from fvcore.common.config import CfgNode
 
-from slowfast.layers import pooling_attention
-from slowfast.layers.attention import attend
-from slowfast.layers.kernels.depthwise import depthwise_conv
+from slowfast.layers import kernels
+from slowfast.layers.kernels import attend, depthwise_conv, projection
 from slowfast.layers.token_grid import Size3, volume
-from slowfast.models import vit
 from slowfast.models.build import build_model, input_size
 
 
@@ -69,9 +67,8 @@ def record_calls(cfg: CfgNode) -> tuple[Counter[AttentionCall], Counter[PoolingC
     with torch.device("meta"), torch.no_grad():
         backbone, clip = build_model(cfg).backbone.eval(), torch.empty(1, 3, *input_size(cfg))
         with (
-            patch.object(pooling_attention, "attend", note_attention),
-            patch.object(vit, "attend", note_attention),
-            patch.object(pooling_attention, "depthwise_conv", note_pooling),
+            patch.object(kernels, "attend", note_attention),
+            patch.object(projection, "depthwise_conv", note_pooling),
         ):
             backbone(clip)
     return attentions, poolings

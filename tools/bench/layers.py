@@ -13,8 +13,9 @@ from fvcore.common.config import CfgNode
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from slowfast.layers.attention import attend_fused, attend_plain, spread_biases
-from slowfast.layers.kernels.depthwise import depthwise_conv
+from slowfast.layers.attention import attend_plain, spread_biases
+from slowfast.layers.kernels import depthwise_conv
+from slowfast.layers.kernels.attention import attend_fused
 from slowfast.layers.kernels.depthwise_op import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT
 from slowfast.layers.rel_pos import axis_biases
 from slowfast.layers.token_grid import split_class_token

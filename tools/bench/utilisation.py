@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from bench.timing import Timing
 
-from slowfast.layers.kernels.linear import linear
+from slowfast.layers.kernels import linear
 
 MATRIX = "matrix product"
 TRAINING_PASSES = 3  # forward, and twice as much for the gradients of inputs and of weights

@@ -41,9 +41,16 @@ MODEL = Section(
         "COMPILE": Key(
             "auto",
             "torch.compile of the model (of the backbone where boxes are given), for one size of clip. "
-            "on; off; auto: on a GPU, where triton, a C compiler and Python's headers are found and all clips have one "
+            "on; off; auto: on a GPU, where all that torch.compile needs is installed and all clips have one "
             "size. The log says at start what was chosen and why. A run that only tests also replays CUDA graphs.",
             one_of("auto", "on", "off"),
+        ),
+        "KERNELS": Key(
+            "measured",
+            "Ways to compute a layer that a kind of device does faster (docs/PERFORMANCE.md). measured: where they were "
+            "measured, and PyTorch's own elsewhere; all: also where they never ran; plain: the definitions only, slow "
+            "and large, to find out whether a kernel is to blame. The log says at start what is on.",
+            one_of("measured", "all", "plain"),
         ),
         "HEAD_REINIT": Key(
             False,

@@ -1,0 +1,42 @@
+"""The operations of the networks that are computed in more than one way, each with its definition in one line.
+
+    normed(norm, x)             norm(x)
+    linear(x, W, b), Linear     x W^T + b
+    mlp(x, fc1, fc2, dropout)   dropout(fc2(dropout(GELU(fc1(x)))))
+    depthwise_conv(x, w, s)     conv3d(x, w, stride=s, padding=half a kernel, groups=channels), channels last
+    project_and_pool(x, ...)    depthwise_conv(x W^T + b) for each Projection
+    attend(q, k, v, tables)     softmax(q k^T / sqrt(D) + bias(q, tables)) v     (layers.attention.attend_plain)
+    recomputed(f, x)            f(x)
+
+The ways to compute them agree with the definitions up to rounding. `choice` decides which one is taken: `with plain()`
+computes the definitions, `use` sets MODEL.KERNELS, `describe` tells in words. Nothing outside this folder imports a
+module below it, or asks for a backend.
+
+Tokens: a tensor (..., C), or what `normed` returns; the operations that take an x take both.
+"""
+
+from slowfast.layers.kernels.attention import attend
+from slowfast.layers.kernels.choice import SETTINGS, describe, is_plain, plain, use
+from slowfast.layers.kernels.depthwise import depthwise_conv
+from slowfast.layers.kernels.hidden_layer import mlp
+from slowfast.layers.kernels.linear_layer import Linear, linear
+from slowfast.layers.kernels.projection import Projection, project_and_pool
+from slowfast.layers.kernels.recompute import Tokens, normed, recomputed
+
+__all__ = [
+    "SETTINGS",
+    "Linear",
+    "Projection",
+    "Tokens",
+    "attend",
+    "depthwise_conv",
+    "describe",
+    "is_plain",
+    "linear",
+    "mlp",
+    "normed",
+    "plain",
+    "project_and_pool",
+    "recomputed",
+    "use",
+]

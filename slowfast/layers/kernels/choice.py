@@ -1,23 +1,120 @@
-"""Where oneDNN does a float32 layer faster on a CPU than PyTorch's own choice (docs/PERFORMANCE.md)."""
+"""Which way each operation of this package is computed: decided here, for all of them.
+
+Three kinds of ways give the same numbers up to rounding:
+
+definitions:  what the papers write, in PyTorch's plainest operations. `with plain():` takes them everywhere.
+formulations: other PyTorch operations, chosen for the memory they save on every device: attention without a (Q, K) matrix
+              of our own, keys and values made of seen tokens only, cheap results made again in the backward pass.
+kernels:      a backend, or a way to use memory, that one kind of device does faster (`KERNELS`). One that was never
+              measured on a kind of device is off there; MODEL.KERNELS all turns it on.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+SETTINGS = ("measured", "all", "plain")  # of MODEL.KERNELS
 
-def describe_kernels(device: torch.device, *, autocast: bool) -> str:
-    """One line for the log: which kernels the layers choose on this device."""
-    attention = "fused attention with the relative positions inside the inner product"
-    precision = "bfloat16 autocast, boxes and losses in float32" if autocast else "float32"
-    if device.type == "cuda" and not autocast:
-        precision += " (MODEL.PRECISION bf16 would use the GPU's matrix units)"
-    if device.type == "cuda":
-        depthwise = "every depthwise convolution by PyTorch or Triton, whichever is faster when it is first met"
-        return f"kernels: {attention}; {precision}, PyTorch's own linear layers, {depthwise}"
-    if autocast:
-        return f"kernels: {attention}; {precision}"
-    onednn = device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
-    linear = "large linear layers through oneDNN" if onednn and multiplies_faster() else "PyTorch's own linear layers"
-    return f"kernels: {attention}; {precision}, {linear}" + ", depthwise gradients through oneDNN" * onednn
+# Multiply-adds below which the set-up of a detour costs more than its kernel saves.
+_LARGE_PRODUCT = 2**22
+# Elements of the input below which the bookkeeping of a recomputation costs more than the memory is worth.
+_WORTH_RECOMPUTING = 2**19
+# Elements of a float32 tensor up to which malloc (glibc's, at best) keeps its memory: 32 MB. Larger ones are given back,
+# and on a CPU asking the system again costs as much as the arithmetic on them.
+_KEPT_BY_MALLOC = 2**23
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A way that was chosen for a kind of device.
+
+    what:         in words, for the log
+    runs_on:      kinds of device that can run it
+    measured_on:  kinds of device where it was compared with the definition, in numbers and in time (docs/PERFORMANCE.md)
+    float32_only: not taken for other types, nor under autocast
+    """
+
+    what: str
+    runs_on: tuple[str, ...]
+    measured_on: tuple[str, ...]
+    float32_only: bool = True
+
+
+LINEAR = Kernel("large linear layers through oneDNN", ("cpu",), measured_on=("cpu",))
+DEPTHWISE_GRADIENT = Kernel("depthwise gradients through oneDNN", ("cpu",), measured_on=("cpu",))
+GELU_IN_PLACE = Kernel("GELU and its gradient in place", ("cpu",), measured_on=("cpu",))
+MLP_IN_PARTS = Kernel("large MLPs in parts when nothing is trained", ("cpu",), measured_on=("cpu",))
+TIMED_DEPTHWISE = Kernel(
+    "every depthwise convolution by PyTorch or Triton, whichever is faster when it is first met",
+    ("cuda",),
+    measured_on=(),
+    float32_only=False,
+)
+KERNELS = (LINEAR, DEPTHWISE_GRADIENT, GELU_IN_PLACE, MLP_IN_PARTS, TIMED_DEPTHWISE)
+
+_setting = "measured"
+_inside_plain = False
+
+
+def use(setting: str) -> None:
+    """Set MODEL.KERNELS for this process: "measured", "all" (also kernels never measured on a device) or "plain"."""
+    global _setting
+    if setting not in SETTINGS:
+        raise ValueError(f"kernels must be one of {SETTINGS}, got {setting!r} (MODEL.KERNELS)")
+    _setting = setting
+
+
+@contextmanager
+def plain() -> Iterator[None]:
+    """Every operation computes its definition inside the block: the reference in a test, or what a counter can count."""
+    global _inside_plain
+    before, _inside_plain = _inside_plain, True
+    try:
+        yield
+    finally:
+        _inside_plain = before
+
+
+def is_plain() -> bool:
+    return _inside_plain or _setting == "plain"
+
+
+def takes(kernel: Kernel, device: torch.device) -> bool:
+    """True where this kernel may be taken on this kind of device."""
+    if is_plain() or device.type not in kernel.runs_on:
+        return False
+    return _setting == "all" or device.type in kernel.measured_on
+
+
+# ------------------------------------------------------------------------------------------- formulations
+
+
+def defers_norm() -> bool:
+    """True where what reads a norm makes its output itself, so that nothing keeps it."""
+    return not (is_plain() or _in_a_graph())
+
+
+def recomputes(x: Tensor) -> bool:
+    """True where the results between x and what is made of it are worth making again in the backward pass.
+
+    A compiler decides for itself what to keep. It is asked about first: a question about sizes would fix them in an
+    exported graph.
+    """
+    if torch.compiler.is_compiling() or is_plain() or not torch.is_grad_enabled():
+        return False
+    return x.requires_grad and x.numel() >= _WORTH_RECOMPUTING
+
+
+# ------------------------------------------------------------------------------------------------ kernels
+
+
+def multiplies_in_onednn(x: Tensor, width: int) -> bool:
+    """True where the product of x (..., K) with a matrix (width, K) runs as a 1 x 1 convolution."""
+    return _eager_float32(x) and takes(LINEAR, x.device) and _has_onednn() and multiplies_faster() and _large(x, width)
 
 
 def multiplies_faster() -> bool:
@@ -29,17 +126,93 @@ def multiplies_faster() -> bool:
     return torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
 
-def runs_in_onednn(x: Tensor) -> bool:
-    """True where the layers of this package may send their work to oneDNN themselves."""
-    return may_choose_kernels(x) and torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+def overwrites_gelu_input(x: Tensor) -> bool:
+    """True without gradients where fresh memory of the size of a hidden layer costs more than GELU itself."""
+    return _eager_float32(x) and takes(GELU_IN_PLACE, x.device) and not torch.is_grad_enabled()
 
 
-def may_choose_kernels(x: Tensor) -> bool:
-    """True where the layers of this package may take another kernel than PyTorch's: float32 on a CPU, outside autocast.
+def has_own_gelu_gradient(x: Tensor, width: int) -> bool:
+    """True in training where GELU of x (..., K) and the layer to `width` channels behind it have one gradient of ours."""
+    return _eager_float32(x) and takes(GELU_IN_PLACE, x.device) and torch.is_grad_enabled() and _large(x, width)
 
-    A compiled, exported or traced graph keeps the plain layers: a compiler chooses for itself (and cannot look into the
-    questions asked here, so they would cut its graph), and every runtime knows them.
-    """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+
+def parts_of_mlp(x: Tensor, hidden: int) -> int:
+    """In how many parts the hidden layer of x (..., K) is made, `hidden` channels wide: 1 where it is small."""
+    if not _eager_float32(x) or not takes(MLP_IN_PARTS, x.device) or torch.is_grad_enabled():
+        return 1
+    elements = x.numel() // x.shape[-1] * hidden
+    return 1 if elements <= _KEPT_BY_MALLOC else math.ceil(2 * elements / _KEPT_BY_MALLOC)
+
+
+def has_own_depthwise_gradient(x: Tensor, weight: Tensor, stride: tuple[int, int, int]) -> bool:
+    """True in training where the depthwise convolution has gradients of ours, which are sums over time steps."""
+    wants_gradient = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+    if not (wants_gradient and stride[0] == 1 and all(size % 2 for size in weight.shape[2:])):
         return False
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return _eager_float32(x) and takes(DEPTHWISE_GRADIENT, x.device) and _has_onednn()
+
+
+# PyTorch 2.6 cannot tell an export from any other compilation: there a compiled graph keeps PyTorch's kernel, too.
+_is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+
+
+def times_depthwise(x: Tensor) -> bool:
+    """True where the depthwise convolution is our operator, which takes the fastest kernel when it runs.
+
+    A compiler sees an operator that it does not look into. Exported and traced graphs must be understood by every
+    runtime, and double precision is for comparing with the definition.
+    """
+    if _is_exporting() or torch.jit.is_tracing():
+        return False
+    return takes(TIMED_DEPTHWISE, x.device) and x.dtype != torch.float64
+
+
+def _in_a_graph() -> bool:
+    """True while a graph is compiled, exported or traced: a compiler chooses for itself, and cannot look into questions
+    asked of a CPU, so they would cut its graph; and every runtime knows the plain layers."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
+def _eager_float32(x: Tensor) -> bool:
+    if _in_a_graph():
+        return False
+    return x.dtype == torch.float32 and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+
+
+def _large(x: Tensor, width: int) -> bool:
+    return x.numel() * width >= _LARGE_PRODUCT
+
+
+def _has_onednn() -> bool:
+    return torch.backends.mkldnn.is_available() and bool(torch.backends.mkldnn.enabled)
+
+
+# ------------------------------------------------------------------------------------------------ the log
+
+
+def describe(device: torch.device, *, autocast: bool) -> str:
+    """One line for the log: which kernels the layers take on this device, which ones not, and how to turn those on."""
+    precision = "bfloat16 autocast, boxes and losses in float32" if autocast else "float32"
+    if device.type == "cuda" and not autocast:
+        precision += " (MODEL.PRECISION bf16 would use the GPU's matrix units)"
+    if is_plain():
+        return f"kernels: plain definitions, slow and large (MODEL.KERNELS plain); {precision}"
+    here = [kernel for kernel in KERNELS if _can_run(kernel, device, autocast)]
+    taken = [kernel.what for kernel in here if takes(kernel, device)]
+    left = [kernel.what for kernel in here if not takes(kernel, device)]
+    own = "PyTorch's own linear layers and convolutions" if not taken else ""
+    if taken and LINEAR.what not in taken:
+        own = "PyTorch's own linear layers"
+    attention = "fused attention with the relative positions inside the inner product"
+    line = f"kernels: {attention}; " + ", ".join(filter(None, (precision, own, *taken)))
+    if left:
+        line += f"; off, never measured on {device.type}: {', '.join(left)} (MODEL.KERNELS all turns it on)"
+    return line
+
+
+def _can_run(kernel: Kernel, device: torch.device, autocast: bool) -> bool:
+    if device.type not in kernel.runs_on or (autocast and kernel.float32_only):
+        return False
+    if kernel is LINEAR:
+        return _has_onednn() and multiplies_faster()
+    return kernel is not DEPTHWISE_GRADIENT or _has_onednn()

@@ -1,4 +1,4 @@
-"""Depthwise convolution of a channels-last token grid: on CPUs with a faster backward pass, on CUDA the fastest kernel.
+"""Depthwise convolution of a channels-last token grid: PyTorch's own, or a way that `choice` takes.
 
 Layout: x (B, T, H, W, C) contiguous, weight (C, 1, t, h, w); "same" padding of half a kernel.
 """
@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from slowfast.layers.kernels import depthwise_taps
-from slowfast.layers.kernels.choice import runs_in_onednn
+from slowfast.layers.kernels import choice, depthwise_taps
 from slowfast.layers.kernels.depthwise_op import depthwise_conv_op
 from slowfast.layers.precision import full_precision
 from slowfast.layers.token_grid import Size3
@@ -21,26 +20,13 @@ _MOST_POSITIONS = 2**13
 
 def depthwise_conv(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     """(B, T, H, W, C) -> (B, T', H', W', C): every channel convolved with its own kernel, weight (C, 1, t, h, w)."""
-    if _has_choice_of_kernels(x):
+    if choice.times_depthwise(x):
         # What autocast does to a convolution; it does not know our operator.
         dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else x.dtype
         return depthwise_conv_op(x.to(dtype), weight.to(dtype), stride)
-    wants_gradient = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    splits_in_time = stride[0] == 1 and all(size % 2 for size in weight.shape[2:])
-    if wants_gradient and splits_in_time and runs_in_onednn(x):
+    if choice.has_own_depthwise_gradient(x, weight, stride):
         return _DepthwiseConvCpu.apply(x, weight, stride)
     return _convolve(x, weight, stride)
-
-
-# PyTorch 2.6 cannot tell an export from any other compilation: there a compiled graph keeps PyTorch's kernel, too.
-_is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
-
-
-def _has_choice_of_kernels(x: Tensor) -> bool:
-    """True on CUDA, except in double precision and in exported or traced graphs, which every runtime must understand."""
-    if _is_exporting() or torch.jit.is_tracing():
-        return False
-    return x.device.type == "cuda" and x.dtype != torch.float64
 
 
 def _convolve(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
@@ -102,15 +88,18 @@ def _frame_gradients(
     """Gradients of the input and of the weight, summed over the time steps of the kernel; None where not needed."""
     steps, time = weight.shape[2], x.shape[1]
     padded = F.pad(grad, (0, 0, 0, 0, 0, 0, steps // 2, steps // 2))
-    images, grad_x, grad_weight = _as_images(x), None, []
+    images = _as_images(x)
+    grad_x: Tensor | None = None
+    grad_weight: list[Tensor] = []
     for step in range(steps):
         start = steps - 1 - step  # x at time t met kernel step `step` in the output at time t + steps // 2 - step
         shifted = _as_images(padded[:, start : start + time])
         part_x, part_weight = _image_gradients(shifted, images, weight[:, :, step], stride[1:], needs_x, needs_weight)
-        if needs_x:
+        if part_x is not None:
             grad_x = part_x if grad_x is None else grad_x.add_(part_x)
-        grad_weight.append(part_weight)
-    if needs_x:
+        if part_weight is not None:
+            grad_weight.append(part_weight)
+    if grad_x is not None:
         grad_x = grad_x.permute(0, 2, 3, 1).view_as(x)
     return grad_x, torch.stack(grad_weight, dim=2) if needs_weight else None
 

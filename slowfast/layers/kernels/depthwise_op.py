@@ -34,8 +34,10 @@ def _forward(layout: torch.memory_format, x: Tensor, weight: Tensor, stride: Siz
     return _channels_last(F.conv3d(x, weight, stride=stride, padding=padding, groups=x.shape[1]))
 
 
-def _gradient(layout: torch.memory_format, mask: tuple[bool, bool], *args: object) -> Tensor | None:
-    grad, x, weight, stride = args
+def _gradient(
+    layout: torch.memory_format, wants_x: bool, grad: Tensor, x: Tensor, weight: Tensor, stride: Size3
+) -> Tensor:
+    """The gradient of x (`wants_x`) or of the weight."""
     gradients = torch.ops.aten.convolution_backward(
         _in_layout(grad, layout),
         _in_layout(x, layout),
@@ -47,17 +49,17 @@ def _gradient(layout: torch.memory_format, mask: tuple[bool, bool], *args: objec
         False,
         (0, 0, 0),
         x.shape[-1],
-        (*mask, False),
+        (wants_x, not wants_x, False),
     )
-    return gradients[0] if mask[0] else gradients[1]
+    return gradients[0] if wants_x else gradients[1]
 
 
-def _input_gradient(layout: torch.memory_format, *args: object) -> Tensor:
-    return _channels_last(_gradient(layout, (True, False), *args))
+def _input_gradient(layout: torch.memory_format, grad: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
+    return _channels_last(_gradient(layout, True, grad, x, weight, stride))
 
 
-def _weight_gradient(layout: torch.memory_format, *args: object) -> Tensor:
-    return _gradient(layout, (False, True), *args).contiguous()
+def _weight_gradient(layout: torch.memory_format, grad: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
+    return _gradient(layout, False, grad, x, weight, stride).contiguous()
 
 
 def _triton(name: str) -> Callable[..., Tensor]:

@@ -1,6 +1,7 @@
 """Of several ways to compute the same thing, the one that was fastest on the tensors at hand."""
 
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -109,8 +110,8 @@ class Fastest:
             hopeless = _HOPELESS * min(best.values())
             for name in [name for name in names if best[name] <= hopeless]:
                 run = self.candidates[name]
-                best[name] = min(best[name], self.clock.milliseconds(lambda run=run: run(*args)))
-        fastest = min(best, key=best.get)
+                best[name] = min(best[name], self.clock.milliseconds(partial(run, *args)))
+        fastest = min(best, key=best.__getitem__)
         times = ", ".join(f"{name} {time:.3f} ms" for name, time in best.items())
         get_logger().info("%s, %s: %s (%s)", self.what, _shapes(args), fastest, times)
         return fastest

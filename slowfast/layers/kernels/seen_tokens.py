@@ -6,10 +6,10 @@ window, so keys and values are projected from those only, laid side by side, and
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from slowfast.layers.kernels.tensor_cache import cached_tensor
-from slowfast.layers.token_grid import Size3
+from slowfast.layers.tensor_cache import cached_tensor
+from slowfast.layers.token_grid import Size3, size3
 
 
 def close_windows(grid: Size3, kernel: Size3, stride: Size3) -> tuple[Size3, Size3]:
@@ -22,12 +22,12 @@ def close_windows(grid: Size3, kernel: Size3, stride: Size3) -> tuple[Size3, Siz
         gaps = k % 2 == 1 and step > k
         sizes.append(_seen_along(size, k, step) if gaps else size)
         steps.append(k if gaps else step)
-    return tuple(sizes), tuple(steps)
+    return size3(sizes), size3(steps)
 
 
-def seen_tokens(x: Tensor, grid: Size3, pool: nn.Conv3d, class_token: bool) -> Tensor:
-    """x (B, [1 +] THW, C) -> the tokens that `pool` sees, on the grid of `close_windows`, behind the class token."""
-    return x.index_select(1, _places(grid, pool.kernel_size, pool.stride, class_token, x.device))
+def seen_tokens(x: Tensor, grid: Size3, kernel: Size3, stride: Size3, class_token: bool) -> Tensor:
+    """x (B, [1 +] THW, C) -> (B, [1 +] T'H'W', C): what the pooling sees, on the grid of `close_windows`."""
+    return x.index_select(1, _places(grid, kernel, stride, class_token, x.device))
 
 
 def _seen_along(size: int, kernel: int, stride: int) -> int:

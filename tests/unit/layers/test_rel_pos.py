@@ -1,7 +1,8 @@
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from slowfast.layers.rel_pos import axis_biases, distance_index, key_code, resize_table
+from slowfast.layers.kernels.attention import key_code
+from slowfast.layers.rel_pos import axis_biases, distance_index, resize_table
 
 CPU = torch.device("cpu")
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from slowfast.models.classifier import VideoClassifier
+from slowfast.models.classifier import ProjectionHead, VideoClassifier
 from slowfast.models.mvit import MViT
 from slowfast.models.mvit_plan import plan_blocks
 
@@ -91,3 +91,10 @@ def test_initial_scale_of_the_head():
     scaled = VideoClassifier(tiny_mvit(), num_classes=5, init_scale=0.001)
     assert torch.allclose(scaled.head.projection.weight, 0.001 * plain.head.projection.weight)
     assert torch.allclose(scaled.head.projection.bias, torch.full((5,), 0.02 * 0.001))
+
+
+def test_a_fresh_head_starts_as_the_published_ones_do():
+    torch.manual_seed(0)
+    head = ProjectionHead(64, num_classes=100).projection
+    assert torch.equal(head.bias, torch.full((100,), 0.02))
+    assert head.weight.std().item() == pytest.approx(0.02, rel=0.05)

@@ -106,3 +106,24 @@ def test_unknown_position():
 def test_relative_positions_may_start_at_zero():
     assert not any(p.any() for name, p in tiny(rel_pos_zero_init=True).named_parameters() if "rel_pos" in name)
     assert all(p.any() for name, p in tiny().named_parameters() if "rel_pos" in name)
+
+
+def test_a_fresh_network_starts_as_the_published_ones_do():
+    """Biases of linear layers and norms at 0.02; weights and positions truncated normal, 0.02; norms at 1."""
+    network = tiny(class_token=True, position="separable")
+    biases = {name: tensor for name, tensor in network.named_parameters() if name.endswith(".bias")}
+    of_convolutions = {name for name in biases if name.startswith("patch_embed")}
+    assert len(biases) > 20 and len(of_convolutions) == 1
+    for name in biases.keys() - of_convolutions:
+        assert torch.equal(biases[name], torch.full_like(biases[name], 0.02)), name
+    drawn = [
+        parameter.flatten()
+        for name, parameter in network.named_parameters()
+        if "rel_pos" in name or name.endswith(("qkv.weight", "proj.weight", "fc1.weight", "fc2.weight", "cls_token"))
+        if not name.startswith("patch_embed")
+    ]
+    assert len(drawn) > 20
+    assert torch.cat(drawn).std().item() == pytest.approx(0.02, rel=0.05)
+    assert all(tensor.std() > 0.01 for tensor in drawn)
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.LayerNorm)]
+    assert all(torch.equal(norm.weight, torch.ones_like(norm.weight)) for norm in norms)

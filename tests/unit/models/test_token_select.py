@@ -35,7 +35,7 @@ def test_each_option_by_hand(box_tokens, action_tokens, slices):
     if action_tokens != "same":
         expected = [scale * ACTION_SLICE[action_tokens][odd] + place for place in PLACES] * every
     assert actions[0, :, 0].tolist() == expected
-    assert select.num_candidates((slices, 2, 3)) == boxes.shape[1] == len(expected)
+    assert boxes.shape[1] == actions.shape[1] == len(PLACES) * every
 
 
 def test_the_central_pair_is_not_the_temporal_mean():

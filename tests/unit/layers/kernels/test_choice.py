@@ -1,9 +1,29 @@
-"""The line that tells which kernels are chosen, and the CPUs where oneDNN multiplies."""
+"""One switchboard: what is taken where, what `plain()` turns off, and the line that tells."""
+
+from contextlib import nullcontext
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from slowfast.layers.kernels.choice import describe_kernels, multiplies_faster
+from slowfast.layers import kernels
+from slowfast.layers.kernels import choice, depthwise, hidden_layer, linear_layer, projection, recompute
+from slowfast.layers.mvit_block import BlockSpec, MultiScaleBlock
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture
+def use(monkeypatch):
+    """Sets MODEL.KERNELS until the test ends."""
+    monkeypatch.setattr(choice, "_setting", choice._setting)
+    return kernels.use
+
+
+@pytest.fixture
+def avx512(monkeypatch):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
 
 
 @pytest.mark.parametrize(
@@ -11,23 +31,179 @@ from slowfast.layers.kernels.choice import describe_kernels, multiplies_faster
 )
 def test_onednn_multiplies_where_there_is_avx512(monkeypatch, capability, faster):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    assert multiplies_faster() is faster
+    assert choice.multiplies_faster() is faster
 
 
-def test_the_line_tells_the_choice_of_device_and_precision(monkeypatch):
-    cpu = torch.device("cpu")
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-    line = describe_kernels(cpu, autocast=False)
-    assert "large linear layers through oneDNN, depthwise gradients through oneDNN" in line
-    assert "bfloat16 autocast" in describe_kernels(cpu, autocast=True)
-    on_gpu = describe_kernels(torch.device("cuda"), autocast=True)
-    assert "bfloat16 autocast" in on_gpu and "PyTorch's own linear layers" in on_gpu
-    assert "depthwise convolution by PyTorch or Triton" in on_gpu and "matrix units" not in on_gpu
-    assert "TRAIN.MIXED_PRECISION True would use" in describe_kernels(torch.device("cuda"), autocast=False)
+# ---------------------------------------------------------------------------------------------- the table
+
+
+def test_nothing_is_on_where_it_was_not_measured(use):
+    """Nothing has ever run on a GPU; a CPU has measured all that it can run."""
+    taken = {kind: {kernel.what for kernel in choice.KERNELS if choice.takes(kernel, kind)} for kind in (CPU, CUDA)}
+    assert taken[CUDA] == set() and len(taken[CPU]) == 4
+    assert choice.TIMED_DEPTHWISE.what not in taken[CPU]
+    use("all")
+    assert choice.takes(choice.TIMED_DEPTHWISE, CUDA) and not choice.takes(choice.LINEAR, CUDA)
+    assert not choice.takes(choice.TIMED_DEPTHWISE, CPU)
+    with kernels.plain():
+        assert not any(choice.takes(kernel, kind) for kernel in choice.KERNELS for kind in (CPU, CUDA))
+    use("plain")
+    assert not any(choice.takes(kernel, kind) for kernel in choice.KERNELS for kind in (CPU, CUDA))
+
+
+def test_a_depthwise_convolution_on_a_gpu_is_pytorchs_unless_asked(use, monkeypatch):
+    class OnGpu:  # what the question reads of a tensor
+        device, dtype = CUDA, torch.float32
+
+    assert not choice.times_depthwise(OnGpu())
+    use("all")
+    assert choice.times_depthwise(OnGpu())
+    monkeypatch.setattr(OnGpu, "dtype", torch.float64)
+    assert not choice.times_depthwise(OnGpu())
+    monkeypatch.setattr(OnGpu, "dtype", torch.float32)
+    monkeypatch.setattr(choice, "_is_exporting", lambda: True)
+    assert not choice.times_depthwise(OnGpu())
+
+
+def test_unknown_settings_name_the_known_ones(use):
+    with pytest.raises(ValueError, match=r"one of \('measured', 'all', 'plain'\), got 'fast' \(MODEL.KERNELS\)"):
+        use("fast")
+    assert choice._setting == "measured"
+
+
+# -------------------------------------------------------------------------------------------- one switch
+
+
+def make_block(dtype: torch.dtype = torch.float32) -> tuple[MultiScaleBlock, torch.Tensor, tuple[int, int, int]]:
+    """A block that meets every way: gaps between the windows of its keys, and strides of its queries."""
+    torch.manual_seed(0)
+    grid = (2, 12, 16)
+    spec = BlockSpec(16, 32, 32, 2, grid, (1, 2, 2), (1, 4, 4), (3, 3, 3), (3, 3, 3))
+    options = dict.fromkeys(("rel_pos_temporal", "rel_pos_spatial", "residual_pooling", "class_token"), True)
+    block = MultiScaleBlock(spec, **options).to(dtype)
+    for parameter in block.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return block, torch.randn(2, 1 + 2 * 12 * 16, 16, dtype=dtype, requires_grad=True), grid
+
+
+# Where each way begins: a module or class, and a name in it.
+TRAINING = {
+    "fused attention": (F, "scaled_dot_product_attention"),
+    "seen tokens": (projection, "seen_tokens"),
+    "recomputation": (recompute, "checkpoint"),
+    "a norm made where it is read": (recompute, "Normed"),
+    "linear through oneDNN": (linear_layer, "as_image"),
+    "weight gradient through oneDNN": (hidden_layer, "as_image"),
+    "depthwise gradient": (depthwise._DepthwiseConvCpu, "apply"),
+    "GELU's gradient": (hidden_layer._GeluLinear, "apply"),
+    "timed depthwise": (depthwise, "depthwise_conv_op"),
+}
+INFERENCE = {
+    "fused attention": (F, "scaled_dot_product_attention"),
+    "seen tokens": (projection, "seen_tokens"),
+    "a norm made where it is read": (recompute, "Normed"),
+    "linear through oneDNN": (linear_layer, "as_image"),
+    "GELU in place": (torch.ops.aten, "gelu_"),
+    "MLP in parts": (hidden_layer, "_in_parts"),
+    "timed depthwise": (depthwise, "depthwise_conv_op"),
+}
+
+
+def watch(monkeypatch, ways: dict[str, tuple[object, str]]) -> set[str]:
+    """A set that every way puts its name into when it is taken. All sizes count as large."""
+    for threshold in ("_LARGE_PRODUCT", "_WORTH_RECOMPUTING", "_KEPT_BY_MALLOC"):
+        monkeypatch.setattr(choice, threshold, 1000)
+    reached: set[str] = set()
+    for way, (owner, name) in ways.items():
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *a, way=way, real=real, **k: reached.add(way) or real(*a, **k))
+    return reached
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_inside_plain_no_kernel_is_reached(monkeypatch, avx512, use, training):
+    ways = TRAINING if training else INFERENCE
+    reached = watch(monkeypatch, ways)
+    block, x, grid = make_block()
+
+    def run() -> set[str]:
+        reached.clear()
+        with torch.set_grad_enabled(training):
+            out = block(x, grid)[0]
+        if training:
+            out.sum().backward()
+        return set(reached)
+
+    assert run() == set(ways) - {"timed depthwise"}
+    monkeypatch.setattr(choice, "TIMED_DEPTHWISE", choice.Kernel("timed", ("cpu",), measured_on=("cpu",)))
+    assert run() == set(ways) - {"depthwise gradient"}
+    with kernels.plain():
+        assert run() == set()
+    use("plain")
+    assert run() == set()
+    use("all")
+    assert run() != set()
+
+
+@pytest.mark.parametrize(("dtype", "rounding"), [(torch.float32, 2e-5), (torch.float64, 1e-12)])
+def test_kernels_and_definitions_agree(monkeypatch, avx512, dtype, rounding):
+    watch(monkeypatch, {})
+    block, x, grid = make_block(dtype)
+    results = []
+    for scope in (nullcontext, kernels.plain):
+        with scope():
+            out = block(x, grid)[0]
+            gradients = torch.autograd.grad(
+                out, (x, *block.parameters()), torch.cos(torch.arange(out.numel()).to(dtype)).view_as(out)
+            )
+            with torch.no_grad():
+                results.append((out.detach(), block(x, grid)[0], *gradients))
+    largest = max(expected.abs().max() for expected in results[1])
+    for found, expected in zip(*results, strict=True):
+        size = expected.abs().max()
+        # What all keys share cancels in the softmax: such a gradient is zero but for rounding on both paths.
+        assert (found - expected).abs().max() <= rounding * (size if size > 1e-4 * largest else largest)
+
+
+def test_plain_is_a_scope_that_can_be_entered_twice():
+    with pytest.raises(KeyError), kernels.plain():
+        with kernels.plain():
+            assert kernels.is_plain()
+        assert kernels.is_plain()
+        raise KeyError
+    assert not kernels.is_plain()
+
+
+# ----------------------------------------------------------------------------------------------- the line
+
+
+def test_the_line_tells_the_choice_of_device_and_precision(monkeypatch, avx512):
+    line = kernels.describe(CPU, autocast=False)
+    assert line.startswith("kernels: fused attention with the relative positions inside the inner product; float32, ")
+    assert "large linear layers through oneDNN, depthwise gradients through oneDNN, GELU" in line
+    assert "never measured" not in line and "Triton" not in line
+    assert kernels.describe(CPU, autocast=True).endswith(
+        "bfloat16 autocast, boxes and losses in float32, PyTorch's own linear layers and convolutions"
+    )
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
-    line = describe_kernels(cpu, autocast=False)
-    assert "PyTorch's own linear layers, depthwise gradients through oneDNN" in line
+    line = kernels.describe(CPU, autocast=False)
+    assert "float32, PyTorch's own linear layers, depthwise gradients through oneDNN, GELU" in line
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    line = describe_kernels(cpu, autocast=False)
+    line = kernels.describe(CPU, autocast=False)
     assert "PyTorch's own linear layers" in line and "oneDNN" not in line
+
+
+def test_the_line_tells_what_a_gpu_has_not_measured_and_how_to_turn_it_on(use):
+    line = kernels.describe(CUDA, autocast=True)
+    assert "bfloat16 autocast" in line and "matrix units" not in line
+    assert "PyTorch's own linear layers and convolutions; off, never measured on cuda: every depthwise" in line
+    assert line.endswith("when it is first met (MODEL.KERNELS all turns it on)")
+    assert "MODEL.PRECISION bf16 would use" in kernels.describe(CUDA, autocast=False)
+    use("all")
+    line = kernels.describe(CUDA, autocast=True)
+    assert "never measured" not in line and "by PyTorch or Triton, whichever is faster" in line
+    use("plain")
+    assert kernels.describe(CUDA, autocast=True) == (
+        "kernels: plain definitions, slow and large (MODEL.KERNELS plain); "
+        "bfloat16 autocast, boxes and losses in float32"
+    )

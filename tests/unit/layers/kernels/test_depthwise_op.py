@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from slowfast.layers.kernels import depthwise
+from slowfast.layers.kernels import choice, depthwise
 from slowfast.layers.kernels.depthwise_op import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, depthwise_conv_op
 from tests.unit.layers.test_mvit_block import tiny_mvit
 
@@ -40,8 +40,8 @@ def test_values_and_gradients(grid, kernel, stride):
 def test_both_layouts_of_pytorch_give_the_same(grid, kernel, stride):
     x, weight = (tensor.detach() for tensor in make(grid, kernel))
     grad = torch.randn_like(FORWARD(x, weight, stride))
-    for choice, args in ((FORWARD, ()), (INPUT_GRADIENT, (grad,)), (WEIGHT_GRADIENT, (grad,))):
-        last, first, _ = choice.candidates.values()
+    for fastest, args in ((FORWARD, ()), (INPUT_GRADIENT, (grad,)), (WEIGHT_GRADIENT, (grad,))):
+        last, first, _ = fastest.candidates.values()
         results = [candidate(*args, x, weight, stride) for candidate in (last, first)]
         torch.testing.assert_close(*results, rtol=1e-4, atol=1e-5)
         assert all(result.is_contiguous() for result in results)
@@ -65,7 +65,7 @@ def test_only_the_gradient_asked_for_is_computed(trained, monkeypatch):
 
 
 def test_the_layer_goes_through_it_without_a_graph_break(monkeypatch):
-    monkeypatch.setattr(depthwise, "_has_choice_of_kernels", lambda x: True)
+    monkeypatch.setattr(choice, "times_depthwise", lambda x: True)
     x, weight = (tensor.detach().requires_grad_() for tensor in make((2, 4, 4), (3, 3, 3)))
     torch._dynamo.reset()
     seen = []
@@ -83,7 +83,7 @@ def test_the_layer_goes_through_it_without_a_graph_break(monkeypatch):
 
 def test_autocast_reaches_it(monkeypatch):
     """Under autocast the operator computes in its type, and the leaves get gradients in theirs."""
-    monkeypatch.setattr(depthwise, "_has_choice_of_kernels", lambda x: True)
+    monkeypatch.setattr(choice, "times_depthwise", lambda x: True)
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: kind == "cuda")
     monkeypatch.setattr(torch, "get_autocast_dtype", lambda kind: {"cuda": torch.bfloat16}[kind])
     x, weight = (tensor.detach().requires_grad_() for tensor in make((2, 4, 4), (3, 3, 3)))
@@ -95,7 +95,7 @@ def test_autocast_reaches_it(monkeypatch):
 
 @pytest.mark.skipif(torch.__version__ < (2, 8), reason="torch 2.6 and 2.7 compile the attention's gradient wrongly")
 def test_a_compiled_network_has_one_graph_and_the_same_gradients(monkeypatch):
-    monkeypatch.setattr(depthwise, "_has_choice_of_kernels", lambda x: True)
+    monkeypatch.setattr(choice, "times_depthwise", lambda x: True)
     torch._dynamo.reset()
     model = tiny_mvit().train()
     clips = torch.randn(2, 3, 4, 32, 32)

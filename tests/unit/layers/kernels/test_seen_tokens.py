@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from slowfast.layers.attention import plain_attention
+from slowfast.layers import kernels
+from slowfast.layers.kernels import projection
 from slowfast.layers.kernels.seen_tokens import close_windows, seen_tokens
 from slowfast.layers.mvit_block import BlockSpec, MultiScaleBlock
 
@@ -36,7 +37,10 @@ def test_pooling_what_is_seen_is_pooling_everything(kernel, stride, class_token)
         for width in SIZES:
             grid = (4, height, width)
             x = torch.randn(2, class_token + 4 * height * width, 4)
-            seen, (seen_grid, new_stride) = seen_tokens(x, grid, pool, class_token), close_windows(grid, kernel, stride)
+            seen, (seen_grid, new_stride) = (
+                seen_tokens(x, grid, kernel, stride, class_token),
+                close_windows(grid, kernel, stride),
+            )
             if class_token:
                 assert torch.equal(seen[:, 0], x[:, 0])
             expected = pool(x[:, class_token:].unflatten(1, grid).permute(0, 4, 1, 2, 3))
@@ -47,10 +51,11 @@ def test_pooling_what_is_seen_is_pooling_everything(kernel, stride, class_token)
 
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 4), (3, 8), (5, 7), (1, 3), (1, 2)])
 def test_exactly_the_positions_in_a_window(kernel, stride):
-    pool = torch.nn.Conv3d(1, 1, (1, 1, kernel), stride=(1, 1, stride), padding=(0, 0, kernel // 2))
     for size in range(1, 30):
         positions = torch.arange(size, dtype=torch.float32).view(1, size, 1)
-        seen = seen_tokens(positions, (1, 1, size), pool, class_token=False).flatten().tolist()
+        seen = (
+            seen_tokens(positions, (1, 1, size), (1, 1, kernel), (1, 1, stride), class_token=False).flatten().tolist()
+        )
         assert seen == brute_force(size, kernel, stride)
 
 
@@ -81,7 +86,7 @@ def test_block_values_and_gradients_are_those_with_keys_of_all_tokens(class_toke
     inputs, results = (x, *block.parameters()), []
     for plain in (False, True):
         if plain:
-            with plain_attention():
+            with kernels.plain():
                 out, out_grid = block(x, grid)
         else:
             out, out_grid = block(x, grid)
@@ -101,12 +106,10 @@ def test_keys_and_values_of_other_tokens_are_not_projected(monkeypatch):
     rows, spec = [], BlockSpec(8, 8, 8, 1, (2, 16, 16), (1, 1, 1), (1, 4, 4), (3, 3, 3), (3, 3, 3))
     options = dict.fromkeys(("rel_pos_temporal", "rel_pos_spatial", "residual_pooling", "class_token"), True)
     block = MultiScaleBlock(spec, **options)
-    real = block.attn._project
-    monkeypatch.setattr(
-        block.attn, "_project", lambda x, seen: rows.append((x.shape[1], seen.shape[1])) or real(x, seen)
-    )
+    real = projection.linear
+    monkeypatch.setattr(projection, "linear", lambda x, *layer: rows.append(x.shape[1]) or real(x, *layer))
     x = torch.randn(1, 513, 8)
     block(x, (2, 16, 16))
-    with plain_attention():
+    with kernels.plain():
         block(x, (2, 16, 16))
-    assert rows == [(513, 243), (513, 513)]
+    assert rows == [513, 243, 513, 513]

@@ -2,8 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from slowfast.layers.kernels import linear as module
-from slowfast.layers.kernels.linear import Linear, linear
+from slowfast.layers.kernels import Linear, choice, linear
 
 LARGE = 2 * 500  # rows: enough for the convolution
 SMALL = 2 * 5
@@ -46,7 +45,7 @@ def test_convolution_is_used_for_large_float32_only_where_onednn_is_faster(produ
         assert not used_convolution(torch.randn(LARGE, 64), weight)
     with torch.backends.mkldnn.flags(enabled=False):
         assert not used_convolution(torch.randn(LARGE, 64), weight)
-    assert 2 * SMALL * 64 * 96 < module._LARGE < LARGE * 64 * 96
+    assert 2 * SMALL * 64 * 96 < choice._LARGE_PRODUCT < LARGE * 64 * 96
 
 
 def test_an_exported_graph_may_take_any_number_of_rows():

@@ -1,8 +1,9 @@
 import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
-from slowfast.layers.kernels.tensor_cache import _LARGEST, cached_tensor
-from slowfast.layers.rel_pos import distance_index, key_code
+from slowfast.layers.kernels.attention import key_code
+from slowfast.layers.rel_pos import distance_index
+from slowfast.layers.tensor_cache import _LARGEST, cached_tensor
 
 
 def counting():

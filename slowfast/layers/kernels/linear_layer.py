@@ -3,10 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slowfast.layers.kernels.choice import multiplies_faster, runs_in_onednn
-
-# Below this many multiply-adds the set-up of a detour costs more than its kernel saves.
-_LARGE = 2**22
+from slowfast.layers.kernels import choice
+from slowfast.layers.kernels.recompute import Tokens, through
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -17,19 +15,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     of one pixel has nothing to dilate: PyTorch merely keeps undilated 1 x 1 convolutions of one image away from oneDNN in
     a single thread.
     """
-    if not runs_as_convolution(x, weight.shape[0]):
+    if not choice.multiplies_in_onednn(x, weight.shape[0]):
         return F.linear(x, weight, bias)
     image = F.conv2d(as_image(x), weight[:, :, None, None], bias, dilation=(2, 1))
     return image.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
-
-
-def is_large(x: Tensor, width: int) -> bool:
-    """True when the products of all channels of x (..., K) with `width` others are many enough for a detour."""
-    return x.numel() * width >= _LARGE
-
-
-def runs_as_convolution(x: Tensor, width: int) -> bool:
-    return runs_in_onednn(x) and multiplies_faster() and is_large(x, width)
 
 
 def as_image(x: Tensor) -> Tensor:
@@ -40,5 +29,5 @@ def as_image(x: Tensor) -> Tensor:
 class Linear(nn.Linear):
     """`nn.Linear` on the faster of two kernels: (..., K) -> (..., N)."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return linear(x, self.weight, self.bias)
+    def forward(self, x: Tokens) -> Tensor:
+        return through(lambda tokens: linear(tokens, self.weight, self.bias), x)

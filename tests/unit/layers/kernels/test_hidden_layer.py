@@ -2,9 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from slowfast.layers.kernels import gelu_linear as module
-from slowfast.layers.kernels import recompute
-from slowfast.layers.kernels.gelu_linear import gelu_linear
+from slowfast.layers.kernels import choice
+from slowfast.layers.kernels import hidden_layer as module
+from slowfast.layers.kernels.hidden_layer import gelu_linear
 
 LARGE, SMALL = 500, 5  # rows of each of two clips
 
@@ -43,7 +43,7 @@ def test_only_the_gradient_asked_for(product_kernel, wanted):
 
 
 def test_nothing_but_the_input_and_the_weight_is_kept(monkeypatch):
-    monkeypatch.setattr(recompute, "_SMALLEST", 1)
+    monkeypatch.setattr(choice, "_WORTH_RECOMPUTING", 1)
     kept, (x, weight, bias) = [], make(LARGE, 64, 96)
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
         gelu_linear(x, weight, bias)

@@ -1,0 +1,79 @@
+"""Attention with decomposed relative positions, fused: no (Q, K) matrix of our own (`layers.attention` defines it)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from slowfast.layers.attention import Tables, attend_plain
+from slowfast.layers.kernels import choice
+from slowfast.layers.kernels.recompute import recomputed
+from slowfast.layers.rel_pos import axis_biases
+from slowfast.layers.tensor_cache import cached_tensor
+from slowfast.layers.token_grid import Size3, split_class_token
+
+# The fused kernels of a GPU take widths that are multiples of this: cuDNN's and the float32 one no others, and PyTorch
+# copies q, k and v to widen them for FlashAttention. Without any, PyTorch makes the (Q, K) matrix.
+_WIDTH_STEP = 8
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, tables: Tables, *, q_grid: Size3, k_grid: Size3, class_token: bool
+) -> Tensor:
+    """softmax(q k^T / sqrt(D) + bias) v.
+
+    q (B, N, Q, D), k and v (B, N, K, D); tables: positions along (t, h, w), each (R, D) or None -> (B, N, Q, D).
+    """
+    function = attend_plain if choice.is_plain() else attend_fused
+    return function(q, k, v, tables, q_grid=q_grid, k_grid=k_grid, class_token=class_token)
+
+
+def attend_fused(
+    q: Tensor, k: Tensor, v: Tensor, tables: Tables, *, q_grid: Size3, k_grid: Size3, class_token: bool
+) -> Tensor:
+    """The same numbers from one `scaled_dot_product_attention`; shapes as in `attend`.
+
+    The biases of a query are appended to it and a one-hot position code to each key, so that the plain inner product is
+    the biased logit. Both end in zeros up to a multiple of _WIDTH_STEP, and values are widened with zeros, because the
+    fused kernels want one width for q, k and v.
+    """
+    scale = q.shape[-1] ** -0.5
+    if all(table is None for table in tables):
+        return F.scaled_dot_product_attention(q, k, v, scale=scale)
+    axes = (tables[0] is not None, tables[1] is not None, tables[2] is not None)
+    columns = sum(size for size, used in zip(k_grid, axes, strict=True) if used)
+    zeros = -(q.shape[-1] + columns) % _WIDTH_STEP
+    code = key_code(k_grid, axes, class_token, zeros, k.device, k.dtype)
+
+    def append_biases(q: Tensor) -> Tensor:
+        _, q_on_grid = split_class_token(q, class_token)
+        # The kernel scales the whole inner product; the bias must come out of that unscaled.
+        bias = torch.cat(axis_biases(q_on_grid, tables, q_grid, k_grid, factor=1 / scale), dim=-1)
+        return torch.cat([q, F.pad(bias, (0, zeros, int(class_token), 0))], dim=-1)
+
+    q = recomputed(append_biases, q)
+    k = torch.cat([k, code.expand(*k.shape[:2], *code.shape)], dim=-1)
+    padded_v = F.pad(v, (0, code.shape[-1]))
+    return F.scaled_dot_product_attention(q, k, padded_v, scale=scale)[..., : v.shape[-1]]
+
+
+@cached_tensor
+def key_code(
+    k_grid: Size3,
+    axes: tuple[bool, bool, bool],
+    class_token: bool,
+    zeros: int,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Tensor:
+    """One-hot code of every key's position along each axis in use, and `zeros` columns of zeros behind it.
+
+    ([1 +] K, sum of k_axis + zeros); the row of a class token is zero.
+    With it the bias becomes part of the inner product: [q, a_t, a_h, a_w] . [k, code] = q . k + a_t + a_h + a_w.
+    """
+    codes = []
+    for axis, size in enumerate(k_grid):
+        if axes[axis]:
+            shape = [1, 1, 1, size]
+            shape[axis] = size
+            codes.append(torch.eye(size, device=device, dtype=dtype).view(shape).expand(*k_grid, size).flatten(0, 2))
+    return F.pad(torch.cat(codes, dim=1), (0, zeros, int(class_token), 0))

@@ -1,0 +1,74 @@
+"""Queries, keys and values: linear layers, and behind each a depthwise convolution of the token grid (MViT, section 3.1).
+
+A pooling with gaps between its windows reads some of the tokens only, and no others are projected (`seen_tokens`).
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from slowfast.layers.kernels import choice
+from slowfast.layers.kernels.depthwise import depthwise_conv
+from slowfast.layers.kernels.linear_layer import linear
+from slowfast.layers.kernels.recompute import Tokens, through
+from slowfast.layers.kernels.seen_tokens import close_windows, seen_tokens
+from slowfast.layers.token_grid import Size3, pool_tokens, size3
+
+
+class Projection(NamedTuple):
+    """Linear layers side by side, and one pooling of all they give: (B, [1 +] THW, K) -> (B, [1 +] T'H'W', C).
+
+    layers: of each the weight (N, K) and the bias (N,) or None; C is the sum of all N
+    kernel: of the pooling, (C, 1, t, h, w), a stencil for each channel; None for no pooling
+    stride: of the pooling along (T, H, W)
+    """
+
+    layers: tuple[tuple[Tensor, Tensor | None], ...]
+    kernel: Tensor | None
+    stride: Size3
+
+
+def project_and_pool(
+    x: Tokens, grid: Size3, *projections: Projection, class_token: bool
+) -> tuple[tuple[Tensor, Size3], ...]:
+    """pool(x W^T + b) for every projection, and its grid; the class token is projected and passes the pooling by.
+
+    x (B, [1 +] THW, K) on `grid` -> for each projection (B, [1 +] T'H'W', C) and (T', H', W').
+    """
+    plans = [_windows(grid, projection) for projection in projections]
+
+    def project(tokens: Tensor) -> tuple[Tensor, ...]:
+        return tuple(
+            _project(tokens if seen_grid == grid else _seen(tokens, grid, projection, class_token), projection)
+            for projection, (seen_grid, _) in zip(projections, plans, strict=True)
+        )
+
+    waiting, pooled = list(through(project, x)), []
+    for projection, (seen_grid, stride) in zip(projections, plans, strict=True):
+        # Taken off the list, so that its memory is free before the next is pooled.
+        pooled.append(_pool(waiting.pop(0), seen_grid, projection.kernel, stride, class_token))
+    return tuple(pooled)
+
+
+def _windows(grid: Size3, projection: Projection) -> tuple[Size3, Size3]:
+    """The grid of the tokens that a projection is made of, and the stride of its pooling there."""
+    if projection.kernel is None or choice.is_plain():
+        return grid, projection.stride
+    return close_windows(grid, size3(projection.kernel.shape[2:]), projection.stride)
+
+
+def _seen(tokens: Tensor, grid: Size3, projection: Projection, class_token: bool) -> Tensor:
+    assert projection.kernel is not None
+    return seen_tokens(tokens, grid, size3(projection.kernel.shape[2:]), projection.stride, class_token)
+
+
+def _project(tokens: Tensor, projection: Projection) -> Tensor:
+    parts = [linear(tokens, weight, bias) for weight, bias in projection.layers]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+
+
+def _pool(x: Tensor, grid: Size3, kernel: Tensor | None, stride: Size3, class_token: bool) -> tuple[Tensor, Size3]:
+    if kernel is None:
+        return x, grid
+    return pool_tokens(x, grid, lambda tokens: depthwise_conv(tokens, kernel, stride), class_token)
