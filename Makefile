@@ -25,6 +25,8 @@ test: install-test lint
 
 lint: install-test
 	"$(RUN)" -m ruff check .
+	"$(RUN)" -m ruff format --check .
+	"$(RUN)" -m mypy
 
 install: $(VENV)
 	"$(RUN)" tools/ensure_installed.py

@@ -26,7 +26,7 @@ def is_satisfied(extra: str | None) -> bool:
         marker = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", requirement)
         if marker and marker.group(1) != extra:
             continue
-        name = re.match(r"[A-Za-z0-9._-]+", requirement).group(0)
+        name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
         try:
             importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:

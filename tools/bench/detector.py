@@ -1,6 +1,7 @@
 """A BMViT of any config: train step and inference against our plain path, the criterion's share, memory by size."""
 
 import gc
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -11,12 +12,13 @@ from bench.rows import Row
 from bench.timing import Timing, interleaved, largest_batch, made, peak_megabytes, print_timings
 from bench.utilisation import MATRIX, TRAINING_PASSES, print_utilisation, with_matrix_product
 from fvcore.common.config import CfgNode
-from torch import nn
 
 from slowfast.config import load_cfg
+from slowfast.config.classes import num_classes
 from slowfast.engine.compiling import compile_in_place
 from slowfast.engine.summary import model_summary
 from slowfast.layers import kernels
+from slowfast.layers.patch_embed import PatchEmbed
 from slowfast.losses.build import build_criterion
 from slowfast.models.build import build_model, build_postprocess, input_size
 from slowfast.structures.clip import ClipMeta
@@ -55,7 +57,7 @@ def random_targets(clips: int, people: int, classes: int, device: torch.device) 
     return People(torch.cat([centre, size], dim=1).to(device), actions.to(device), (people,) * clips)
 
 
-class _Case:
+class _Case(ABC):
     """A config's model on random clips of a device, run as `Setup` says."""
 
     def __init__(self, setup: Setup, *, training: bool) -> None:
@@ -71,6 +73,10 @@ class _Case:
         with torch.autocast("cuda", torch.bfloat16, enabled=self.clips.is_cuda):
             return self.model(self.clips)
 
+    @abstractmethod
+    def run(self) -> None:
+        """What is timed."""
+
     def __call__(self) -> None:
         with kernels.plain() if self.plain else nullcontext():
             self.run()
@@ -82,7 +88,7 @@ class TrainStep(_Case):
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup, training=True)
         self.criterion = build_criterion(setup.cfg, default="set")
-        self.targets = random_targets(setup.clips, setup.people, setup.cfg.MODEL.NUM_CLASSES, self.clips.device)
+        self.targets = random_targets(setup.clips, setup.people, num_classes(setup.cfg), self.clips.device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-6, fused=True)
 
     def loss(self, predictions) -> torch.Tensor:
@@ -123,7 +129,13 @@ def check(setup: Setup) -> None:
         for scope in (nullcontext(), kernels.plain()):
             with scope:
                 predictions = case.model(case.clips)
-                found.append((case.model.backbone(case.clips), predictions.actor_logits, predictions.action_logits))
+                found.append(
+                    (
+                        case.model.get_submodule("backbone")(case.clips),
+                        predictions.actor_logits,
+                        predictions.action_logits,
+                    )
+                )
     for name, ours, plain in zip(("tokens", "actor logits", "action logits"), *found, strict=True):
         worst = ((ours - plain).abs().max() / plain.abs().max()).item()
         print(f"checked: {name}, ours against plain: {worst:.1e} of the largest value")
@@ -131,7 +143,7 @@ def check(setup: Setup) -> None:
             raise RuntimeError(f"{name}: {worst:.1e} is above {AGREEMENT}; speeds of different numbers mean nothing")
 
 
-def _time(make: Callable[[Setup], nn.Module], setups: tuple[Setup, ...], repeats: int) -> dict[str, Timing]:
+def _time(make: Callable[[Setup], _Case], setups: tuple[Setup, ...], repeats: int) -> dict[str, Timing]:
     device = torch.device(setups[0].device)
     with made({setup.name: (make, setup) for setup in setups}, device) as cases:
         timings = interleaved(with_matrix_product(cases, device), repeats=repeats, device=device)
@@ -259,7 +271,9 @@ def matcher(setup: Setup, *, repeats: int) -> list[Row]:
 def memory(setup: Setup, *, frames: list[int], sizes: list[int]) -> list[Row]:
     """Print the peak memory of a train step, and bytes per token, for clips of every length and size."""
     print(f"{'frames':>7}{'size':>6}{'tokens':>8}{'MiB':>8}{'KiB/token':>11}")
-    stride, rows = build_model(setup.cfg).backbone.patch_embed.stride, []
+    patch_embed = build_model(setup.cfg).get_submodule("backbone.patch_embed")
+    assert isinstance(patch_embed, PatchEmbed)
+    stride, rows = patch_embed.stride, []
     for length in frames:
         for size in sizes:
             tokens = (length // stride[0]) * (size // stride[1]) * (size // stride[2])

@@ -57,8 +57,8 @@ def make_tables(rows: int, *, boxes_per_frame: int, seed: int = 0) -> tuple[BoxT
     return groundtruth, detections, LabelMap(tuple(labels.tolist()), tuple(f"class {i}" for i in labels))
 
 
-def _read_rows(path: Path) -> dict[tuple[str, str], list[tuple]]:
-    rows = defaultdict(list)
+def _read_rows(path: Path) -> dict[tuple[str, int], list[tuple]]:
+    rows: dict[tuple[str, int], list[tuple]] = defaultdict(list)
     with open(path, newline="") as file:
         for video, time_text, x1, y1, x2, y2, label, score in csv.reader(file):
             rows[video, int(time_text)].append((float(score), int(label), float(x1), float(y1), float(x2), float(y2)))
@@ -66,7 +66,7 @@ def _read_rows(path: Path) -> dict[tuple[str, str], list[tuple]]:
 
 
 def _group_rows(table: BoxTable) -> dict[tuple[str, int], list[tuple]]:
-    rows = defaultdict(list)
+    rows: dict[tuple[str, int], list[tuple]] = defaultdict(list)
     scores = np.ones(len(table)) if table.score is None else table.score
     for number in range(len(table)):
         key = (table.videos[table.video[number]], int(table.timestamp[number]))
@@ -97,7 +97,9 @@ def _match(rows: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def reference_map(truth: dict, found: dict, class_ids: tuple[int, ...], *, protocol: str) -> float:
     """The same number as `frame_map` for scores without ties, frame by frame and class by class."""
-    scores, hits, instances = defaultdict(list), defaultdict(list), defaultdict(int)
+    scores: dict[int, list[float]] = defaultdict(list)
+    hits: dict[int, list[bool]] = defaultdict(list)
+    instances: dict[int, int] = defaultdict(int)
     for key, people in truth.items():
         best = sorted(found.get(key, []), key=lambda row: -row[0])
         best = best[:OFFICIAL_CAP] if protocol == "official" else best
@@ -147,7 +149,10 @@ def _reference_cases(
     path = folder / "subset.csv"
     write_detections_csv(found, path)
     truth_rows, found_rows = _group_rows(truth), _group_rows(found)
-    cases = {"their arrays": partial(_group_rows, found), "their CSV": partial(_read_rows, path)}
+    cases: dict[str, Callable[[], object]] = {
+        "their arrays": partial(_group_rows, found),
+        "their CSV": partial(_read_rows, path),
+    }
     for protocol in PROTOCOLS:
         work = partial(reference_map, truth_rows, found_rows, label_map.ids, protocol=protocol)
         cases[f"their {protocol}"] = work
@@ -160,7 +165,7 @@ def _our_cases(
     """The same for ours; the CSV at `path` holds the first rows of `detections`."""
     shuffled = detections.rows(np.random.default_rng(1).permutation(len(detections)))
     tables = {"arrays": detections, "arrays, shuffled": shuffled, "CSV": read_detections_csv(path)}
-    cases = {"read CSV": partial(read_detections_csv, path)}
+    cases: dict[str, Callable[[], object]] = {"read CSV": partial(read_detections_csv, path)}
     for protocol in PROTOCOLS:
         for name, table in tables.items():
             cases[f"{protocol} {name}"] = partial(frame_map, groundtruth, table, label_map, protocol=protocol)
@@ -183,7 +188,7 @@ def main(rows: int, *, repeats: int) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "detections.csv"
-        write_detections_csv(detections.rows(np.s_[:in_csv]), path)
+        write_detections_csv(detections.rows(np.arange(in_csv)), path)
         cases = _our_cases(groundtruth, detections, label_map, path)
         timings = interleaved(
             cases | _reference_cases(truth, found, label_map, Path(folder)), repeats=repeats, device=torch.device("cpu")

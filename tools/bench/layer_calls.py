@@ -65,7 +65,7 @@ def record_calls(cfg: CfgNode) -> tuple[Counter[AttentionCall], Counter[PoolingC
         return depthwise_conv(x, weight, stride)
 
     with torch.device("meta"), torch.no_grad():
-        backbone, clip = build_model(cfg).backbone.eval(), torch.empty(1, 3, *input_size(cfg))
+        backbone, clip = build_model(cfg).get_submodule("backbone").eval(), torch.empty(1, 3, *input_size(cfg))
         with (
             patch.object(kernels, "attend", note_attention),
             patch.object(projection, "depthwise_conv", note_pooling),

@@ -76,14 +76,14 @@ def made(makers: dict[str, tuple], device: torch.device) -> Iterator[dict[str, C
     if device.type == "cuda":
         yield {name: make_case(*arguments) for name, (make_case, *arguments) in makers.items()}
         return
-    cases = {}
+    processes: dict[str, OwnProcess] = {}
     try:
         for name, maker in makers.items():
-            cases[name] = OwnProcess(*maker)
-        yield cases
+            processes[name] = OwnProcess(*maker)
+        yield dict(processes)
     finally:
-        for case in cases.values():
-            case.close()
+        for process in processes.values():
+            process.close()
 
 
 def interleaved(

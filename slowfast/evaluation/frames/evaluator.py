@@ -1,5 +1,6 @@
 """DetectionEvaluator: collects the detections of a run, on any number of ranks, and scores them once at the end."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -56,7 +57,7 @@ class DetectionEvaluator:
         self.model_label_map = model_label_map
         if convention is not None:
             key_frames = FRAMES[convention.frames]
-        self._settings = {"exclusions": list(exclusions), "included": list(included), "key_frames": key_frames}
+        self._exclusions, self._included, self._scored = list(exclusions), list(included), key_frames
         self._protocol, self._convention = protocol, convention
         self.reset()
 
@@ -76,10 +77,10 @@ class DetectionEvaluator:
         clip = detections.clip_index.numpy()
         if len(clip) and not 0 <= clip.min() <= clip.max() < len(metas):
             raise ValueError(f"detections name clips {clip.min()}..{clip.max()}, but the batch has {len(metas)} clips")
-        columns = [
+        boxes, actor, scores = (
             tensor.detach().float().numpy().copy() for tensor in (detections.boxes, detections.actor, detections.scores)
-        ]
-        self._pieces.append((clip + len(self._key_frames), *columns))
+        )
+        self._pieces.append((clip + len(self._key_frames), boxes, actor, scores))
         self._key_frames.extend((meta.video, int(meta.timestamp)) for meta in metas)
 
     def _state(self) -> dict[str, Any]:
@@ -105,13 +106,7 @@ class DetectionEvaluator:
         rows = found.rows(found.scores, self.model_label_map.ids)
         result = self.score(rows)
         people = found.rows(found.actor[:, None], PERSON.ids)
-        people_found = frame_map(
-            person_groundtruth(self.groundtruth),
-            people,
-            PERSON,
-            protocol="uncapped",
-            **self._settings,
-        )
+        people_found = self._frame_map(person_groundtruth(self.groundtruth), people, PERSON, protocol="uncapped")
         counters = {**result.counters, "key_frames_unscored": self._count_unscored(key_frames)}
         return DetectionResult(replace(result, counters=counters, person_ap=people_found.mAP), rows, people)
 
@@ -119,13 +114,23 @@ class DetectionEvaluator:
         """Frame-mAP of detections by the rules of this data set."""
         if self._convention is not None:
             return conventional_frame_map(self.groundtruth, rows, self.label_map, self._convention)
-        return frame_map(self.groundtruth, rows, self.label_map, protocol=self._protocol, **self._settings)
+        return self._frame_map(self.groundtruth, rows, self.label_map, protocol=self._protocol)
+
+    def _frame_map(self, truth: BoxTable, rows: BoxTable, label_map: LabelMap, *, protocol: str) -> FrameMap:
+        return frame_map(
+            truth,
+            rows,
+            label_map,
+            protocol=protocol,
+            key_frames=self._scored,
+            exclusions=self._exclusions,
+            included=self._included,
+        )
 
     def _refuse_repeats(self, key_frames: list[tuple[str, int]]) -> None:
         if len(set(key_frames)) == len(key_frames):
             return
-        seen: set[tuple[str, int]] = set()
-        repeated = sorted({key for key in key_frames if key in seen or seen.add(key)})
+        repeated = sorted(key for key, count in Counter(key_frames).items() if count > 1)
         shown = ", ".join(f"{video!r} at {timestamp}" for video, timestamp in repeated[:SHOWN_KEY_FRAMES])
         raise ValueError(
             f"{len(repeated)} key frames were scored more than once, among them {shown}; a sampler for evaluation "
@@ -135,10 +140,10 @@ class DetectionEvaluator:
     def _count_unscored(self, key_frames: list[tuple[str, int]]) -> int:
         """Key frames to be scored that nobody processed."""
         table = self.groundtruth
-        if self._settings["key_frames"] == "gt_only":
+        if self._scored == "gt_only":
             table = table.rows(np.isfinite(table.boxes).all(axis=1))
-        done = {*key_frames, *self._settings["exclusions"]}
-        return len(KeyFrameIndex(table, extra=self._settings["included"], excluded=done))
+        done = {*key_frames, *self._exclusions}
+        return len(KeyFrameIndex(table, extra=self._included, excluded=done))
 
 
 class _People:
