@@ -108,7 +108,7 @@ def test_an_image_is_cropped_then_mirrored_then_changed():
     assert 0 < flips < 8
 
 
-@pytest.mark.parametrize("size", [(75, 100), (100, 75), (61, 93), (40, 40)])
+@pytest.mark.parametrize("size", [(75, 100), (100, 75), (61, 93), (93, 61), (40, 40)])
 def test_a_tested_image_is_torchvisions(size):
     image = video(*size, 1)
     reference = transforms.Compose(
@@ -165,6 +165,27 @@ def test_colour_jitter_is_there_without_rand_augment_only():
         for c in (0.4, 0.0)
     )
     assert torch.equal(both(frames, generator(1)).clip, alone(frames, generator(1)).clip)
+
+
+def test_the_interpolation_is_the_one_asked_for():
+    aug = LabelAugmentation(rand_augment="rand-n8", interpolation="bilinear", **WHOLE)
+    preset, frames = LabelPreset(size=32, short_side=32, augmentation=aug), video(32, 32)
+    for seed in range(5):
+        expected = parse_rand_augment("rand-n8")(frames, generator(seed), interpolation="bilinear")
+        np.testing.assert_array_equal(as_frames(preset(frames, generator(seed)).clip), expected)
+
+
+@pytest.mark.parametrize(("image", "tries"), [(False, 100), (True, 10)])
+def test_images_have_fewer_tries_of_a_rectangle(image, tries, monkeypatch):
+    seen = []
+
+    def draw(*args, **settings):
+        seen.append(settings["tries"])
+        return draw_rectangles(*args, **settings)
+
+    monkeypatch.setattr("slowfast.datasets.augment.classification_preset.draw_rectangles", draw)
+    LabelPreset(size=32, short_side=48, augmentation=ALL, image=image)(video(frames=1), generator(0))
+    assert seen == [tries]
 
 
 def test_nothing_is_flipped_or_erased_where_that_is_off():

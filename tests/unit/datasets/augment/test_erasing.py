@@ -66,6 +66,29 @@ def test_a_rectangle_is_smaller_than_the_clip_both_ways():
     assert draw_rectangle(80, 8, 1.0, generator(0), area=(0.1, 0.1), aspect=(1, 1)) is None
 
 
+class TooLarge:
+    """Rectangles that do not fit, but for the last of `tries`."""
+
+    def __init__(self, tries: int) -> None:
+        self.left = tries
+
+    def uniform(self, a: float, b: float) -> float:
+        if a < 0:
+            return 0.0  # log of the aspect
+        self.left -= 1
+        return 0.25 if not self.left else 1.0
+
+    def randint(self, a: int, b: int) -> int:
+        return a
+
+
+def test_there_are_100_tries_for_a_video_and_10_for_an_image():
+    assert (VIDEO_TRIES, IMAGE_TRIES) == (100, 10)
+    assert rectangle_from(TooLarge(100), 40, 40) == (0, 20, 0, 20)
+    assert rectangle_from(TooLarge(101), 40, 40) is None
+    assert rectangle_from(TooLarge(11), 40, 40, tries=10) is None
+
+
 def test_aspect_is_height_by_width():
     y0, y1, x0, x1 = draw_rectangle(100, 100, 1.0, generator(0), area=(0.09, 0.09), aspect=(4, 4))
     assert (y1 - y0, x1 - x0) == (60, 15)
@@ -136,6 +159,19 @@ def test_several_rectangles_of_a_clip_are_erased():
     batch = torch.full((1, 3, 2, 10, 12), 9.0)
     erase(batch, torch.tensor([[[0, 2, 0, 2], [5, 8, 6, 12]]]), torch.tensor([3]))
     assert (batch != 9).sum() == 3 * 2 * (4 + 18)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_is_not_waited_for_and_repeats_itself():
+    first, again = clips().cuda(), clips().cuda()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for batch in (first, again):
+            erase(batch, rectangles(), torch.tensor([5, 6, 7]))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.equal(first, again) and (first != 9).sum() == 3 * 4 * (30 + 10)
 
 
 def test_what_cannot_be_erased_is_named():

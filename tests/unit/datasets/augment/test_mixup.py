@@ -116,6 +116,28 @@ def test_each_clip_is_mixed_with_its_partner_as_it_was():
         assert torch.equal(clips[b], expected)
 
 
+def test_the_settings_of_the_reference_are_the_defaults():
+    assert Mixup(num_classes=10) == Mixup(
+        num_classes=10, alpha=0.8, cutmix_alpha=1.0, probability=1.0, switch_probability=0.5, smoothing=0.1
+    )
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_is_not_waited_for():
+    mixes = (Mix("none"), Mix("mixup", 0.3), Mix("cutmix", 0.5, (1, 4, 2, 7)))
+    batches = [golden_clips().cuda() for _ in mixes]
+    labels, partner = LABELS.cuda(), REVERSED.cuda()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        found = [MIXUP.apply(batch, labels, mix, partner) for batch, mix in zip(batches, mixes, strict=True)]
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    for (clips, targets), mix in zip(found, mixes, strict=True):
+        expected = MIXUP.apply(golden_clips(), LABELS, mix, REVERSED)
+        torch.testing.assert_close((clips.cpu(), targets.cpu()), expected)
+
+
 def test_kinds_and_lambdas_are_drawn_as_the_reference_draws_them():
     mixup = Mixup(num_classes=10, alpha=0.8, cutmix_alpha=1.0, probability=0.8, switch_probability=0.25)
     mixes = [mixup.draw(generator(seed), 224, 224) for seed in range(4000)]

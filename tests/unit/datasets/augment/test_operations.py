@@ -89,6 +89,11 @@ def test_without_bits_a_clip_is_black():
     assert not apply_op(ARRAYS["input"][None], "PosterizeIncreasing", 0).any()
 
 
+def test_the_fills_are_those_of_the_reference():
+    assert tuple(golden("randaugment.json")["parsed"]["rand-m7-n4-mstd0.5-inc1"]["fill"]) == VIDEO_FILL
+    assert tuple(round(255 * mean) for mean in (0.485, 0.456, 0.406)) == IMAGE_FILL
+
+
 def test_what_a_shift_uncovers_is_filled():
     black = np.zeros((1, 8, 10, 3), dtype=np.uint8)
     moved = apply_op(black, "TranslateXRel", 0.2, fill=IMAGE_FILL)

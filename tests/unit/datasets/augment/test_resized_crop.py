@@ -152,6 +152,12 @@ def test_where_no_try_fits_it_is_the_centre_at_the_nearest_aspect():
     assert centre_box(100, 120, aspect=(0.75, 4 / 3)) == (0, 0, 100, 120)
 
 
+def test_a_part_may_be_as_high_as_the_frame():
+    """Half of the area at half the width: not the fallback, which is the whole frame."""
+    assert resized_box_from(Always(0), 100, 100, area=(0.5, 0.5), aspect=(0.5, 2)) == (0, 0, 100, 50)
+    assert resized_box_from(Always(1), 100, 100, area=(0.5, 0.5), aspect=(0.5, 2)) == (50, 0, 50, 100)
+
+
 def test_there_are_ten_tries():
     class TooLargeNineTimes(Always):
         tries = 0
@@ -189,7 +195,8 @@ def test_short_sides_are_uniform_or_their_inverse_is():
 def test_the_long_side_is_rounded_down():
     assert size_at_short_side(240, 427, 256) == (256, 455)
     assert size_at_short_side(427, 240, 256) == (455, 256)
-    assert size_at_short_side(256, 999, 256) == (256, 999)
+    assert size_at_short_side(240, 245, 240) == (240, 245)  # though 245 / 240 * 240 is a little less
+    assert size_at_short_side(245, 240, 240) == (245, 240)
     height, width = jitter_scale(240, 427, scales=(256, 320), generator=generator(3))
     assert 256 <= height <= 320 and width == math.floor(427 / 240 * height)
 
