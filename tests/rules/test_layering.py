@@ -42,7 +42,7 @@ PACKAGES = {
     "config": {"fvcore", "yaml"},
 }
 MAY_SEE_CONFIG = {"config", "report", "tasks", "engine", "toy", "commands"}
-TOOLS_MAY_IMPORT = {"commands", "engine"}  # engine: tools/benchmark.py says how it compiles
+TOOLS_MAY_IMPORT = {"commands", "engine", "utils"}  # engine: tools/benchmark.py says how it compiles
 COMMANDS_MAY_IMPORT = {
     "commands",
     "config",
