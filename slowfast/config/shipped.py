@@ -1,4 +1,4 @@
-"""The YAML files that come with the package: `configs/` of a clone, `slowfast/configs` of an installed package."""
+"""The YAML files that come with the package: `configs/` in a clone, inside the package where it is installed."""
 
 from pathlib import Path
 
