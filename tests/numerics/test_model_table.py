@@ -1,11 +1,11 @@
 """The published costs, counted from the configs themselves."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
+
+from slowfast.commands import model_table
 
 REPO = Path(__file__).resolve().parents[2]
 FAMILY = ("AVA", "ImageNet", "Kinetics", "SSv2")
@@ -13,12 +13,7 @@ FAMILY = ("AVA", "ImageNet", "Kinetics", "SSv2")
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("model_table", REPO / "tools" / "model_table.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["model_table"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["model_table"]
+    return model_table
 
 
 @pytest.fixture(scope="module")
