@@ -25,6 +25,7 @@ def test_a_run_leaves_everything_and_goes_on_where_it_stopped(run_tool, toy_conf
     )
     assert "; model not compiled by torch.compile: MODEL.COMPILE auto does so on a GPU only" in first.stdout
     assert "PySlowFast keys change nothing here" in first.stdout and "BN.USE_PRECISE_STATS" in first.stdout
+    assert "6 clips a step over all machines, 2 steps an epoch; learning rate " in first.stdout
     assert "parameters" in first.stdout.lower() and "GMACs" in first.stdout and "4x8x10" not in first.stdout
 
     assert sorted(p.name for p in run.iterdir()) == sorted(
