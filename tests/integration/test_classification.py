@@ -39,6 +39,13 @@ def classifier(toy_config: str, overrides: list[str], toy_data: Path, tmp_path: 
     return [*overrides, *SMALL, *paths, "TEST.CHECKPOINT_FILE_PATH", str(tmp_path / "weights.pyth")]
 
 
+def without_the_loop(metrics: dict) -> dict:
+    """metrics.json without what the test loop counted, which no dump of scores can tell."""
+    counted = {"clips", "clips_per_second", "repeated_frames", "unreadable_clips"}
+    assert counted <= set(metrics)
+    return {name: value for name, value in metrics.items() if name not in counted}
+
+
 def test_multi_view_test_and_everything_recomputed_from_its_dump(run_main, run_tool, toy_config, classifier, tmp_path):
     done = run_main("tools/run_net.py", "--cfg", toy_config, "--dump", "mine.npz", *classifier)
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
@@ -48,7 +55,7 @@ def test_multi_view_test_and_everything_recomputed_from_its_dump(run_main, run_t
         assert dump["scores"].shape == (6, 3) and dump["views"].tolist() == [6] * 5 + [0]
         np.testing.assert_allclose(dump["scores"][:5].sum(axis=1), 1, rtol=1e-5)
     run_main("tools/evaluate_scores.py", "mine.npz", "--json", "again.json")
-    assert json.loads((tmp_path / "again.json").read_text()) == metrics
+    assert json.loads((tmp_path / "again.json").read_text()) == without_the_loop(metrics)
 
     two = [*classifier, "OUTPUT_DIR", str(tmp_path / "two")]
     run_tool("tools/run_net.py", "--cfg", toy_config, *two, processes=2)
@@ -84,7 +91,7 @@ def test_charades_from_frame_lists(run_main, toy_config, classifier, tmp_path):
         np.mean([sum_over_thresholds(s, y) for s, y in zip(scores.T, labels.T, strict=True)])
     )
     run_main("tools/evaluate_scores.py", "mine.npz", "--json", "again.json")
-    assert json.loads((tmp_path / "again.json").read_text()) == metrics
+    assert json.loads((tmp_path / "again.json").read_text()) == without_the_loop(metrics)
 
 
 def sum_over_thresholds(scores: np.ndarray, positive: np.ndarray) -> float:

@@ -79,9 +79,10 @@ def test_annotated_frames_only_have_no_video_map(run_main, toy_config, ucf24, tm
         (["UCF24.ANNOTATION_FILE", "none.pkl"], "none.pkl: no such file"),
         (["UCF24.VIDEO_DIR", "nowhere"], "Correct UCF24.VIDEO_DIR"),
         (["UCF24.SPLIT", "2"], "has split 1 only, got 2"),
-        (["TEST.DATASET", "kinetics"], "set TRAIN.ENABLE False"),
+        (["TEST.DATASET", "kinetics", "DATA.PATH_TO_DATA_DIR", "."], "kinetics has labels of whole videos"),
     ],
 )
-def test_what_cannot_run_says_why(run_main, toy_config, ucf24, change, message):
+def test_what_cannot_run_says_why(run_main, toy_config, ucf24, tmp_path, change, message):
+    (tmp_path / "test.csv").write_text("a.mp4 0\n")  # a list as Kinetics has it, where the run starts
     done = run_main("tools/run_net.py", "--cfg", toy_config, *ucf24, *change, expect=1)
     assert message in done.stderr and "Traceback" not in done.stderr
