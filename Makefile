@@ -27,7 +27,7 @@ test: install-test lint
 	"$(RUN)" -m pytest $(PYTEST) -m "not slow"
 
 test-fast: install-test
-	"$(RUN)" -m pytest $(PYTEST) -m "not slow and not integration" tests/rules tests/unit
+	"$(RUN)" -m pytest $(PYTEST) -m "not slow and not long" tests/rules tests/unit
 
 test-all: install-test lint
 	"$(RUN)" -m pytest $(PYTEST)

@@ -1,7 +1,7 @@
 """Fixtures of the whole suite: where things are, one thread a process, what is made once, tools run in this process."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Before torch is imported, here and in every process that a test starts: processes fill the cores, not threads.
@@ -9,8 +9,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 
+from slowfast.utils.seed import seed_everything
 from tests.once import Once
-from tests.tool_runs import ToolRun, here, process
+from tests.tool_runs import ToolRun, here, process, unchanged
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,14 @@ def shared_dir(repo_root: Path) -> Path:
     if not (shared / "data").is_dir():
         pytest.skip(f"no shared data at {shared}: set BMVIT_SHARED to the folder that holds data/ and golden/")
     return shared
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> Iterator[None]:
+    """A test draws the same numbers and logs in the same way whatever ran before it, here or in another process."""
+    with unchanged():
+        seed_everything(0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def here(script: Path, arguments: Sequence[str], *, cwd: Path) -> ToolRun:
     traceback.
     """
     out, err = io.StringIO(), io.StringIO()
-    with _unchanged(), pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+    with unchanged(), pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.chdir(cwd)
         patch.setattr(sys, "argv", [str(script), *arguments])
         code = 0
@@ -61,7 +61,7 @@ def here(script: Path, arguments: Sequence[str], *, cwd: Path) -> ToolRun:
 
 
 @contextmanager
-def _unchanged() -> Iterator[None]:
+def unchanged() -> Iterator[None]:
     """What a run sets for its whole process is put back: path, seeds, logging, kernels."""
     import numpy as np
     import torch
