@@ -10,8 +10,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 
 from slowfast.utils.seed import seed_everything
+from tests.isolation import unchanged
 from tests.once import Once
-from tests.tool_runs import ToolRun, here, process, unchanged
+from tests.tool_runs import ToolRun, here, process
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,18 @@
 """Scripts run as a user runs them, in a process of their own or, where only their work is asked about, in this one."""
 
 import io
-import logging
 import os
-import random
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.isolation import unchanged
 
 
 @dataclass(frozen=True)
@@ -58,38 +58,3 @@ def here(script: Path, arguments: Sequence[str], *, cwd: Path) -> ToolRun:
             code = stop.code or 0
     assert isinstance(code, int), f"{script.name} ends with {code!r}"
     return ToolRun(code, out.getvalue(), err.getvalue())
-
-
-@contextmanager
-def unchanged() -> Iterator[None]:
-    """What a run sets for its whole process is put back: path, seeds, logging, kernels."""
-    import numpy as np
-    import torch
-
-    from slowfast.layers.kernels import choice
-    from slowfast.utils.logging import get_logger
-
-    log = get_logger()
-    path, handlers, level, propagate = list(sys.path), list(log.handlers), log.level, log.propagate
-    seeds, setting = (random.getstate(), np.random.get_state(), torch.get_rng_state()), choice._setting
-    try:
-        yield
-    finally:
-        sys.path[:] = path
-        random.setstate(seeds[0])
-        np.random.set_state(seeds[1])
-        torch.set_rng_state(seeds[2])
-        choice._setting = setting
-        _give_back(log, handlers)
-        log.setLevel(level)
-        log.propagate = propagate
-
-
-def _give_back(log: logging.Logger, handlers: list[logging.Handler]) -> None:
-    """Close the handlers of a run, which hold its output and its stdout.log, and take the former ones."""
-    for handler in list(log.handlers):
-        log.removeHandler(handler)
-        if handler not in handlers:
-            handler.close()
-    for handler in handlers:
-        log.addHandler(handler)

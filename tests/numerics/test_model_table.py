@@ -29,11 +29,14 @@ OF_EACH_KIND = (
 )
 
 
+def config_names() -> list[str]:
+    """Folder and name of every config of the family."""
+    return [f"{folder}/{path.stem}" for folder in FAMILY for path in sorted((REPO / "configs" / folder).glob("*.yaml"))]
+
+
 @pytest.fixture(scope="module", params=["one of each kind", pytest.param("all", marks=pytest.mark.slow)])
 def rows(request, tool):
-    names = [
-        f"{folder}/{path.stem}" for folder in FAMILY for path in sorted((REPO / "configs" / folder).glob("*.yaml"))
-    ]
+    names = config_names()
     assert set(tool.PUBLISHED) <= set(names) and set(OF_EACH_KIND) <= set(names)
     assert len(names) >= 21
     names = names if request.param == "all" else OF_EACH_KIND
@@ -78,15 +81,24 @@ def test_command_line(tool, tmp_path, capsys):
     assert "no_such.yaml does not exist" in capsys.readouterr().err
 
 
+def zoo() -> dict[str, list[str]]:
+    """config -> cells of its row in docs/MODEL_ZOO.md."""
+    document = (REPO / "docs" / "MODEL_ZOO.md").read_text(encoding="utf-8").splitlines()
+    lines = [line for line in document if " | " in line]
+    return {
+        line.split(" | ")[0].removeprefix("| "): [cell.strip() for cell in line.strip("| ").split(" | ")]
+        for line in lines
+    }
+
+
+def test_the_model_zoo_has_a_row_for_every_config():
+    assert set(config_names()) <= set(zoo())
+
+
 def test_the_model_zoo_carries_the_table(tool, rows):
     """All but the last digits of the cost, which follow how the layers are written."""
-    document = (REPO / "docs" / "MODEL_ZOO.md").read_text(encoding="utf-8").splitlines()
-    written = {
-        line.split(" | ")[0].removeprefix("| "): line.strip("| ").split(" | ") for line in document if " | " in line
-    }
-    gmacs = tool.HEADER.index("GMACs")
+    written, gmacs = zoo(), tool.HEADER.index("GMACs")
     for name, row in rows.items():
         cells = [cell.strip() for cell in tool.cells(row)]
-        found = [cell.strip() for cell in written[name]]
-        assert found[:gmacs] == cells[:gmacs]
-        assert float(found[gmacs]) == pytest.approx(row.gmacs, rel=2e-3)
+        assert written[name][:gmacs] == cells[:gmacs]
+        assert float(written[name][gmacs]) == pytest.approx(row.gmacs, rel=2e-3)
