@@ -47,6 +47,7 @@ def test_micro_batches_take_the_step_of_the_whole_batch(people):
     assert any(moved)
 
 
+@pytest.mark.long
 def test_two_processes_take_the_step_of_one(tmp_path):
     out = tmp_path / "weights.pt"
     mp.spawn(steps_in_a_process, args=(str(tmp_path / "rendezvous"), str(out)), nprocs=2)
