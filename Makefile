@@ -15,13 +15,22 @@ else
   VENV := .venv/bin/python
 endif
 
-.PHONY: demo test lint install install-test clean-demo
+# Two processes of one thread each; -n 0 is one process, where Ctrl-C and a debugger work: make test PYTEST="-n 0".
+PYTEST ?= -n 2
+
+.PHONY: demo test test-fast test-all lint install install-test clean-demo
 
 demo: install
 	"$(RUN)" tools/demo.py
 
 test: install-test lint
-	"$(RUN)" -m pytest
+	"$(RUN)" -m pytest $(PYTEST) -m "not slow"
+
+test-fast: install-test
+	"$(RUN)" -m pytest $(PYTEST) -m "not slow and not long" tests/rules tests/unit
+
+test-all: install-test lint
+	"$(RUN)" -m pytest $(PYTEST)
 
 lint: install-test
 	"$(RUN)" -m ruff check .

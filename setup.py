@@ -1,5 +1,14 @@
-"""Kept for `python setup.py develop` habits; everything is declared in pyproject.toml."""
+"""The packages and their files, the configs among them; everything else is declared in pyproject.toml.
 
-from setuptools import setup
+`configs/` is the package `slowfast.configs` of an installed distribution, so that `bmvit train --cfg configs/...` finds
+the shipped files from any directory. In a clone it stays where it is, and is no package.
+"""
 
-setup()
+from setuptools import find_packages, setup
+
+setup(
+    packages=[*find_packages(include=["slowfast", "slowfast.*"]), "slowfast.configs"],
+    package_dir={"slowfast": "slowfast", "slowfast.configs": "configs"},
+    package_data={"slowfast": ["py.typed"], "slowfast.configs": ["*/*.yaml"]},
+    include_package_data=False,
+)

@@ -1,42 +1,10 @@
 """`make demo`: make toy AVA, train a small BMViT on it on the CPU, test it, and show what it learned in `runs/toy/`."""
 
-import argparse
 import sys
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from slowfast.toy.demo import Demo  # noqa: E402
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="runs/toy", help="folder for data, checkpoint, pictures (default runs/toy)")
-    parser.add_argument("--cfg", default=str(ROOT / "configs/Toy/BMViT_toy.yaml"), help="configuration to train")
-    args = parser.parse_args()
-    out = Path(args.out)
-    overrides = [
-        *("OUTPUT_DIR", str(out), "DATA.CACHE_DIR", str(out / "cache")),
-        *("AVA.VIDEO_DIR", str(out / "data/videos"), "AVA.ANNOTATION_DIR", str(out / "data/annotations")),
-    ]
-    start = time.perf_counter()
-    try:
-        demo = Demo(args.cfg, overrides, out)
-        demo.make_data()
-        demo.train_and_test()
-        demo.ask_whether_it_uses_time()
-        demo.draw()
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; `make demo` goes on from the newest checkpoint", file=sys.stderr)
-        return 130
-    demo.print_results(time.perf_counter() - start)
-    return 0
-
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a fresh clone works without being installed
+from slowfast.commands.demo import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

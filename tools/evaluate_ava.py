@@ -5,56 +5,11 @@ python tools/evaluate_ava.py --groundtruth GT.csv --detections DET.csv --labelma
 Exit code 0 on success, 2 when an input is wrong (the message says which and where).
 """
 
-import argparse
-import json
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from slowfast.evaluation.frames.frame_map import KEY_FRAME_SETS, PROTOCOLS, frame_map
-from slowfast.structures.label_map import read_label_map
-from slowfast.utils.ava_csv import read_detections_csv, read_exclusions_csv, read_groundtruth_csv
-from slowfast.utils.files import write_text
-
-
-def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--groundtruth", required=True, metavar="CSV", help="annotations, official AVA format (.csv.gz too)"
-    )
-    parser.add_argument("--detections", required=True, metavar="CSV", help="detections: annotation columns and a score")
-    parser.add_argument("--labelmap", required=True, metavar="PBTXT", help="classes to evaluate")
-    parser.add_argument("--exclusions", metavar="CSV", help="key frames (video,timestamp) that are not scored")
-    parser.add_argument(
-        "--protocol", choices=PROTOCOLS, default="official", help="official: the 50 best rows of a key frame"
-    )
-    parser.add_argument(
-        "--key-frames", choices=KEY_FRAME_SETS, default="all_included", help="gt_only: only key frames with a person"
-    )
-    parser.add_argument("--json", metavar="FILE", help="write the result here as well")
-    return parser
-
-
-def main(arguments: list[str] | None = None) -> int:
-    options = build_parser().parse_args(arguments)
-    try:
-        result = frame_map(
-            read_groundtruth_csv(options.groundtruth),
-            read_detections_csv(options.detections),
-            read_label_map(options.labelmap),
-            protocol=options.protocol,
-            key_frames=options.key_frames,
-            exclusions=read_exclusions_csv(options.exclusions) if options.exclusions else (),
-        )
-        if options.json:
-            write_text(json.dumps(result.report(), indent=1, allow_nan=False) + "\n", options.json)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(result.table())
-    return 0
-
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a fresh clone works without being installed
+from slowfast.commands.evaluate_ava import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -5,37 +5,11 @@ python tools/evaluate_scores.py scores.npz --json result.json
 Exit code 0 on success, 2 when an input is wrong (the message says which and what).
 """
 
-import argparse
-import json
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from slowfast.evaluation.videos.scores import read_scores
-from slowfast.utils.files import write_text
-
-
-def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", metavar="FILE", help="scores.npz of a classification test")
-    parser.add_argument("--json", metavar="FILE", help="write the result here as well")
-    return parser
-
-
-def main(arguments: list[str] | None = None) -> int:
-    options = build_parser().parse_args(arguments)
-    try:
-        scores = read_scores(options.file)
-        text, report = scores.table(), scores.report()
-        if options.json:
-            write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", options.json)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(text)
-    return 0
-
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a fresh clone works without being installed
+from slowfast.commands.evaluate_scores import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

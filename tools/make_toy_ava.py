@@ -1,39 +1,10 @@
 """Make the toy AVA set: python tools/make_toy_ava.py --out DIR [--videos N] [--seconds S] [--seed K] [--workers W]"""
 
-import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from slowfast.toy.data_set import make_toy_ava
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", required=True, help="folder to make, to finish, or to reuse")
-    parser.add_argument(
-        "--videos", type=int, default=120, help="number of videos; every eighth is held out (default 120)"
-    )
-    parser.add_argument(
-        "--seconds", type=int, default=8, help="length of each video, even; half as many key frames (default 8)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same data set (default 0)")
-    parser.add_argument("--workers", type=int, default=None, help="processes; 0 for none (default: the cores at hand)")
-    args = parser.parse_args()
-    try:
-        report = make_toy_ava(
-            args.out, videos=args.videos, seconds=args.seconds, seed=args.seed, num_workers=args.workers
-        )
-    except (ValueError, OSError) as error:
-        print(f"make_toy_ava: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("make_toy_ava: interrupted; the same command goes on where it stopped", file=sys.stderr)
-        return 130
-    print(report)
-    return 0
-
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a fresh clone works without being installed
+from slowfast.commands.make_toy_ava import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

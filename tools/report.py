@@ -7,38 +7,11 @@ python tools/report.py runs/toy AVA.VIDEO_DIR /elsewhere/videos
 Exit code 0 on success, 2 when an input is wrong (the message says which and where).
 """
 
-import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from slowfast.report.run import write_report
-from slowfast.tasks.tested_run import read_tested_run
-
-
-def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", metavar="RUN_DIR", help="OUTPUT_DIR of a run that was tested")
-    parser.add_argument("--compare", metavar="OTHER_RUN", help="another run on the same annotations, shown beside it")
-    parser.add_argument("--out", metavar="FILE", help="the page (default: RUN_DIR/report.html)")
-    parser.add_argument(
-        "overrides", nargs="*", metavar="KEY VALUE", help="keys that changed since the run, such as paths"
-    )
-    return parser
-
-
-def main(arguments: list[str] | None = None) -> int:
-    options = build_parser().parse_intermixed_args(arguments)
-    try:
-        run = read_tested_run(options.run, options.overrides)
-        compare = read_tested_run(options.compare, options.overrides) if options.compare else None
-        print(write_report(run, options.out, compare=compare))
-    except (ValueError, OSError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a fresh clone works without being installed
+from slowfast.commands.report import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

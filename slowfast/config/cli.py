@@ -13,9 +13,10 @@ tools/print_config.py --cfg FILE --docs tells what every key means.
 """
 
 
-def config_parser(description: str) -> argparse.ArgumentParser:
+def config_parser(description: str, *, prog: str | None = None) -> argparse.ArgumentParser:
     """A parser that has --cfg and explains overrides; the caller may add options of its own."""
     parser = argparse.ArgumentParser(
+        prog=prog,
         description=description,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -63,14 +64,18 @@ def split_overrides(
 
 
 def parse_command_line(
-    argv: Sequence[str], description: str, *, file_options: Mapping[str, str] | None = None
+    argv: Sequence[str],
+    description: str,
+    *,
+    prog: str | None = None,
+    file_options: Mapping[str, str] | None = None,
 ) -> tuple[str, list[str]]:
     """Returns (path of the YAML file, KEY VALUE list). argv: without the program's name.
 
     file_options: {"--dump": KEY}, options that set a key to a file of the working directory, wherever KEY starts from
     Exits with a message and status 2 when the line cannot be read, with the help text and status 0 for --help.
     """
-    parser = config_parser(description)
+    parser = config_parser(description, prog=prog)
     file_options = file_options or {}
     for option, key in file_options.items():
         parser.add_argument(option, metavar="FILE", dest=key, help=f"sets {key}")

@@ -26,6 +26,7 @@ from slowfast.config.sections.test import TEST
 from slowfast.config.sections.train import TRAIN
 from slowfast.config.sections.tubes import TUBES
 from slowfast.config.sections.ucf24 import UCF24
+from slowfast.config.shipped import find_config, where_configs_are_sought
 from slowfast.config.validate import find_problems
 
 SECTIONS = (
@@ -81,6 +82,7 @@ def get_cfg() -> CfgNode:
 def load_cfg(path: str | Path, overrides: Sequence[Any] = ()) -> CfgNode:
     """Reads a YAML file (with its `_BASE_`) and KEY VALUE overrides on top of the defaults.
 
+    path: where there is no such file and it starts with configs/, the one that came with the package is read
     Returns a validated, frozen tree. ValueError lists every problem at once; FileNotFoundError when a file is missing.
     """
     return load_cfg_with_sources(path, overrides)[0]
@@ -88,7 +90,7 @@ def load_cfg(path: str | Path, overrides: Sequence[Any] = ()) -> CfgNode:
 
 def load_cfg_with_sources(path: str | Path, overrides: Sequence[Any] = ()) -> tuple[CfgNode, ConfigReport]:
     """As load_cfg, and tells where every value came from and which PySlowFast keys change nothing here."""
-    entries, notes = _read_file(Path(path), chain=())
+    entries, notes = _read_file(find_config(Path(path)), chain=())
     problems = []
     if len(overrides) % 2:
         problems.append(f"{overrides[-1]} lacks a value: it ends the overrides; write KEY VALUE KEY VALUE ...")
@@ -241,7 +243,8 @@ def _read_file(path: Path, *, chain: tuple[Path, ...]) -> tuple[list[Entry], lis
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         wanted_by = f", the {BASE_KEY} of {chain[-1]}," if chain else ""
-        message = f"config file {path}{wanted_by} does not exist (working directory {Path.cwd()})"
+        sought = "" if chain else where_configs_are_sought(path)
+        message = f"config file {path}{wanted_by} does not exist (working directory {Path.cwd()}{sought})"
         raise FileNotFoundError(message) from None
     except UnicodeDecodeError as error:
         raise ValueError(f"config file {path} is not UTF-8 text: {error}") from None

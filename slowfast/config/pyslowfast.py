@@ -34,7 +34,7 @@ _LOADED_BY_NAME = "weights are recognised by their names and renamed by a table"
 
 ACCEPTED: dict[str, str] = {
     **_group("", "TASK", "the task follows from MODEL.MODEL_NAME"),
-    **_group("", "NUM_SHARDS SHARD_ID", "several machines are started by torchrun"),
+    **_group("", "SHARD_ID", "several machines are started by torchrun"),
     **_group("", "LOG_MODEL_INFO", "the model summary is always printed"),
     **_group("BENCHMARK", "NUM_EPOCHS LOG_PERIOD SHUFFLE", "benchmark of PySlowFast that is not here"),
     **_group(
@@ -111,13 +111,6 @@ ACCEPTED: dict[str, str] = {
     **_group("DATA_LOADER", "ENABLE_MULTI_THREAD_DECODE", "decoding threads are left to PyAV"),
     **_group("PREFETCH", "NUM_LOADERS", "loader processes are DATA_LOADER.NUM_WORKERS"),
     **_group("SOLVER", "GAMMA STEP_SIZE WARMUP_FACTOR", "belongs to a learning rate policy that is not here"),
-    **_group(
-        "SOLVER",
-        "BASE_LR_SCALE_NUM_SHARDS",
-        "learning rates are final: multiply them by NUM_SHARDS yourself to repeat a run of several machines",
-    ),
-    **_group("SOLVER", "COSINE_AFTER_WARMUP", "the cosine spans all of training; warm-up joins it where it then is"),
-    **_group("MVIT", "ZERO_DECAY_POS_CLS", "position embeddings and class tokens never decay"),
     **_group("AVA", "TRAIN_PCA_JITTER_ONLY", "there is no PCA jitter; ours is DATA.COLOR_JITTER"),
     **_group("AVA", "FULL_TEST_ON_VAL", "evaluation always takes the whole test split"),
     **_group("AVA", "IMG_PROC_BACKEND", "there is one way to transform images"),
@@ -168,10 +161,7 @@ TIED: dict[str, Tied] = {
     "AVA.TEST_FORCE_FLIP": Tied((False,), "test clips are never mirrored"),
     "TRAIN.CHECKPOINT_TYPE": Tied(("pytorch",), _NO_PICKLES),
     "TEST.CHECKPOINT_TYPE": Tied(("pytorch",), _NO_PICKLES),
-    "SOLVER.CLIP_GRAD_VAL": Tied((None,), "gradients are clipped by norm: SOLVER.CLIP_GRAD_L2NORM"),
     "SOLVER.LARS_ON": Tied((False,), "there is no LARS"),
-    "SOLVER.NESTEROV": Tied((True,), "sgd always has Nesterov momentum"),
-    "SOLVER.DAMPENING": Tied((0.0,), "sgd has no dampening"),
 }
 
 RENAMED: dict[str, str] = {

@@ -209,6 +209,13 @@ def _warmup(cfg: CfgNode) -> Iterable[str]:
         yield f"SOLVER.WARMUP_EPOCHS ({solver.WARMUP_EPOCHS:g}) must be at most SOLVER.MAX_EPOCH ({solver.MAX_EPOCH})"
 
 
+@_reads("TRAIN.ENABLE", "SOLVER.OPTIMIZING_METHOD", "SOLVER.NESTEROV", "SOLVER.DAMPENING")
+def _nesterov(cfg: CfgNode) -> Iterable[str]:
+    solver = cfg.SOLVER
+    if cfg.TRAIN.ENABLE and solver.OPTIMIZING_METHOD == "sgd" and solver.NESTEROV and solver.DAMPENING:
+        yield f"SOLVER.DAMPENING ({solver.DAMPENING:g}) must be 0 when SOLVER.NESTEROV is True, or SOLVER.NESTEROV False"
+
+
 @_reads("SOLVER.LR_POLICY", "SOLVER.STEPS", "SOLVER.LRS")
 def _steps(cfg: CfgNode) -> Iterable[str]:
     solver = cfg.SOLVER

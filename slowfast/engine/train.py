@@ -16,7 +16,7 @@ from slowfast.engine.run_state import RunState, start_or_resume
 from slowfast.engine.step_log import StepLog
 from slowfast.engine.test import evaluate
 from slowfast.engine.train_one_epoch import EpochPlan, EpochReport, train_one_epoch
-from slowfast.solver.build import build_schedule
+from slowfast.solver.build import build_schedule, describe_rates
 from slowfast.structures.clip import ClipBatch
 from slowfast.tasks.task import Task
 from slowfast.utils import distributed
@@ -42,12 +42,21 @@ def train(task: Task, inputs: Inputs, output: Path) -> nn.Module:
     model = parallelised(state.model, inputs.device, act_checkpoint=cfg.MODEL.ACT_CHECKPOINT)
     save_config(cfg)
 
+    get_logger().info("%s", describe_rates(cfg, steps=loader.steps, clips_per_step=cfg.TRAIN.BATCH_SIZE))
+
     last, skipped = cfg.SOLVER.MAX_EPOCH, 0
     while state.epoch < last:
         epoch = state.epoch
         seed_everything((cfg.RNG_SEED * 10_007 + epoch) * 1_009 + distributed.rank())
         loader.set_epoch(epoch)
-        plan = EpochPlan(epoch, loader.steps, cfg.TRAIN.GRAD_ACCUM_STEPS, cfg.SOLVER.CLIP_GRAD_L2NORM, skipped)
+        plan = EpochPlan(
+            epoch=epoch,
+            steps=loader.steps,
+            accumulate=cfg.TRAIN.GRAD_ACCUM_STEPS,
+            clip_grad=cfg.SOLVER.CLIP_GRAD_L2NORM,
+            clip_value=cfg.SOLVER.CLIP_GRAD_VAL,
+            skipped_before=skipped,
+        )
         with progress(what=f"epoch {epoch + 1}/{last}", total=loader.steps, unit="step") as bar:
             report = train_one_epoch(
                 model,

@@ -33,6 +33,7 @@ class EpochPlan:
     steps:          optimiser steps, of `accumulate` micro-batches each
     clip_grad:      largest L2 norm of the gradient; 0 does not shorten it
     skipped_before: steps skipped in a row at the end of the epoch before
+    clip_value:     largest magnitude of a number of the gradient, instead of `clip_grad`; 0 cuts none
     """
 
     epoch: int
@@ -40,6 +41,7 @@ class EpochPlan:
     accumulate: int = 1
     clip_grad: float = 0.0
     skipped_before: int = 0
+    clip_value: float = 0.0
 
 
 @dataclass
@@ -105,7 +107,7 @@ def train_one_epoch(
             meter.add({**losses.terms, "total": losses.total})
             report.notes.update(losses.notes)
         scaler.unscale_(optimizer)
-        norm = nn.utils.clip_grad_norm_(model.parameters(), plan.clip_grad or float("inf"))
+        norm = _clip(model, plan)
         if per.clips:  # else no process could read any clip: not even weight decay or momentum moves the weights
             _update(optimizer, scaler, norm, report, micro_batches)
         scaler.update()
@@ -134,6 +136,15 @@ def global_counts(batches: Sequence[ClipBatch]) -> Counts:
 def _gradients_averaged(model: nn.Module, is_last: bool) -> AbstractContextManager:
     """Processes average their gradients once a step, in the backward pass of its last micro-batch."""
     return nullcontext() if is_last or not isinstance(model, DistributedDataParallel) else model.no_sync()
+
+
+def _clip(model: nn.Module, plan: EpochPlan) -> torch.Tensor:
+    """Clip the gradient by value or by norm, as planned. Returns its norm before, which tells whether it is finite."""
+    longest = 0.0 if plan.clip_value else plan.clip_grad
+    norm = nn.utils.clip_grad_norm_(model.parameters(), longest or float("inf"))
+    if plan.clip_value:
+        nn.utils.clip_grad_value_(model.parameters(), plan.clip_value)
+    return norm
 
 
 def _update(

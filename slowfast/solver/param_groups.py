@@ -4,13 +4,25 @@ from collections import defaultdict
 
 from torch import nn
 
-# Positions are tables of embeddings, not weights of a map: they never decay, whatever their shape.
-_POSITIONS = ("rel_pos", "pos_embed", "position.", "cls_token")
+_ABSOLUTE_POSITIONS = ("pos_embed", "position.")
+_POSITIONS = (*_ABSOLUTE_POSITIONS, "rel_pos", "cls_token")
 
 
-def decays(name: str, parameter: nn.Parameter) -> bool:
-    """Weight decay is for matrices and kernels: not for norms, biases, class tokens and position tables."""
-    return parameter.ndim > 1 and not any(part in name for part in _POSITIONS)
+def is_position(name: str, *, layer_decay: float = 1.0) -> bool:
+    """Whether a parameter is a table of positions or the class token, which may be spared weight decay.
+
+    PySlowFast asks for parts of names without layer decay, and for whole names with it, which no relative position
+    table in a block has: with layer decay they are not among those spared.
+    """
+    if layer_decay == 1:
+        return any(part in name for part in _POSITIONS)
+    name = name.removeprefix("backbone.")
+    return name == "cls_token" or name.startswith(_ABSOLUTE_POSITIONS)
+
+
+def is_1d(name: str, parameter: nn.Parameter) -> bool:
+    """Norms and biases."""
+    return parameter.ndim == 1 or name.endswith(".bias")
 
 
 def layer_of(name: str, depth: int) -> int:
@@ -30,6 +42,7 @@ def param_groups(
     head_lr_mult: float = 1.0,
     weight_decay: float = 0.0,
     decay_1d: bool = False,
+    decay_positions: bool = False,
     layer_decay: float = 1.0,
 ) -> list[dict]:
     """Groups for a torch optimiser; every trainable parameter is in exactly one.
@@ -37,7 +50,8 @@ def param_groups(
     Parameters whose name starts with "backbone." learn with `base_lr` times layer_decay ** (layers above them), all
     others with `base_lr * head_lr_mult`. Each group carries "name" and "base_lr", which the schedule scales.
 
-    decay_1d: let norms and biases decay too; positions never do
+    decay_1d:        let norms and biases decay too
+    decay_positions: let position tables and the class token decay too
     """
     depth = sum(1 for _ in getattr(getattr(model, "backbone", None), "blocks", ()))
     groups: dict[tuple, list[nn.Parameter]] = defaultdict(list)
@@ -45,7 +59,8 @@ def param_groups(
         if not parameter.requires_grad:
             continue
         is_backbone = name.startswith("backbone.")
-        decay = decays(name, parameter) or (decay_1d and not any(part in name for part in _POSITIONS))
+        spared = not decay_positions and is_position(name, layer_decay=layer_decay)
+        decay = not spared and (decay_1d or not is_1d(name, parameter))
         scale = layer_decay ** (depth + 1 - layer_of(name, depth)) if is_backbone else head_lr_mult
         groups[("backbone" if is_backbone else "heads", scale, decay)].append(parameter)
     return [

@@ -9,9 +9,14 @@ from torch.optim import Optimizer
 Policy = Callable[[float], float]
 
 
-def cosine(max_epoch: float, *, end_factor: float = 0.0) -> Policy:
-    """Half a cosine from 1 at epoch 0 to `end_factor` at `max_epoch` (Loshchilov and Hutter 2017, equation 5)."""
-    return lambda epoch: end_factor + (1 - end_factor) * (math.cos(math.pi * min(epoch / max_epoch, 1.0)) + 1) / 2
+def cosine(max_epoch: float, *, end_factor: float = 0.0, begin: float = 0.0) -> Policy:
+    """Half a cosine from 1 at epoch `begin` to `end_factor` at `max_epoch` (Loshchilov and Hutter 2017, equation 5)."""
+
+    def factor(epoch: float) -> float:
+        done = min((epoch - begin) / (max_epoch - begin), 1.0) if epoch > begin else 0.0
+        return end_factor + (1 - end_factor) * (math.cos(math.pi * done) + 1) / 2
+
+    return factor
 
 
 def steps(boundaries: Sequence[float], factors: Sequence[float]) -> Policy:

@@ -95,11 +95,11 @@ def browser(tmp_path: Path) -> Callable[..., tuple[str, list[str]]]:
     return load
 
 
-def test_the_page_in_a_browser_at_both_widths(make_run, run_tool, browser, tmp_path):
+def test_the_page_in_a_browser_at_both_widths(make_run, run_main, browser, tmp_path):
     good, bad = make_run("good", noise=0.01), make_run("bad", noise=0.15)
     metrics = json.loads((good / "metrics.json").read_text())
-    assert run_tool("tools/report.py", str(good)).stdout.strip() == str(good / "report.html")
-    run_tool("tools/report.py", str(good), "--compare", str(bad), "--out", str(tmp_path / "pages/both.html"))
+    assert run_main("tools/report.py", str(good)).stdout.strip() == str(good / "report.html")
+    run_main("tools/report.py", str(good), "--compare", str(bad), "--out", str(tmp_path / "pages/both.html"))
     assert (good / "report/errors.png").is_file() and (tmp_path / "pages/both/errors.png").is_file()
 
     for page, texts in (
@@ -118,12 +118,12 @@ def test_the_page_in_a_browser_at_both_widths(make_run, run_tool, browser, tmp_p
         assert "<title>widths 390,1200; clip hidden none, clicked visible play</title>" in dom
 
 
-def test_the_page_of_a_frame_annotated_set_in_a_browser(make_run, run_tool, browser, tmp_path):
+def test_the_page_of_a_frame_annotated_set_in_a_browser(make_run, run_main, browser, tmp_path):
     """Under the run's own rules, so that no number differs from metrics.json, and nothing sticks out."""
     act = FrameConvention("annotated", "trapezoid", "remaining")
     run, other = (make_run(name, noise=noise, convention=act) for name, noise in (("one", 0.02), ("two", 0.1)))
-    run_tool("tools/report.py", str(run))
-    run_tool("tools/report.py", str(run), "--compare", str(other))
+    run_main("tools/report.py", str(run))
+    run_main("tools/report.py", str(run), "--compare", str(other))
     assert (run / "report/video_map.png").is_file()
     for page in (run / "report.html", run / "report_against_two.html"):
         dom, console = browser(page)
@@ -156,16 +156,16 @@ def framed(page: Path, copy: Path, *, widths: tuple[int, ...]) -> Path:
     "addition",
     ['<img src="https://example.org/a.png">', '<p style="background:url(http://example.org/a.png)">a</p>'],
 )
-def test_the_browser_reports_what_would_leave_the_page(make_run, run_tool, browser, addition):
+def test_the_browser_reports_what_would_leave_the_page(make_run, run_main, browser, addition):
     run = make_run("run", noise=0.02)
-    run_tool("tools/report.py", str(run))
+    run_main("tools/report.py", str(run))
     page = run / "report.html"
     page.write_text(page.read_text().replace("</main>", addition + "</main>"))
     _, console = browser(page)
     assert len(console) == 1 and "Content Security Policy" in console[0]
 
 
-def test_a_missing_clip_is_said_on_the_page_and_a_missing_table_of_people_too(make_run, run_tool, toy_data, tmp_path):
+def test_a_missing_clip_is_said_on_the_page_and_a_missing_table_of_people_too(make_run, run_main, toy_data, tmp_path):
     run = make_run("run", noise=0.02)
     (run / "people.csv").unlink()
     (run / "log.jsonl").unlink()
@@ -173,7 +173,7 @@ def test_a_missing_clip_is_said_on_the_page_and_a_missing_table_of_people_too(ma
     shutil.copytree(toy_data / "videos", videos)
     for path in videos.iterdir():
         path.write_bytes(b"no video")
-    run_tool("tools/report.py", str(run), "AVA.VIDEO_DIR", str(videos), "DATA.CACHE_DIR", "")
+    run_main("tools/report.py", str(run), "AVA.VIDEO_DIR", str(videos), "DATA.CACHE_DIR", "")
     page = (run / "report.html").read_text()
     assert "The clip could not be read" in page
     assert "left no people.csv with p(actor)" in page and "there is no log.jsonl" in page

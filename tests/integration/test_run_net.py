@@ -1,6 +1,7 @@
 """`tools/run_net.py` as a user runs it: train, resume, test a checkpoint, and fail clearly."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,88 +18,76 @@ def records(run: Path) -> list[dict]:
     return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
 
 
-def test_a_run_leaves_everything_and_goes_on_where_it_stopped(run_tool, toy_config, overrides, tmp_path, toy_data):
-    run = tmp_path / "run"
-    short = [*overrides, "SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0.5", "TRAIN.CHECKPOINT_PERIOD", "1"]
-    first = run_tool(
-        "tools/run_net.py", "--cfg", toy_config, *short, "DETECTION.ALIGNED", "True", "BN.USE_PRECISE_STATS", "False"
-    )
-    assert "; model not compiled by torch.compile: MODEL.COMPILE auto does so on a GPU only" in first.stdout
-    assert "PySlowFast keys change nothing here" in first.stdout and "BN.USE_PRECISE_STATS" in first.stdout
-    assert "parameters" in first.stdout.lower() and "GMACs" in first.stdout and "4x8x10" not in first.stdout
+def test_a_run_leaves_everything(run_main, train_once, toy_config, trained, tmp_path, toy_data):
+    printed = (train_once("trained", toy_config) / "stdout.txt").read_text()
+    assert "; model not compiled by torch.compile: MODEL.COMPILE auto does so on a GPU only" in printed
+    assert "PySlowFast keys change nothing here" in printed and "BN.USE_PRECISE_STATS" in printed
+    assert "6 clips a step over all machines, 2 steps an epoch; learning rate " in printed
+    assert "parameters" in printed.lower() and "GMACs" in printed and "4x8x10" not in printed
 
-    assert sorted(p.name for p in run.iterdir()) == sorted(
+    assert sorted(p.name for p in trained.iterdir()) == sorted(
         ["config.yaml", "log.jsonl", "stdout.log", "checkpoints", "detections.csv", "people.csv", "metrics.json"]
         + ["report", "report.html"]
     )
-    kinds = [record["kind"] for record in records(run)]
+    kinds = [record["kind"] for record in records(trained)]
     assert kinds == ["train", "train", "eval", "test"]  # 14 key frames in batches of 6 make 2 steps
-    step = records(run)[0]
+    step = records(trained)[0]
     assert {"loss", "loss/actor", "loss/box_l1", "loss/box_giou", "loss/action", "lr", "step", "epoch"} <= set(step)
-    assert yaml.safe_load((run / "config.yaml").read_text())["TRAIN"]["BATCH_SIZE"] == 6
-    metrics = json.loads((run / "metrics.json").read_text())
+    assert yaml.safe_load((trained / "config.yaml").read_text())["TRAIN"]["BATCH_SIZE"] == 6
+    metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics["protocol"] == "official" and metrics["num_key_frames"] == 2 and metrics["clips"] == 2
 
     # The CSV it left scores the same through the evaluation tool.
     tables = toy_data / "annotations"
-    scored = run_tool(
+    scored = run_main(
         "tools/evaluate_ava.py",
-        *("--groundtruth", str(tables / "toy_val.csv"), "--detections", str(run / "detections.csv")),
+        *("--groundtruth", str(tables / "toy_val.csv"), "--detections", str(trained / "detections.csv")),
         *("--labelmap", str(tables / "toy_action_list.pbtxt"), "--json", str(tmp_path / "again.json")),
     )
     assert "official" in scored.stdout
     assert json.loads((tmp_path / "again.json").read_text())["mAP"] == pytest.approx(metrics["mAP"], abs=1e-12)
 
+
+def test_a_run_goes_on_where_it_stopped(run_main, toy_config, overrides, trained):
     longer = [*overrides, "SOLVER.MAX_EPOCH", "2", "SOLVER.WARMUP_EPOCHS", "0.5"]
-    second = run_tool("tools/run_net.py", "--cfg", toy_config, "--opts", *longer)
+    second = run_main("tools/run_net.py", "--cfg", toy_config, "--opts", *longer)
     assert "going on after epoch 1" in second.stdout
-    assert [r["epoch"] for r in records(run) if r["kind"] == "eval"] == [1, 2]
+    assert [r["epoch"] for r in records(trained) if r["kind"] == "eval"] == [1, 2]
 
     # Another model in the same folder is refused, and what is there stays as it was.
-    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != "stdout.log"}
-    other = run_tool("tools/run_net.py", "--cfg", toy_config, *longer, "MVIT.EMBED_DIM", "24", expect=1)
+    before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file() and path.name != "stdout.log"}
+    other = run_main("tools/run_net.py", "--cfg", toy_config, *longer, "MVIT.EMBED_DIM", "24", expect=1)
     assert "does not belong to this configuration" in other.stderr and "OUTPUT_DIR" in other.stderr
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
-def test_a_checkpoint_is_tested_without_training(run_tool, toy_config, overrides, tmp_path):
-    once = [*overrides, "SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0"]
-    run_tool("tools/run_net.py", "--cfg", toy_config, *once)
-    expected = json.loads((tmp_path / "run/metrics.json").read_text())
-    checkpoint = tmp_path / "run/checkpoints/checkpoint_epoch_00001.pyth"
+def test_a_checkpoint_is_tested_without_training(run_main, toy_config, overrides, trained, tmp_path):
+    expected = json.loads((trained / "metrics.json").read_text())
     test_only = [
-        "TRAIN.ENABLE",
-        "False",
-        "TEST.CHECKPOINT_FILE_PATH",
-        str(checkpoint),
-        "OUTPUT_DIR",
-        str(tmp_path / "test"),
+        *("TRAIN.ENABLE", "False", "OUTPUT_DIR", str(tmp_path / "test")),
+        *("TEST.CHECKPOINT_FILE_PATH", str(trained / "checkpoints/checkpoint_epoch_00001.pyth")),
     ]
-    run_tool("tools/run_net.py", "--cfg", toy_config, *overrides, *test_only)
+    run_main("tools/run_net.py", "--cfg", toy_config, *overrides, *test_only)
     found = json.loads((tmp_path / "test/metrics.json").read_text())
     timing = {"clips_per_second"}
     assert {k: v for k, v in found.items() if k not in timing} == {k: v for k, v in expected.items() if k not in timing}
 
 
-def test_a_resumed_run_repeats_a_straight_one_bit_for_bit(run_tool, toy_config, overrides, tmp_path):
+def test_a_resumed_run_repeats_a_straight_one_bit_for_bit(run_main, run_tool, toy_config, overrides, tmp_path):
+    """The straight one in this process, the resumed one in another: nothing but the folder joins its halves."""
+
     def weights(name: str) -> dict:
         return torch.load(tmp_path / name / "checkpoints/checkpoint_epoch_00002.pyth", weights_only=True)["model_state"]
 
     # The schedule of both runs spans two epochs; drop path makes the training itself random.
     common = [
         *overrides,
-        "SOLVER.MAX_EPOCH",
-        "2",
-        "SOLVER.WARMUP_EPOCHS",
-        "0",
-        "MVIT.DROPPATH_RATE",
-        "0.2",
-        "TRAIN.CHECKPOINT_PERIOD",
-        "1",
+        *("SOLVER.MAX_EPOCH", "2", "SOLVER.WARMUP_EPOCHS", "0", "MVIT.DROPPATH_RATE", "0.2"),
+        *("TRAIN.CHECKPOINT_PERIOD", "1"),
     ]
-    run_tool("tools/run_net.py", "--cfg", toy_config, *common, "OUTPUT_DIR", str(tmp_path / "straight"))
-    run_tool("tools/run_net.py", "--cfg", toy_config, *common, "OUTPUT_DIR", str(tmp_path / "resumed"))
-    (tmp_path / "resumed/checkpoints/checkpoint_epoch_00002.pyth").unlink(missing_ok=True)
+    run_main("tools/run_net.py", "--cfg", toy_config, *common, "OUTPUT_DIR", str(tmp_path / "straight"))
+    shutil.copytree(tmp_path / "straight", tmp_path / "resumed")
+    (tmp_path / "resumed/checkpoints/checkpoint_epoch_00002.pyth").unlink()
     saved = sorted((tmp_path / "resumed/checkpoints").glob("checkpoint_*.pyth"))
     assert [p.name for p in saved] == ["checkpoint_epoch_00001.pyth"]
     again = run_tool("tools/run_net.py", "--cfg", toy_config, *common, "OUTPUT_DIR", str(tmp_path / "resumed"))
@@ -120,12 +109,19 @@ def test_a_resumed_run_repeats_a_straight_one_bit_for_bit(run_tool, toy_config, 
         (["TRAIN.ENABLE", "False", "TEST.CHECKPOINT_FILE_PATH", "nowhere.pyth"], "nowhere.pyth"),
     ],
 )
-def test_what_cannot_run_says_why_and_fails(run_tool, toy_config, overrides, change, message):
-    done = run_tool("tools/run_net.py", "--cfg", toy_config, *overrides, *change, expect=1)
+def test_what_cannot_run_says_why_and_fails(run_main, toy_config, overrides, change, message):
+    done = run_main("tools/run_net.py", "--cfg", toy_config, *overrides, *change, expect=1)
     assert message in done.stderr and "Traceback" not in done.stderr
 
 
-def test_ctrl_c_keeps_what_is_on_disk_and_the_run_goes_on(repo_root, run_tool, toy_config, overrides, tmp_path):
+def test_a_process_that_cannot_run_says_why_and_fails(run_tool, toy_config, overrides):
+    done = run_tool(
+        "tools/run_net.py", "--cfg", toy_config, *overrides, "AVA.GROUNDTRUTH_FILE", "nowhere.csv", expect=1
+    )
+    assert done.stderr.startswith("error: ") and "nowhere.csv" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_ctrl_c_keeps_what_is_on_disk_and_the_run_goes_on(repo_root, run_main, toy_config, overrides, tmp_path):
     long = [*overrides, "SOLVER.MAX_EPOCH", "500", "TRAIN.EVAL_PERIOD", "500", "TRAIN.CHECKPOINT_PERIOD", "1"]
     command = [sys.executable, str(repo_root / "tools/run_net.py"), "--cfg", toy_config, *long]
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
@@ -144,38 +140,22 @@ def test_ctrl_c_keeps_what_is_on_disk_and_the_run_goes_on(repo_root, run_tool, t
     assert not list(folder.glob(".*.tmp"))
     newest = sorted(folder.glob("checkpoint_*.pyth"))[-1]
     epoch = torch.load(newest, weights_only=True)["epoch"]
-    done = run_tool("tools/run_net.py", "--cfg", toy_config, *overrides, "SOLVER.MAX_EPOCH", str(epoch + 1))
+    done = run_main("tools/run_net.py", "--cfg", toy_config, *overrides, "SOLVER.MAX_EPOCH", str(epoch + 1))
     assert f"going on after epoch {epoch}" in done.stdout
 
 
-def test_unreadable_clips_are_named_counted_and_fatal_when_strict(run_tool, toy_config, overrides, toy_data, tmp_path):
+def test_unreadable_clips_are_named_counted_and_fatal_when_strict(run_main, toy_config, overrides, toy_data, tmp_path):
     videos = tmp_path / "videos"
     videos.mkdir()
     for source in (toy_data / "videos").iterdir():
         content = source.read_bytes()
         (videos / source.name).write_bytes(b"not a video" if source.stem == "toy_0001" else content)
     broken = [
-        *overrides,
-        "AVA.VIDEO_DIR",
-        str(videos),
-        "DATA.CACHE_DIR",
-        "",
-        "SOLVER.MAX_EPOCH",
-        "1",
-        "SOLVER.WARMUP_EPOCHS",
-        "0",
+        *(*overrides, "AVA.VIDEO_DIR", str(videos), "DATA.CACHE_DIR", ""),
+        *("SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0"),
     ]
-    done = run_tool("tools/run_net.py", "--cfg", toy_config, *broken, "TRAIN.BATCH_SIZE", "13")
+    done = run_main("tools/run_net.py", "--cfg", toy_config, *broken, "TRAIN.BATCH_SIZE", "13")
     assert "2 clips could not be read" in done.stdout and "toy_0001.mp4" in done.stdout
-    strict = run_tool(
-        "tools/run_net.py",
-        "--cfg",
-        toy_config,
-        *broken,
-        "DATA.STRICT",
-        "True",
-        "OUTPUT_DIR",
-        str(tmp_path / "s"),
-        expect=1,
-    )
+    strict = [*broken, "DATA.STRICT", "True", "OUTPUT_DIR", str(tmp_path / "s")]
+    strict = run_main("tools/run_net.py", "--cfg", toy_config, *strict, expect=1)
     assert "toy_0001.mp4" in strict.stderr

@@ -3,11 +3,12 @@
 import gzip
 import json
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "mvit"
 
@@ -30,9 +31,8 @@ def formula_weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return z / np.sqrt(np.prod(shape[1:]))
 
 
-def set_formula_weights(model: nn.Module) -> None:
-    state = {name: torch.from_numpy(formula_weight(name, tuple(t.shape))) for name, t in model.state_dict().items()}
-    model.load_state_dict(state)
+def formula_weights(shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(formula_weight(name, tuple(shape))) for name, shape in shapes.items()}
 
 
 def formula_input(shape: tuple[int, ...]) -> Tensor:

@@ -1,6 +1,8 @@
 """The MViT family against PySlowFast: names and shapes of every published network, values of four of them."""
 
+from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import torch
 from slowfast.config import load_cfg
 from slowfast.layers import kernels
 from slowfast.models import build_model
-from tests.numerics.mvit_golden import GOLDEN, formula_input, manifest, relative_error, set_formula_weights
+from tests.numerics.mvit_golden import GOLDEN, formula_input, formula_weights, manifest, relative_error
 
 # The config that describes each published network, and overrides.
 PUBLISHED = {
@@ -57,22 +59,38 @@ def test_bmvit_backbone_has_the_published_names_and_shapes(repo_root):
     assert {key: list(tensor.shape) for key, tensor in state.items()} == published
 
 
-@pytest.mark.parametrize("name", ["mvitv2_s_16x4_k400", "mvit_b_16x4_k400", "bmvit_s_backbone_16x256", "mvitv2_t_in1k"])
-@pytest.mark.parametrize(
-    "dtype, tolerance, scope, onednn",
-    [
-        pytest.param(torch.float64, 1e-9, nullcontext, False, id="float64, fused"),
-        pytest.param(torch.float64, 1e-9, kernels.plain, False, id="float64, plain"),
-        pytest.param(torch.float32, 1e-5, nullcontext, True, id="float32, fused, oneDNN"),
-        pytest.param(torch.float32, 1e-5, nullcontext, False, id="float32, fused, MKL"),
-        pytest.param(torch.float32, 1e-5, kernels.plain, True, id="float32, plain, oneDNN"),
-    ],
-)
+WAYS = {  # type, tolerance, scope, whether oneDNN multiplies
+    "float64, fused": (torch.float64, 1e-9, nullcontext, False),
+    "float64, plain": (torch.float64, 1e-9, kernels.plain, False),
+    "float32, fused, oneDNN": (torch.float32, 1e-5, nullcontext, True),
+    "float32, fused, MKL": (torch.float32, 1e-5, nullcontext, False),
+    "float32, plain, oneDNN": (torch.float32, 1e-5, kernels.plain, True),
+}
+
+
+def cases() -> Iterator[object]:
+    """Every network in every way, one network after the other, since its weights are drawn once."""
+    for name in ("mvitv2_s_16x4_k400", "mvit_b_16x4_k400", "bmvit_s_backbone_16x256", "mvitv2_t_in1k"):
+        for way, settings in WAYS.items():
+            # Guarded by the same values in float32, and by those of the smallest network in float64.
+            slow = way.startswith("float64") and name != "mvitv2_t_in1k"
+            yield pytest.param(name, *settings, id=f"{way}-{name}", marks=[pytest.mark.slow] if slow else [])
+
+
+@lru_cache(maxsize=1)
+def golden_and_weights(name: str) -> tuple[dict[str, np.ndarray], dict[str, torch.Tensor]]:
+    """The published values, and the formula's weights of the network, which take longer to draw than to use."""
+    with np.load(GOLDEN / f"{name}.npz") as file:
+        golden = dict(file)
+    return golden, formula_weights(manifest(name))
+
+
+@pytest.mark.parametrize("name, dtype, tolerance, scope, onednn", list(cases()))
 def test_values_are_the_published_ones(repo_root, monkeypatch, name, dtype, tolerance, scope, onednn):
     monkeypatch.setattr("slowfast.layers.kernels.choice.multiplies_faster", lambda: onednn)
-    golden = np.load(GOLDEN / f"{name}.npz")
+    golden, weights = golden_and_weights(name)
     model = build(repo_root, name, "cpu").to(dtype).eval()  # converted first, or the weights would be float32 ones
-    set_formula_weights(model)
+    model.load_state_dict(weights)
     clip = formula_input(tuple(golden["input_shape"])).to(dtype)
     with torch.no_grad(), scope():
         encoded = model.backbone.encode(clip)

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXT_SUFFIXES = {".py", ".md", ".yaml", ".yml", ".toml", ".cfg", ".txt", ".csv", ".json", ".sh", ""}
+TEXT_SUFFIXES = {".py", ".md", ".yaml", ".yml", ".toml", ".cfg", ".txt", ".csv", ".json", ".ipynb", ".cff", ".sh", ""}
 _TEXT_FOLDERS = ("slowfast", "tools", "tests", "configs", "docs", ".ci")
 
 

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from slowfast.config import load_cfg
 from slowfast.config.load import SCHEMA
 from slowfast.models import build_model
 from tests.rules.sources import ROOT, name_of, python_files, tree_of
 
-CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
+BACKBONES = sorted((ROOT / "configs" / "backbones").glob("*.yaml"))  # tables that the others stand on
+CONFIGS = sorted(set((ROOT / "configs").rglob("*.yaml")) - set(BACKBONES))
 
 
 def test_there_are_as_many_as_there_were():
@@ -29,6 +31,29 @@ def test_it_loads_validates_and_builds(path: Path):
     opening = path.read_text(encoding="utf-8").splitlines()[:12]
     shown = [line for line in opening if line.startswith("#") and "python tools/" in line and name_of(path) in line]
     assert shown, f"{name_of(path)} must open with a command that uses it"  # test_documents tries the command
+
+
+def bases_of(path: Path) -> list[Path]:
+    bases = yaml.safe_load(path.read_text(encoding="utf-8")).get("_BASE_", [])
+    return [(path.parent / base).resolve() for base in (bases if isinstance(bases, list) else [bases])]
+
+
+def test_every_table_of_a_backbone_is_stood_on():
+    stood_on = {base for path in CONFIGS + BACKBONES for base in bases_of(path)}
+    assert [name_of(path) for path in BACKBONES if path not in stood_on] == []
+
+
+def test_the_stages_of_a_published_backbone_are_written_once():
+    written = {}
+    for path in CONFIGS + BACKBONES:
+        mvit = yaml.safe_load(path.read_text(encoding="utf-8")).get("MVIT", {})
+        if path not in BACKBONES and "Toy" not in path.parts:
+            assert not {"DIM_MUL", "HEAD_MUL"} & set(mvit), name_of(path)
+        table = str([mvit.get(key) for key in ("DEPTH", "EMBED_DIM", "DIM_MUL", "POOL_Q_STRIDE")])
+        if path in BACKBONES and "DEPTH" in mvit:
+            assert table not in written, (name_of(path), name_of(written[table]))
+            written[table] = path
+    assert len(written) >= 6
 
 
 class Reads(ast.NodeVisitor):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from slowfast.commands.bmvit import COMMANDS as COMMANDS_OF_BMVIT
 from slowfast.config import load_cfg
 from slowfast.config.cli import split_overrides
 from tests.rules.sources import ROOT, name_of
@@ -102,13 +103,17 @@ def test_the_command_can_be_run(document: str, words: list[str], monkeypatch):
         return
     if program == "make":
         _check_make(words[1:])
+    elif program == "bmvit":
+        _check_bmvit(words[1:], monkeypatch)
     elif program.startswith("python"):
         _check_python(words[1:], monkeypatch)
     elif program == "torchrun":
         rest = words[1:]
         while rest and rest[0].startswith("-"):
+            if rest[0] == "-m":
+                break
             rest = rest[2:] if rest[0] in VALUES_OF_TORCHRUN else rest[1:]
-        _check_script(rest, monkeypatch)
+        _check_python(rest, monkeypatch)
     else:
         pytest.fail(f"{document} calls {program}, which this test does not know")
 
@@ -120,10 +125,19 @@ def _check_make(words: list[str]) -> None:
 
 
 def _check_python(words: list[str], monkeypatch) -> None:
+    if words[:2] == ["-m", "slowfast.commands"]:
+        _check_bmvit(words[2:], monkeypatch)
+        return
     if words[0] == "-m":
         assert importlib.util.find_spec(words[1]) is not None, f"there is no module {words[1]}"
         return
     _check_script(words, monkeypatch)
+
+
+def _check_bmvit(words: list[str], monkeypatch) -> None:
+    assert words[0] in COMMANDS_OF_BMVIT or words == ["--help"], f"bmvit has the commands {sorted(COMMANDS_OF_BMVIT)}"
+    if words[0] in COMMANDS_OF_BMVIT:
+        _check_script([f"tools/{COMMANDS_OF_BMVIT[words[0]][0]}.py", *words[1:]], monkeypatch)
 
 
 class _ParsedError(Exception):

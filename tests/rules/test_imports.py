@@ -4,6 +4,8 @@ import importlib.util
 import subprocess
 import sys
 
+import pytest
+
 from tests.rules.sources import ROOT, name_of, python_files
 
 BLOCK = """
@@ -41,6 +43,7 @@ def test_the_package_alone_imports_nothing_heavy():
 NEEDS = {"slowfast.layers.kernels.depthwise_triton": "triton"}
 
 
+@pytest.mark.long
 def test_every_module_imports_in_silence_and_without_plotting():
     modules = [name_of(path)[:-3].replace("/", ".").removesuffix(".__init__") for path in python_files("slowfast")]
     assert len(modules) >= 80 and set(NEEDS) <= set(modules)

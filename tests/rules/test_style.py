@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from tests.rules.sources import committed_text_files, name_of, python_files, tree_of
 
@@ -12,12 +13,15 @@ SOURCES = ("slowfast", "tools")
 ALL = ("slowfast", "tools", "tests")
 
 
-def nodes(*folders: str) -> Iterator[tuple[str, ast.AST]]:
-    """("slowfast/a.py:12", node) of every node that has a line."""
+@cache
+def nodes(*folders: str) -> list[tuple[str, ast.AST]]:
+    """("slowfast/a.py:12", node) of every node that a rule of this file may look at."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Call, ast.ExceptHandler, ast.With, ast.Raise, ast.Assert)
+    found = []
     for path in python_files(*folders):
-        for node in ast.walk(tree_of(path)):
-            if hasattr(node, "lineno"):
-                yield f"{name_of(path)}:{node.lineno}", node
+        name = name_of(path)
+        found += [(f"{name}:{node.lineno}", node) for node in ast.walk(tree_of(path)) if isinstance(node, kinds)]
+    return found
 
 
 def dotted(node: ast.expr) -> str:

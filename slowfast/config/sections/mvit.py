@@ -113,6 +113,11 @@ _POSITIONS = {
     "REL_POS_SPATIAL": Key(False, "Decomposed relative position bias over height and width (MViTv2)."),
     "REL_POS_TEMPORAL": Key(False, "Decomposed relative position bias over time (MViTv2)."),
     "REL_POS_ZERO_INIT": Key(False, "Relative position tables start at zero instead of random."),
+    "ZERO_DECAY_POS_CLS": Key(
+        True,
+        "No weight decay on position tables and the class token. With SOLVER.LAYER_DECAY below 1 relative position "
+        "tables decay all the same, as in PySlowFast. All its MViT files set False.",
+    ),
 }
 
 MVIT = Section("MVIT", "The MViT backbone", {**_NETWORK, **_PATCHES, **_STAGES, **_POSITIONS})

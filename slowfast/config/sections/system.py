@@ -12,6 +12,12 @@ TOP = Section(
             "torchrun the launcher decides and this key is not used to spawn.",
             at_least(0),
         ),
+        "NUM_SHARDS": Key(
+            1,
+            "Machines that the learning rates of the file are for, read with SOLVER.BASE_LR_SCALE_NUM_SHARDS. It starts "
+            "none: torchrun does. TRAIN.BATCH_SIZE stays the batch of all machines, where PySlowFast's is that of one.",
+            at_least(1),
+        ),
         "OUTPUT_DIR": Key(
             "runs/bmvit",
             "Directory of everything a run writes: config.yaml, log.jsonl, checkpoints/, detections.csv, metrics.json. "

@@ -104,9 +104,10 @@ def test_booleans(write, typed):
 
 @pytest.mark.parametrize("typed", ["None", "null", None])
 def test_none_means_off_where_pyslowfast_writes_it(write, typed):
-    keys = ["SOLVER.CLIP_GRAD_L2NORM", "MVIT.POOL_KVQ_KERNEL", "MVIT.POOL_KV_STRIDE"]
+    keys = ["SOLVER.CLIP_GRAD_L2NORM", "SOLVER.CLIP_GRAD_VAL", "MVIT.POOL_KVQ_KERNEL", "MVIT.POOL_KV_STRIDE"]
     cfg = load_cfg(write(), [part for key in keys for part in (key, typed)])
-    assert (cfg.SOLVER.CLIP_GRAD_L2NORM, cfg.MVIT.POOL_KVQ_KERNEL, cfg.MVIT.POOL_KV_STRIDE) == (0.0, [], [])
+    assert (cfg.SOLVER.CLIP_GRAD_L2NORM, cfg.SOLVER.CLIP_GRAD_VAL) == (0.0, 0.0)
+    assert (cfg.MVIT.POOL_KVQ_KERNEL, cfg.MVIT.POOL_KV_STRIDE) == ([], [])
 
 
 def test_a_crop_size_is_a_number_or_height_and_width(write):

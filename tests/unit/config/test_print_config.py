@@ -9,16 +9,12 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[3]
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [sys.executable, str(REPO / "tools" / "print_config.py"), *arguments]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+TOOL = "tools/print_config.py"
 
 
-def test_values_sources_and_json(tmp_path):
+def test_values_sources_and_json(run_tool, tmp_path):
     (tmp_path / "a.yaml").write_text("SOLVER:\n  BASE_LR: 1\n  MAX_EPOCH: 12\nAUG:\n  ENABLE: True\n")
-    done = run("--cfg", "a.yaml", "--json", "out.json", "NUM_GPUS", "0", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    done = run_tool(TOOL, "--cfg", "a.yaml", "--json", "out.json", "NUM_GPUS", "0")
     lines = done.stdout.splitlines()
     assert lines[0] == "# 3 keys set (* differs from the default)"
     assert "* SOLVER.BASE_LR: 1.0   (default 2.5e-05)   <- a.yaml:2" in lines
@@ -36,26 +32,23 @@ def test_values_sources_and_json(tmp_path):
     assert list(facts["accepted"]) == ["AUG.ENABLE"]
 
 
-def test_docs_tell_meaning_and_allowed_values(tmp_path):
+def test_docs_tell_meaning_and_allowed_values(run_main, tmp_path):
     (tmp_path / "a.yaml").write_text("")
-    done = run("--cfg", "a.yaml", "--docs", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    done = run_main(TOOL, "--cfg", "a.yaml", "--docs")
     assert "Weight of -GIoU. Our default (DETR: 2)." in done.stdout
     assert "Allowed: text; must be stretch or keep_aspect." in done.stdout
 
 
-def test_a_config_that_cannot_run_exits_with_1(tmp_path):
+def test_a_config_that_cannot_run_exits_with_1(run_main, tmp_path):
     (tmp_path / "a.yaml").write_text("NUM_GPU: 1\n")
-    done = run("--cfg", "a.yaml", cwd=tmp_path)
-    assert done.returncode == 1
+    done = run_main(TOOL, "--cfg", "a.yaml", expect=1)
     assert done.stdout == ""
     assert "error: this config cannot run:\n  - NUM_GPU is not a key (a.yaml:1); did you mean NUM_GPUS?" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_missing_file_exits_with_1(tmp_path):
-    done = run("--cfg", "none.yaml", cwd=tmp_path)
-    assert done.returncode == 1
+def test_a_missing_file_exits_with_1(run_main):
+    done = run_main(TOOL, "--cfg", "none.yaml", expect=1)
     assert "error: config file none.yaml does not exist" in done.stderr
 
 

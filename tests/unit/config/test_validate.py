@@ -73,6 +73,10 @@ CASES = [
     ("LOSS.ACTOR 0 LOSS.BOX_L1 0 LOSS.BOX_GIOU 0 LOSS.ACTION 0", "LOSS.ACTOR, BOX_L1, BOX_GIOU and ACTION are all 0"),
     ("SOLVER.MAX_EPOCH 1", "SOLVER.WARMUP_EPOCHS (2) must be at most SOLVER.MAX_EPOCH (1)"),
     (
+        "SOLVER.OPTIMIZING_METHOD sgd SOLVER.DAMPENING 0.1",
+        "SOLVER.DAMPENING (0.1) must be 0 when SOLVER.NESTEROV is True, or SOLVER.NESTEROV False",
+    ),
+    (
         "SOLVER.LR_POLICY steps_with_relative_lrs",
         "SOLVER.STEPS ([]) must start at 0 for SOLVER.LR_POLICY steps_with_relative_lrs",
     ),
@@ -117,6 +121,8 @@ FINE = [
     "SOLVER.MAX_EPOCH 1 TRAIN.ENABLE False TEST.ENABLE False",
     "SOLVER.LR_POLICY steps_with_relative_lrs SOLVER.STEPS [0,5,8] SOLVER.LRS [1,0.1,0.01]",
     "SOLVER.BASE_LR 0 NUM_GPUS 2",
+    "SOLVER.OPTIMIZING_METHOD sgd SOLVER.DAMPENING 0.1 SOLVER.NESTEROV False",
+    "SOLVER.OPTIMIZING_METHOD adamw SOLVER.DAMPENING 0.1",
 ]
 
 

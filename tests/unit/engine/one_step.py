@@ -62,6 +62,7 @@ def train(
         accumulate,
         options.pop("clip_grad", 0.0),
         options.pop("skipped_before", 0),
+        options.pop("clip_value", 0.0),
     )
     return train_one_epoch(
         model,

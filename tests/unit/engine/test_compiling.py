@@ -133,11 +133,15 @@ def flat(predictions: Predictions) -> torch.Tensor:
     return torch.cat([x.flatten() for x in (predictions.actor_logits, predictions.boxes, predictions.action_logits)])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "backend",
     [
-        "aot_eager",
-        pytest.param("inductor", marks=pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")),
+        "aot_eager",  # the same graphs and gradients, and everything of ours; what is left is PyTorch's code generator
+        pytest.param(
+            "inductor",
+            marks=[pytest.mark.slow, pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")],
+        ),
     ],
 )
 def test_compiled_values_and_gradients_are_those_of_the_plain_model(compiled, backend):
@@ -158,6 +162,7 @@ def test_compiled_values_and_gradients_are_those_of_the_plain_model(compiled, ba
         assert (a - b).abs().max() <= 1e-5 * largest
 
 
+@pytest.mark.long
 def test_an_epoch_compiles_once_and_smaller_batches_run_uncompiled(compiled):
     plain, fast = tiny_bmvit(), tiny_bmvit()
     counter = compiled(fast)
@@ -169,9 +174,10 @@ def test_an_epoch_compiles_once_and_smaller_batches_run_uncompiled(compiled):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6, msg=lambda text, name=name: f"{name}: {text}")
 
 
+@pytest.mark.long
 def test_training_and_testing_compile_once_each(compiled):
     model, clips = tiny_bmvit(), torch.randn(2, *CLIP_SHAPE)
-    counter = compiled(model)
+    counter = compiled(model, backend="eager")  # counts graphs, and need not differentiate them
     for _ in range(3):
         full_batches = FullBatches()
         model.train()(clips)
@@ -182,11 +188,13 @@ def test_training_and_testing_compile_once_each(compiled):
     assert counter.frame_count == 2
 
 
+@pytest.mark.long
 def test_the_two_stage_model_compiles_its_backbone_for_any_number_of_boxes(compiled):
     torch.manual_seed(0)
     model = TwoStage(tiny_bmvit().backbone, num_classes=3).eval()
     plain, clips = copy.deepcopy(model), torch.randn(2, *CLIP_SHAPE)
-    counter = compiled(model, "MODEL.MODEL_NAME", "TwoStage", "DETECTION.BOXES", "groundtruth")
+    overrides = ["MODEL.MODEL_NAME", "TwoStage", "DETECTION.BOXES", "groundtruth"]
+    counter = compiled(model, *overrides, backend="eager")
     for people in (3, 1, 0, 2):
         boxes = torch.tensor([[0.0, 1, 1, 8, 8], [1, 2, 2, 9, 9], [1, 0, 4, 16, 12]])[:people]
         with torch.no_grad():
@@ -197,11 +205,12 @@ def test_the_two_stage_model_compiles_its_backbone_for_any_number_of_boxes(compi
 def test_a_copy_of_a_compiled_model_is_a_plain_one(compiled):
     """The weight average is such a copy, so the engine compiles it by itself."""
     model, clips = tiny_bmvit().eval(), torch.randn(2, *CLIP_SHAPE)
-    counter = compiled(model)
+    counter = compiled(model, backend="eager")
     torch.testing.assert_close(flat(copy.deepcopy(model)(clips)), flat(model(clips)))
     assert counter.frame_count == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "build",
     [

@@ -1,6 +1,7 @@
 """MODEL.KERNELS: the choices of the config are those of the layers, and a run sets it before it builds a model."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -25,6 +26,7 @@ def test_a_run_sets_it_before_it_builds_a_model(monkeypatch, tmp_path, setting):
 
     monkeypatch.setattr(choice, "_setting", "plain" if setting == "measured" else "measured")
     monkeypatch.setattr(module, "model_summary", stop)
+    monkeypatch.setattr(module, "build_task", lambda cfg: SimpleNamespace(cfg=cfg))  # which would read the data
     with pytest.raises(Stop):
         module.run(load_cfg(TOY, ["OUTPUT_DIR", str(tmp_path), "MODEL.KERNELS", setting]), torch.device("cpu"))
     assert found == [setting]

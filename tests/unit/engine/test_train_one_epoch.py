@@ -47,6 +47,7 @@ def test_micro_batches_take_the_step_of_the_whole_batch(people):
     assert any(moved)
 
 
+@pytest.mark.long
 def test_two_processes_take_the_step_of_one(tmp_path):
     out = tmp_path / "weights.pt"
     mp.spawn(steps_in_a_process, args=(str(tmp_path / "rendezvous"), str(out)), nprocs=2)
@@ -129,6 +130,32 @@ def test_the_gradient_is_clipped_to_its_norm():
 
     assert length(free) > 0.1
     assert length(short) == pytest.approx(0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize("norm", [0.0, 1e-4], ids=["alone", "wins over the norm"])
+def test_every_number_of_the_gradient_is_clipped(norm):
+    free, cut = after(batch_of((2,)), lr=1.0), after(batch_of((2,)), lr=1.0, clip_value=0.01, clip_grad=norm)
+    start = weights(tiny_bmvit())
+    expected = {name: start[name] + (free[name] - start[name]).clamp(-0.01, 0.01) for name in start}
+    assert_same(cut, expected, rtol=0, atol=1e-6)
+    moves = torch.cat([(free[name] - start[name]).flatten().abs() for name in start])
+    assert (moves > 0.011).sum() > 10 and ((moves > 1e-3) & (moves < 0.009)).sum() > 10
+
+
+def test_the_gradient_is_clipped_by_value_after_unscaling():
+    cut = after(batch_of((2,)), lr=1.0, clip_value=0.01)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    assert_same(after(batch_of((2,)), lr=1.0, clip_value=0.01, scaler=scaler), cut, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("poisoned", [float("nan"), float("inf")])
+def test_clipping_by_value_does_not_hide_a_gradient_that_is_not_finite(poisoned):
+    model = tiny_bmvit()
+    before = weights(model)
+    model.heads.action[-1].weight.register_hook(lambda grad: torch.full_like(grad, poisoned))
+    report = train(model, [batch_of((1, 2))] * 2, sgd(model), clip_value=0.01)
+    assert_same(weights(model), before, rtol=0, atol=0)
+    assert (report.steps, report.skipped) == (2, 2)
 
 
 def test_rates_follow_the_schedule_within_the_epoch():

@@ -26,6 +26,7 @@ def tiny_mvit(*, class_token: bool = True, **options) -> MViT:
     return MViT(plan, **patches, class_token=class_token, **options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("class_token", [True, False])
 @pytest.mark.parametrize("training", [True, False])
 def test_compile_has_no_graph_breaks(class_token, training):

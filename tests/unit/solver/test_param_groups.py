@@ -6,8 +6,20 @@ import pytest
 import torch
 from torch import nn
 
+from slowfast.config import load_cfg
+from slowfast.models import build_model
+from slowfast.solver.build import build_optimizer
 from slowfast.solver.param_groups import layer_of, param_groups
+from tests.rules.sources import ROOT
 from tests.unit.models.tiny import tiny_bmvit
+
+# Made before position tables could decay: (name, parameters, base_lr, weight_decay).
+TOY_GROUPS = [
+    ("backbone x1", 37, 0.002, 0.0001),
+    ("backbone x1, no decay", 89, 0.002, 0.0),
+    ("heads x1", 9, 0.002, 0.0001),
+    ("heads x1, no decay", 9, 0.002, 0.0),
+]
 
 
 def full_model() -> nn.Module:
@@ -54,6 +66,43 @@ def test_decay_of_1d_parameters_still_spares_positions():
     assert groups["backbone.norm.weight"]["weight_decay"] == groups["heads.box.0.bias"]["weight_decay"] == 0.1
     spared = {name for name, group in groups.items() if group["weight_decay"] == 0}
     assert spared == {n for n in groups if "rel_pos" in n or "position." in n or "cls_token" in n}
+
+
+@pytest.mark.parametrize("layer_decay", [1.0, 0.7])
+def test_positions_and_class_token_decay_when_asked(layer_decay):
+    model = full_model()
+    options = {"weight_decay": 0.1, "decay_positions": True, "layer_decay": layer_decay}
+    for decay_1d in (False, True):
+        groups = by_name(model, param_groups(model, base_lr=1.0, decay_1d=decay_1d, **options))
+        spared = {name for name, group in groups.items() if group["weight_decay"] == 0}
+        assert spared == (set() if decay_1d else {n for n, p in model.named_parameters() if p.ndim == 1})
+
+
+@pytest.mark.parametrize("position", ["separable", "joint"])
+def test_with_layer_decay_only_whole_names_are_spared(position):
+    model = tiny_bmvit(class_token=True, position=position)
+    groups = by_name(model, param_groups(model, base_lr=1.0, weight_decay=0.1, decay_1d=True, layer_decay=0.7))
+    spared = {name for name, group in groups.items() if group["weight_decay"] == 0}
+    tables = {"separable": ("spatial", "temporal", "class_position"), "joint": ("table",)}[position]
+    assert spared == {"backbone.cls_token", *(f"backbone.position.{table}" for table in tables)}
+    assert groups["backbone.blocks.0.attn.rel_pos_h"]["weight_decay"] == 0.1
+
+
+def test_a_bias_of_any_shape_is_a_bias():
+    model = nn.ModuleDict({"scale": nn.ParameterDict({"bias": nn.Parameter(torch.zeros(1, 2, 1))})})
+    (group,) = param_groups(model, base_lr=1.0, weight_decay=0.1)
+    assert group["weight_decay"] == 0
+
+
+def test_groups_of_the_toy_detector_are_what_they_were():
+    cfg = load_cfg(ROOT / "configs/Toy/BMViT_toy.yaml")
+    with torch.device("meta"):
+        model = build_model(cfg)
+    groups = build_optimizer(cfg, model).param_groups
+    assert [(g["name"], len(g["params"]), g["base_lr"], g["weight_decay"]) for g in groups] == TOY_GROUPS
+    assert [id(p) for p in groups[0]["params"]] == [
+        id(p) for n, p in model.named_parameters() if n.startswith("backbone.") and p.ndim > 1 and "rel_pos" not in n
+    ]
 
 
 def test_rates_by_hand():

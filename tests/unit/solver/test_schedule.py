@@ -16,6 +16,16 @@ def test_cosine_by_hand(epoch, expected):
     assert cosine(10, end_factor=0.1)(epoch) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("epoch", "expected"), [(0, 1.0), (2, 1.0), (6, 0.1 + 0.9 / 2), (10, 0.1), (11, 0.1)])
+def test_a_cosine_that_begins_later_by_hand(epoch, expected):
+    assert cosine(10, end_factor=0.1, begin=2)(epoch) == pytest.approx(expected)
+
+
+def test_a_warm_up_as_long_as_training_ends_at_the_base_rate():
+    schedule = Schedule(cosine(10, end_factor=0.1, begin=10), warmup_epochs=10)
+    assert [schedule.factor(epoch) for epoch in (0, 5, 10)] == [0, 0.5, 1]
+
+
 @pytest.mark.parametrize(("epoch", "expected"), [(0, 1.0), (2.999, 1.0), (3, 0.1), (4.5, 0.1), (5, 0.01), (99, 0.01)])
 def test_steps_by_hand(epoch, expected):
     assert steps([0, 3, 5], [1.0, 0.1, 0.01])(epoch) == expected

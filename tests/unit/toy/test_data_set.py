@@ -1,8 +1,5 @@
 """The toy data set: no key frame tells a motion, boxes are tight, files are AVA's, a second call changes nothing."""
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -38,13 +35,20 @@ from slowfast.toy.scene import (
 from slowfast.utils.ava_csv import read_exclusions_csv, read_groundtruth_csv
 
 VIDEOS, SECONDS, SEED = 9, 4, 5
-REPO = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
 def scenes() -> list[Scene]:
+    """As many as the statistics need."""
     rng = np.random.default_rng(0)
     return [sample_scene(rng) for _ in range(250)]
+
+
+@pytest.fixture(scope="module")
+def few_scenes() -> list[Scene]:
+    """The first of them."""
+    rng = np.random.default_rng(0)
+    return [sample_scene(rng) for _ in range(40)]
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +69,8 @@ def _swap_directions(scene: Scene) -> Scene:
 # --- no single key frame tells a motion ----------------------------------------------------------------------------
 
 
-def test_the_key_frame_is_the_same_picture_whatever_the_motion(scenes):
-    scene = next(s for s in scenes if len({p.body.posture for p in s.people}) == 2)
+def test_the_key_frame_is_the_same_picture_whatever_the_motion(few_scenes):
+    scene = next(s for s in few_scenes if len({p.body.posture for p in s.people}) == 2)
     pictures = []
     for motions in (
         ("none", "none"),
@@ -119,6 +123,7 @@ def _key_frame_features(scene: Scene) -> list[dict[str, float]]:
     return rows
 
 
+@pytest.mark.long
 def test_key_frame_features_have_one_distribution_for_all_motions(scenes):
     rows = [
         (p.motion, f)
@@ -134,6 +139,7 @@ def test_key_frame_features_have_one_distribution_for_all_motions(scenes):
             assert ks_2samp(own, rest).pvalue > 5e-4, f"{name} at the key frame tells {motion}"  # 40 comparisons
 
 
+@pytest.mark.long
 def test_the_two_sample_test_sees_a_frame_that_tells(scenes):
     """The comparison above can fail: a quarter of a second later walkers are elsewhere relative to their key frame."""
     moved = {m: [] for m in ("walk left", "walk right")}
@@ -145,8 +151,8 @@ def test_the_two_sample_test_sees_a_frame_that_tells(scenes):
 # --- motion ----------------------------------------------------------------------------------------------------------
 
 
-def test_walking_left_is_walking_right_played_backwards(scenes):
-    walking = next(s for s in scenes if len(s.people) == 2 and all(p.motion.startswith("walk") for p in s.people))
+def test_walking_left_is_walking_right_played_backwards(few_scenes):
+    walking = next(s for s in few_scenes if len(s.people) == 2 and all(p.motion.startswith("walk") for p in s.people))
     times = np.arange(-6, 7) / 12
     forward, swapped = render_scene(walking, times=times), render_scene(_swap_directions(walking), times=times)
     assert np.array_equal(forward[::-1], swapped)
@@ -201,6 +207,7 @@ def test_boxes_are_tight_around_the_drawn_person(posture):
         assert np.abs(body_boxes(body, placed) - drawn).max() < 0.5
 
 
+@pytest.mark.long
 def test_people_stay_in_the_frame_and_apart_around_the_key_frame(scenes):
     for scene in scenes:
         boxes = np.stack([person_boxes(p, WINDOW_TIMES) for p in scene.people]) if scene.people else np.zeros((0, 1, 4))
@@ -215,6 +222,7 @@ def test_people_stay_in_the_frame_and_apart_around_the_key_frame(scenes):
                 assert (shared / (areas[0] + areas[1] - shared)).max() < MAX_IOU
 
 
+@pytest.mark.long
 def test_scenes_hold_every_action_and_some_hold_nobody(scenes):
     counts = Counter(len(s.people) for s in scenes)
     assert set(counts) == {0, 1, 2, 3}
@@ -228,8 +236,8 @@ def test_scenes_hold_every_action_and_some_hold_nobody(scenes):
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def test_rows_of_a_key_frame(scenes):
-    person = next(p for s in scenes for p in s.people if p.actions == ("stand", "hold ball", "walk right"))
+def test_rows_of_a_key_frame(few_scenes):
+    person = next(p for s in few_scenes for p in s.people if p.actions == ("stand", "hold ball", "walk right"))
     lone = Scene((person,), background_seed=0)
     first, *rest = annotation_rows("toy_0001", [Scene((), 0), lone])
     assert first == "toy_0001,0001"
@@ -316,16 +324,13 @@ def test_every_eighth_video_is_held_out():
     assert [i for i in range(3) if is_held_out(i, 3)] == [2]
 
 
-def test_the_command_line(tmp_path):
-    def call(*arguments: str) -> subprocess.CompletedProcess:
-        environment = {**os.environ, "PYTHONPATH": str(REPO)}
-        command = [sys.executable, str(REPO / "tools" / "make_toy_ava.py"), "--out", str(tmp_path / "toy"), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-
-    made = call("--videos", "2", "--seconds", "2", "--seed", "1", "--workers", "0")
-    assert made.returncode == 0, made.stderr
+def test_the_command_line(run_tool, run_main):
+    made = run_tool(
+        "tools/make_toy_ava.py", *["--out", "toy", "--videos", "2", "--seconds", "2", "--seed", "1", "--workers", "0"]
+    )
     assert "2 videos made, 0 reused; 1 train and 1 held-out" in made.stdout
-    refused = call("--videos", "3", "--seconds", "2", "--seed", "1")
-    assert refused.returncode == 1
+    refused = run_main(
+        "tools/make_toy_ava.py", *["--out", "toy", "--videos", "3", "--seconds", "2", "--seed", "1"], expect=1
+    )
     assert refused.stderr.startswith("make_toy_ava: ")
     assert "Traceback" not in refused.stderr

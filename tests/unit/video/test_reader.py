@@ -215,6 +215,7 @@ SOUND = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SOUND)
 def test_shared_videos_equal_a_plain_decode(shared_dir, name):
     check_against_plain_decode(shared_dir / "data" / "videos" / name, clips=3)

@@ -1,9 +1,9 @@
-import importlib.util
 from pathlib import Path
 
 import pytest
 import torch
 
+from slowfast.commands import convert_weights
 from slowfast.config import load_cfg
 from slowfast.models import build_model
 from slowfast.weights.file import read_weight_file
@@ -17,10 +17,7 @@ AS_CLASSIFIER = ["MODEL.MODEL_NAME", "MViT"]
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("convert_weights", REPO / "tools" / "convert_weights.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return convert_weights
 
 
 @pytest.mark.parametrize("suffix", [".pyth", ".safetensors"])

@@ -14,6 +14,7 @@ from slowfast.weights.load import load_weights
 from tests.unit.models import foreign_names
 
 REPO = Path(__file__).resolve().parents[3]
+pytestmark = pytest.mark.long  # a second or two each, for networks of their full size
 
 
 def build(config: str, *overrides: object, seed: int = 0) -> nn.Module:
@@ -92,17 +93,32 @@ def test_image_weights_of_facebookresearch_mvit(tmp_path):
 VIT = ("AVA/BMViT_ViT_B", "MODEL.MODEL_NAME", "MViT", "MODEL.NUM_CLASSES", 400, "MVIT.USE_MEAN_POOLING", True)
 
 
+@pytest.fixture(scope="module")
+def vits() -> tuple[nn.Module, nn.Module]:
+    """Two ViT-B, the second to load into."""
+    return build(*VIT), build(*VIT, seed=1)
+
+
+def _start_anew(model: nn.Module) -> None:
+    """No parameter is what another test has loaded."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.uniform_(-0.1, 0.1)
+
+
 @pytest.mark.parametrize("container", ["module", "model"])
-def test_videomae_after_fine_tuning(tmp_path, container):
-    source, copy = build(*VIT), build(*VIT, seed=1)
+def test_videomae_after_fine_tuning(tmp_path, vits, container):
+    source, copy = vits
+    _start_anew(copy)
     report = load_weights(copy, saved(tmp_path, {container: foreign_names.videomae(source.state_dict())}))
     assert (report.naming, report.container) == ("VideoMAE", container)
     assert report.renamed["norm.weight"] == "fc_norm.weight" and not report.started
     assert_same_output(source, copy, small_clip())
 
 
-def test_videomae_pre_training_with_its_options_in_a_namespace(tmp_path):
-    source, copy = build(*VIT), build(*VIT, seed=1)
+def test_videomae_pre_training_with_its_options_in_a_namespace(tmp_path, vits):
+    source, copy = vits
+    _start_anew(copy)
     state = foreign_names.videomae_pretraining(source.state_dict())
     report = load_weights(copy, saved(tmp_path, {"model": state, "args": argparse.Namespace(lr=0.1)}))
     assert set(report.dropped) == {"decoder.blocks.0.norm1.weight", "encoder_to_decoder.weight", "mask_token"}

@@ -1,22 +1,24 @@
+"""`tools/evaluate_ava.py`: its table, its options, and one message for a wrong input."""
+
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.tool_runs import ToolRun
 
-@pytest.fixture()
-def run(repo_root: Path, tmp_path: Path):
-    """Run the tool as a user does, from another folder, on files written from text."""
 
-    def call(groundtruth: str, detections: str, *more: str) -> subprocess.CompletedProcess:
+@pytest.fixture
+def run(run_main: Callable[..., ToolRun], tmp_path: Path) -> Callable[..., ToolRun]:
+    """Run the tool from another folder, on files written from text; `by` is run_tool for a process of its own."""
+
+    def call(groundtruth: str, detections: str, *more: str, by: Callable[..., ToolRun] = run_main) -> ToolRun:
         (tmp_path / "gt.csv").write_text(groundtruth)
         (tmp_path / "det.csv").write_text(detections)
         (tmp_path / "map.pbtxt").write_text('item { name: "stand" id: 12 }\nitem { name: "fly" id: 13 }\n')
         files = ["--groundtruth", "gt.csv", "--detections", "det.csv", "--labelmap", "map.pbtxt"]
-        command = [sys.executable, str(repo_root / "tools" / "evaluate_ava.py"), *files, *more]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return by("tools/evaluate_ava.py", *files, *more, expect=None)
 
     return call
 
@@ -25,8 +27,8 @@ GROUNDTRUTH = "v,0902,0.1,0.1,0.5,0.5,12,0\nv,0903\n"
 DETECTIONS = "v,0902,0.1,0.1,0.5,0.5,12,0.5\nv,0903,0.1,0.1,0.5,0.5,12,0.9\n"
 
 
-def test_prints_the_table_and_writes_json(run, tmp_path: Path) -> None:
-    done = run(GROUNDTRUTH, DETECTIONS, "--json", "out.json")
+def test_prints_the_table_and_writes_json(run, run_tool, tmp_path: Path) -> None:
+    done = run(GROUNDTRUTH, DETECTIONS, "--json", "out.json", by=run_tool)
     assert (done.returncode, done.stderr) == (0, "")
     assert "fly" in done.stdout and "n/a" in done.stdout
     expected = "mAP@0.5 0.5000 | protocol official | 1 of 2 classes have ground truth | key frames all_included (2)"
@@ -66,3 +68,8 @@ def test_a_wrong_input_is_one_message_and_exit_code_2(run, groundtruth, detectio
     assert done.returncode == 2
     assert done.stderr.startswith(message)
     assert "Traceback" not in done.stderr and done.stdout == ""
+
+
+def test_a_process_with_a_wrong_input_fails_the_same_way(run, run_tool) -> None:
+    done = run(GROUNDTRUTH, "", by=run_tool)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr == "error: det.csv: the file is empty\n"

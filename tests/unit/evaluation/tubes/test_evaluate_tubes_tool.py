@@ -2,12 +2,13 @@
 
 import json
 import pickle
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.tool_runs import ToolRun
 
 TUBE = np.array([[t, 0, 0, 159, 119] for t in range(3, 23)], dtype=np.float32)
 CONTENT = {
@@ -25,20 +26,21 @@ def rows(video: str, label: int, score: float, frames=range(3, 23)) -> str:
 
 
 @pytest.fixture
-def run(repo_root: Path, tmp_path: Path):
-    def call(detections: str, *more: str, content: dict = CONTENT) -> subprocess.CompletedProcess:
-        (tmp_path / "gt.pkl").write_bytes(pickle.dumps(content))
+def run(run_main: Callable[..., ToolRun], tmp_path: Path) -> Callable[..., ToolRun]:
+    """Run the tool on written files; `by` is run_tool for a process of its own."""
+
+    def call(detections: str, *more: str, by: Callable[..., ToolRun] = run_main) -> ToolRun:
+        (tmp_path / "gt.pkl").write_bytes(pickle.dumps(CONTENT))
         (tmp_path / "det.csv").write_text(detections)
         files = ["--groundtruth", "gt.pkl", "--detections", "det.csv", "--json", "out.json"]
-        command = [sys.executable, str(repo_root / "tools" / "evaluate_tubes.py"), *files, *more]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return by("tools/evaluate_tubes.py", *files, *more, expect=None)
 
     return call
 
 
-def test_perfect_detections_and_a_false_alarm(run, tmp_path):
+def test_perfect_detections_and_a_false_alarm(run, run_tool, tmp_path):
     alarm = rows("a", 1, 0.9, [24])
-    done = run(rows("a", 1, 0.8) + rows("b", 2, 0.7) + alarm, "--ap", "trapezoid")
+    done = run(rows("a", 1, 0.8) + rows("b", 2, 0.7) + alarm, "--ap", "trapezoid", by=run_tool)
     assert (done.returncode, done.stderr) == (0, "")
     assert "frames every, trapezoid AP, remaining matching" in done.stdout
     written = json.loads((tmp_path / "out.json").read_text())

@@ -1,8 +1,6 @@
 """Views of videos to one score each, and the numbers: by hand, by property, and through the file."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -137,15 +135,14 @@ def test_errors():
 
 
 @pytest.mark.parametrize("multi_label", [False, True])
-def test_everything_is_recomputed_exactly_from_the_file(repo_root, tmp_path, multi_label):
+def test_everything_is_recomputed_exactly_from_the_file(run_tool, tmp_path, multi_label):
     rng = np.random.default_rng(0)
     labels = rng.random((30, 7)) < 0.3 if multi_label else rng.integers(0, 7, 30)
     scores = collect(rng.standard_normal((30, 3, 7)), labels=labels, order=range(85))
     write_scores(scores, tmp_path / "scores.npz")
     assert [p.name for p in tmp_path.iterdir()] == ["scores.npz"]
     assert read_scores(tmp_path / "scores.npz").report() == scores.report()
-    command = [sys.executable, str(repo_root / "tools/evaluate_scores.py"), "scores.npz", "--json", "out.json"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = run_tool("tools/evaluate_scores.py", "scores.npz", "--json", "out.json")
     assert done.stdout.strip() == scores.table()
     assert json.loads((tmp_path / "out.json").read_text()) == scores.report()
 
@@ -154,12 +151,11 @@ def test_everything_is_recomputed_exactly_from_the_file(repo_root, tmp_path, mul
     ("content", "message"),
     [(None, "no such file"), (b"PK broken", "not a file of video scores"), (b"", "not a file of video scores")],
 )
-def test_a_wrong_file_is_one_message_and_exit_code_2(repo_root, tmp_path, content, message):
+def test_a_wrong_file_is_one_message_and_exit_code_2(run_tool, tmp_path, content, message):
     if content is not None:
         (tmp_path / "scores.npz").write_bytes(content)
-    command = [sys.executable, str(repo_root / "tools/evaluate_scores.py"), "scores.npz"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2 and done.stderr.startswith("error: scores.npz: ") and message in done.stderr
+    done = run_tool("tools/evaluate_scores.py", "scores.npz", expect=2)
+    assert done.stderr.startswith("error: scores.npz: ") and message in done.stderr
 
 
 def test_a_file_of_something_else(tmp_path):

@@ -47,6 +47,7 @@ def test_both_layouts_of_pytorch_give_the_same(grid, kernel, stride):
         assert all(result.is_contiguous() for result in results)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("grid", "kernel", "stride"), CASES)
 def test_a_compiler_is_told_the_truth(grid, kernel, stride):
     """Shapes, layouts and gradients as a trace sees them are those of a run."""
@@ -93,6 +94,7 @@ def test_autocast_reaches_it(monkeypatch):
     assert x.grad.dtype == weight.grad.dtype == torch.float32
 
 
+@pytest.mark.long
 @pytest.mark.skipif(torch.__version__ < (2, 8), reason="torch 2.6 and 2.7 compile the attention's gradient wrongly")
 def test_a_compiled_network_has_one_graph_and_the_same_gradients(monkeypatch):
     monkeypatch.setattr(choice, "times_depthwise", lambda x: True)

@@ -27,6 +27,7 @@ def deviations(repo_root: Path) -> dict[str, dict[str, float]]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.long
 def test_interpreted_kernels_give_the_numbers_of_conv3d_in_double_precision(deviations):
     assert len(deviations) == 16
     bad = {

@@ -1,0 +1,44 @@
+"""The `bmvit` command: `bmvit NAME ...` runs one of the commands beside this file."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from slowfast import __version__
+
+# Name -> module and what it does. A module is imported when it is asked for, so that the list of names comes at once.
+COMMANDS = {
+    "train": ("run_net", "train and test a model, or test a checkpoint"),
+    "evaluate-ava": ("evaluate_ava", "score a detections CSV against AVA's annotations"),
+    "evaluate-scores": ("evaluate_scores", "recompute the accuracies of a classification test"),
+    "evaluate-tubes": ("evaluate_tubes", "frame-mAP and video-mAP on UCF101-24 or JHMDB-21"),
+    "report": ("report", "write the HTML page of a tested run"),
+    "convert-weights": ("convert_weights", "turn a checkpoint of another project into this one's format"),
+    "print-config": ("print_config", "show every key, its value and where it came from"),
+    "make-toy-ava": ("make_toy_ava", "make the toy data set"),
+    "demo": ("demo", "make the toy data set, train on it on the CPU, test and draw"),
+    "model-table": ("model_table", "parameters and cost of the configured models"),
+}
+
+
+def usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {what}" for name, (_, what) in COMMANDS.items()]
+    options = "bmvit NAME --help tells the options of one, bmvit --version the version."
+    return "\n".join(["usage: bmvit NAME ...", "", *lines, "", options])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that the first word names; returns its exit code, 2 where there is no such command."""
+    name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("-h", "--help"):
+        print(usage())
+        return 0
+    if name == "--version":
+        print(f"bmvit {__version__}")
+        return 0
+    if name not in COMMANDS:
+        print(f"bmvit: there is no command {name}\n{usage()}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(f"slowfast.commands.{COMMANDS[name][0]}")
+    return module.main(rest, prog=f"bmvit {name}")

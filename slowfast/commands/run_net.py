@@ -1,0 +1,34 @@
+"""Train and test a model, here or under torchrun.
+
+bmvit train --cfg configs/AVA/BMViT_S.yaml [KEY VALUE ...]
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from slowfast.config.cli import parse_command_line
+from slowfast.config.load import load_cfg_with_sources
+from slowfast.engine.launch import USER_ERRORS, launch
+from slowfast.engine.run import run
+
+
+def main(argv: Sequence[str], *, prog: str | None = None) -> int:
+    path, overrides = parse_command_line(
+        argv, __doc__.splitlines()[0], prog=prog, file_options={"--dump": "TEST.SAVE_RESULTS_PATH"}
+    )
+    try:
+        cfg, report = load_cfg_with_sources(path, overrides)
+        if os.environ.get("RANK", "0") == "0":
+            print("".join(f"{line}\n" for line in report.lines()), end="", flush=True)
+        launch(run, cfg)
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "interrupted; checkpoints written so far are whole, and the same command goes on from the newest",
+            file=sys.stderr,
+        )
+        return 130
+    return 0
