@@ -23,7 +23,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 from bench import classifiers, detector, evaluator, gpu, layers  # noqa: E402
 from bench.detector import Setup  # noqa: E402
 
-from slowfast.engine.compiling import choose_compiling  # noqa: E402
+from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
 WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "gpu", "evaluator")

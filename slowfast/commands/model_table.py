@@ -14,7 +14,7 @@ from pathlib import Path
 
 from slowfast.config import load_cfg
 from slowfast.config.shipped import shipped_configs
-from slowfast.engine.summary import model_summary
+from slowfast.engine.record.summary import model_summary
 from slowfast.utils.files import write_text
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from slowfast.config.cli import parse_command_line
 from slowfast.config.load import load_cfg_with_sources
-from slowfast.engine.launch import USER_ERRORS, launch
+from slowfast.engine.device.launch import USER_ERRORS, launch
 from slowfast.engine.run import run
 
 

@@ -6,11 +6,11 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
-from slowfast.engine.compiling import choose_compiling, compile_in_place
-from slowfast.engine.files import save_config
-from slowfast.engine.inputs import Inputs
-from slowfast.engine.precision import Precision
-from slowfast.engine.summary import model_summary
+from slowfast.engine.device.compiling import choose_compiling, compile_in_place
+from slowfast.engine.device.inputs import Inputs
+from slowfast.engine.device.precision import Precision
+from slowfast.engine.record.files import save_config
+from slowfast.engine.record.summary import model_summary
 from slowfast.engine.test import test
 from slowfast.engine.train import train
 from slowfast.layers import kernels

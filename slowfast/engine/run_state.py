@@ -8,7 +8,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
-from slowfast.engine.precision import Precision
+from slowfast.engine.device.precision import Precision
 from slowfast.models.build import build_model
 from slowfast.solver.build import build_optimizer, build_weight_average
 from slowfast.solver.ema import WeightAverage

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from slowfast.engine.inputs import Inputs
-from slowfast.engine.prefetch import Prefetch
-from slowfast.engine.results import Tested, log_unreadable, record
-from slowfast.engine.run_log import RunLog
+from slowfast.engine.device.inputs import Inputs
+from slowfast.engine.device.prefetch import Prefetch
+from slowfast.engine.record.results import Tested, log_unreadable, record
+from slowfast.engine.record.run_log import RunLog
 from slowfast.structures.clip import ClipBatch, Meta
 from slowfast.structures.result import Result
 from slowfast.tasks.task import Task

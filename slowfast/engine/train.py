@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from slowfast.engine.compiling import compile_in_place
-from slowfast.engine.files import save_config
-from slowfast.engine.inputs import Inputs
-from slowfast.engine.parallel import parallelised
-from slowfast.engine.results import Best, brief, log_unreadable, record
-from slowfast.engine.run_log import RunLog
+from slowfast.engine.device.compiling import compile_in_place
+from slowfast.engine.device.inputs import Inputs
+from slowfast.engine.device.parallel import parallelised
+from slowfast.engine.record.files import save_config
+from slowfast.engine.record.results import Best, brief, log_unreadable, record
+from slowfast.engine.record.run_log import RunLog
+from slowfast.engine.record.step_log import StepLog
 from slowfast.engine.run_state import RunState, start_or_resume
-from slowfast.engine.step_log import StepLog
 from slowfast.engine.test import evaluate
 from slowfast.engine.train_one_epoch import EpochPlan, EpochReport, train_one_epoch
 from slowfast.solver.build import build_schedule, describe_rates

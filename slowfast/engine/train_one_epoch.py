@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from slowfast.engine.inputs import Inputs
-from slowfast.engine.prefetch import Prefetch
+from slowfast.engine.device.inputs import Inputs
+from slowfast.engine.device.prefetch import Prefetch
 from slowfast.losses.criterion import Criterion
 from slowfast.solver.ema import WeightAverage
 from slowfast.solver.schedule import Schedule

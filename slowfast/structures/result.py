@@ -14,7 +14,7 @@ class Headline(NamedTuple):
 
 
 class Result(Protocol):
-    """metrics.json, the log and the best checkpoint are written from these four, by `engine/results.py` alone."""
+    """metrics.json, the log and the best checkpoint are written from these four, by `engine/record/results.py` alone."""
 
     @property
     def headline(self) -> Headline: ...

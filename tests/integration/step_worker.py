@@ -13,8 +13,8 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.config import load_cfg
-from slowfast.engine.launch import launch
-from slowfast.engine.parallel import parallelised
+from slowfast.engine.device.launch import launch
+from slowfast.engine.device.parallel import parallelised
 from slowfast.engine.run import build_inputs
 from slowfast.engine.run_state import RunState
 from slowfast.engine.test import evaluate

@@ -9,7 +9,7 @@ import pytest
 from slowfast.config.load import SCHEMA
 from slowfast.datasets.annotations import tubes as annotated_tubes
 from slowfast.datasets.clips import clip_sampling, presets
-from slowfast.engine import precision
+from slowfast.engine.device import precision
 from slowfast.evaluation import build as evaluation_build
 from slowfast.evaluation.frames import conventions, frame_map
 from slowfast.evaluation.tubes import linking
@@ -41,12 +41,12 @@ ASKED = {
     "AVA.PIXELS": "slowfast/datasets/sets/ava.py",
     "BMVIT.ACTOR_LOGITS": "slowfast/models/heads.py",
     "DATA.RESIZE": "slowfast/datasets/build.py",
-    "DIST_BACKEND": "slowfast/engine/launch.py",
+    "DIST_BACKEND": "slowfast/engine/device/launch.py",
     "JHMDB.SPLIT": "slowfast/datasets/annotations/jhmdb.py",
     "LOSS.ACTION_TOKENS": "slowfast/losses/set_criterion.py",
     "LOSS.ACTION_TYPE": "slowfast/losses/build.py",
     "LOSS.ACTOR_TYPE": "slowfast/losses/build.py",
-    "MODEL.COMPILE": "slowfast/engine/compiling.py",
+    "MODEL.COMPILE": "slowfast/engine/device/compiling.py",
     "SOLVER.LR_POLICY": "slowfast/solver/build.py",
     "SOLVER.OPTIMIZING_METHOD": "slowfast/solver/build.py",
     "TEST.NUM_SPATIAL_CROPS": "slowfast/datasets/clips/video_views.py",

@@ -12,7 +12,7 @@ DOOR = "slowfast.layers.kernels"
 BACKENDS = re.compile("onednn|mkldnn|triton", re.IGNORECASE)
 # About torch.compile, whose own compiler for GPUs is the package triton: the engine looks whether it is installed.
 # A benchmark takes apart what it measures, so tools/bench names kernels one by one.
-ALLOWED = ("slowfast/engine/compiling.py", "tools/bench/")
+ALLOWED = ("slowfast/engine/device/compiling.py", "tools/bench/")
 
 
 def outside() -> list[Path]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchvision.models.video import mvit_v2_s
 
 from slowfast.config import load_cfg
-from slowfast.engine.summary import model_summary
+from slowfast.engine.record.summary import model_summary
 from slowfast.layers import kernels
 from slowfast.models import build_model
 from slowfast.weights.load import load_weights

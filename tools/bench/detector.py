@@ -15,8 +15,8 @@ from fvcore.common.config import CfgNode
 
 from slowfast.config import load_cfg
 from slowfast.config.classes import num_classes
-from slowfast.engine.compiling import compile_in_place
-from slowfast.engine.summary import model_summary
+from slowfast.engine.device.compiling import compile_in_place
+from slowfast.engine.record.summary import model_summary
 from slowfast.layers import kernels
 from slowfast.layers.patch_embed import PatchEmbed
 from slowfast.losses.build import build_criterion

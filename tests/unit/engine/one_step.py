@@ -3,8 +3,8 @@
 import torch
 import torch.distributed as dist
 
-from slowfast.engine.inputs import Inputs
-from slowfast.engine.precision import Precision
+from slowfast.engine.device.inputs import Inputs
+from slowfast.engine.device.precision import Precision
 from slowfast.engine.train_one_epoch import EpochPlan, EpochReport, train_one_epoch
 from slowfast.losses.matcher import HungarianMatcher
 from slowfast.losses.set_criterion import SetCriterion

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from slowfast.config import load_cfg
-from slowfast.engine.precision import Precision
+from slowfast.engine.device.precision import Precision
 from slowfast.engine.run_state import RunState
 from slowfast.engine.train_one_epoch import MAX_SKIPPED_STEPS_SCALED
 from tests.unit.engine.one_step import batch_of, sgd, train

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from slowfast.engine.inputs import Inputs
+from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.test import evaluate
 from slowfast.engine.train_one_epoch import EpochPlan, train_one_epoch
 from slowfast.evaluation.videos.evaluator import ClassificationEvaluator

@@ -1,4 +1,4 @@
-"""slowfast.engine.prefetch: the order of copies and hand-overs on a GPU, played with streams that only take notes."""
+"""slowfast.engine.device.prefetch: the order of copies and hand-overs on a GPU, played with streams that only take notes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from slowfast.engine.prefetch import Prefetch
+from slowfast.engine.device.prefetch import Prefetch
 from tests.unit.engine.one_step import batch_of
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)

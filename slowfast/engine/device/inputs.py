@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from slowfast.engine.compiling import FullBatches
-from slowfast.engine.precision import Precision
+from slowfast.engine.device.compiling import FullBatches
+from slowfast.engine.device.precision import Precision
 from slowfast.structures.clip import ClipBatch
 
 Arguments = Callable[[ClipBatch], tuple[Tensor, ...]]

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from slowfast.engine.run_log import RunLog
+from slowfast.engine.record.run_log import RunLog
 from slowfast.utils import distributed
 from slowfast.utils.meters import LossMeter, Stopwatch
 

@@ -1,12 +1,12 @@
-"""slowfast.engine.inputs: what the network is shown, against pixels mirrored and normalised one clip at a time."""
+"""slowfast.engine.device.inputs: what the network is shown, against pixels mirrored and normalised one clip at a time."""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
-from slowfast.engine.inputs import Inputs
-from slowfast.engine.precision import Precision
+from slowfast.engine.device.inputs import Inputs
+from slowfast.engine.device.precision import Precision
 from slowfast.structures.targets import Labels
 from slowfast.tasks.localization import Localization
 from slowfast.tasks.two_stage import TwoStage

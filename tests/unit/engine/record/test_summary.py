@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from slowfast.config import load_cfg
-from slowfast.engine.summary import count_macs, model_summary
+from slowfast.engine.record.summary import count_macs, model_summary
 
-REPO = Path(__file__).resolve().parents[3]
+REPO = Path(__file__).resolve().parents[4]
 
 
 def test_a_linear_layer_and_a_norm_by_hand():

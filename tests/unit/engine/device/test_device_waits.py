@@ -13,7 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from slowfast.engine.inputs import Inputs
+from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.test import evaluate
 from slowfast.engine.train_one_epoch import EpochPlan, train_one_epoch
 from slowfast.losses import matcher

@@ -1,4 +1,4 @@
-"""slowfast.engine.launch: where a run starts, and what it says when the GPUs are not there."""
+"""slowfast.engine.device.launch: where a run starts, and what it says when the GPUs are not there."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 
 from slowfast.config import get_cfg
-from slowfast.engine.launch import launch
+from slowfast.engine.device.launch import launch
 
 
 def config(num_gpus: int):

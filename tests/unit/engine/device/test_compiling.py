@@ -1,4 +1,4 @@
-"""slowfast.engine.compiling: when a model is compiled, that it computes the same, and when it is not compiled again."""
+"""slowfast.engine.device.compiling: when a model is compiled, that it computes the same, and when it is not compiled again."""
 
 import copy
 import re
@@ -15,15 +15,15 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from torch.torch_version import TorchVersion
 
 from slowfast.config import load_cfg
-from slowfast.engine import compiling
-from slowfast.engine.compiling import FullBatches, choose_compiling, compile_in_place
+from slowfast.engine.device import compiling
+from slowfast.engine.device.compiling import FullBatches, choose_compiling, compile_in_place
 from slowfast.models.classifier import VideoClassifier
 from slowfast.models.two_stage import TwoStage
 from slowfast.structures.predictions import Predictions
 from tests.unit.engine.one_step import batch_of, sgd, train
 from tests.unit.models.tiny import CLIP_SHAPE, tiny_bmvit
 
-TOY = Path(__file__).resolve().parents[3] / "configs/Toy"
+TOY = Path(__file__).resolve().parents[4] / "configs/Toy"
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
 

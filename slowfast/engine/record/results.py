@@ -7,7 +7,7 @@ from typing import Any
 
 import simplejson
 
-from slowfast.engine.run_log import RunLog
+from slowfast.engine.record.run_log import RunLog
 from slowfast.structures.result import Result
 from slowfast.utils.distributed import is_main
 from slowfast.utils.files import write_text

@@ -10,7 +10,7 @@ from slowfast.config import load_cfg
 from slowfast.engine import run as module
 from slowfast.layers.kernels import SETTINGS, choice
 
-TOY = Path(__file__).resolve().parents[3] / "configs/Toy/BMViT_toy.yaml"
+TOY = Path(__file__).resolve().parents[4] / "configs/Toy/BMViT_toy.yaml"
 
 
 @pytest.mark.parametrize("setting", SETTINGS)

@@ -1,0 +1,216 @@
+"""From the frames of a video, or an image, to a labelled clip: what is drawn for it, and its pixels.
+
+The order is PySlowFast's (kinetics.py and imagenet.py). It resizes normalised floats and we resize uint8: see
+`crop_and_resize_plain` for how little that changes. Frames stay uint8 until they are on the device.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from slowfast.datasets.augment.draws import draw_seed
+from slowfast.datasets.augment.erasing import IMAGE_TRIES, VIDEO_TRIES, check_mode, draw_rectangles
+from slowfast.datasets.augment.operations import IMAGE_FILL, VIDEO_FILL, Colour, check_interpolation
+from slowfast.datasets.augment.rand_augment import RandAugment, parse_rand_augment
+from slowfast.datasets.augment.resized_crop import (
+    CropBox,
+    Range,
+    crop_and_resize_plain,
+    jitter_scale,
+    random_resized_box,
+    random_square_box,
+    uniform_crop_offsets,
+)
+from slowfast.datasets.clips.transforms import jitter_colours
+from slowfast.video.reader import shrink
+
+
+@dataclass(frozen=True)
+class LabelAugmentation:
+    """What training does to a clip. Everything is the same for all of its frames.
+
+    area, aspect:      of the random resized crop, see `random_resized_box`
+    jitter:            instead of that crop, scale the short side to a random length in this range and cut a random square
+    inverse_uniform:   with `jitter`: the inverse of the length is uniform
+    flip:              mirror half of the clips
+    rand_augment:      as AUG.AA_TYPE, "" for none
+    interpolation:     of its geometric operations, "bicubic" or "bilinear"
+    fill:              RGB of what they uncover; None for PySlowFast's grey (videos) or the mean of ImageNet (images)
+    erase_probability: of random erasing
+    erase_count:       rectangles of a clip that is erased
+    erase_mode:        "pixel", noise in every pixel
+    colour:            strength of brightness, contrast and saturation jitter, which is there only without RandAugment
+    """
+
+    area: Range = (0.08, 1.0)
+    aspect: Range = (3 / 4, 4 / 3)
+    jitter: tuple[int, int] | None = None
+    inverse_uniform: bool = False
+    flip: bool = True
+    rand_augment: str = ""
+    interpolation: str = "bicubic"
+    fill: Colour | None = None
+    erase_probability: float = 0.0
+    erase_count: int = 1
+    erase_mode: str = "pixel"
+    colour: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.rand_augment:
+            parse_rand_augment(self.rand_augment)
+        check_interpolation(self.interpolation)
+        check_mode(self.erase_mode)
+        for low, high, most, key in (
+            (*self.area, 1.0, "DATA.TRAIN_JITTER_SCALES_RELATIVE"),
+            (*self.aspect, math.inf, "DATA.TRAIN_JITTER_ASPECT_RELATIVE"),
+            (*(self.jitter or (1, 1)), math.inf, "DATA.TRAIN_JITTER_SCALES"),
+        ):
+            if not 0 < low <= high <= most:
+                limit = "" if most == math.inf else f", at most {most:g}"
+                raise ValueError(f"a range is two numbers above 0, the lower first{limit}; got {(low, high)} ({key})")
+        if not 0 <= self.erase_probability <= 1:
+            raise ValueError(f"a probability must be in [0, 1], got {self.erase_probability} (AUG.RE_PROB)")
+        if self.erase_count < 1:
+            raise ValueError(
+                f"random erasing erases 1 rectangle or more, got {self.erase_count} (AUG.RE_COUNT); "
+                "AUG.RE_PROB 0 switches it off"
+            )
+
+
+@dataclass(frozen=True)
+class LabelInput:
+    """One clip, and what is still to be done to it on the device, in this order: mirror, normalise, erase.
+
+    clip:       (3, T, h, w) uint8 RGB
+    flipped:    its pixels still have to be mirrored
+    rectangles: (R, 4) int64, what `erase` fills in the mirrored clip; zeros for nothing
+    erase_seed: of the noise
+    """
+
+    clip: Tensor
+    flipped: bool
+    rectangles: Tensor
+    erase_seed: int
+
+
+class LabelPreset:
+    """frames (T, H, W, 3) uint8 RGB -> LabelInput.
+
+    size:         side of the square input
+    augmentation: None for testing, which cuts out the centre
+    short_side:   of the frames of a video, which are shrunk to it by area as PySlowFast's decoder shrinks them: before the
+                  crop in training, and before the centre is cut in testing. Images: in testing only
+    image:        the pipeline of ImageNet, where T is 1: bicubic with antialiasing, the crop before RandAugment, and the
+                  flip before it, too, which therefore is done here
+    """
+
+    def __init__(
+        self, *, size: int, short_side: int, augmentation: LabelAugmentation | None = None, image: bool = False
+    ) -> None:
+        least = short_side if augmentation is None else min(augmentation.jitter or (size,))
+        if least < size:
+            key = "short_side" if augmentation is None else "DATA.TRAIN_JITTER_SCALES"
+            raise ValueError(f"a crop of {size} pixels does not fit in a short side of {least}: raise {key}")
+        if image and augmentation is not None and augmentation.jitter is not None:
+            raise ValueError("images are cropped by area, not by DATA.TRAIN_JITTER_SCALES: leave `jitter` out")
+        self.size, self.short_side, self.augmentation, self.image = size, short_side, augmentation, image
+        text = augmentation.rand_augment if augmentation is not None else ""
+        self.rand_augment: RandAugment | None = parse_rand_augment(text) if text else None
+
+    def __call__(self, frames: np.ndarray, generator: torch.Generator) -> LabelInput:
+        """The generator decides everything random."""
+        aug = self.augmentation
+        if aug is None:
+            pixels = self._centre_of_image(frames) if self.image else self._centre_of_video(frames)
+            return LabelInput(_to_clip(pixels), False, torch.zeros(1, 4, dtype=torch.int64), 0)
+        if self.image:
+            pixels = self._crop_image(frames, aug, generator)
+            if _flips(aug, generator):
+                pixels = np.ascontiguousarray(pixels[:, :, ::-1])
+            pixels, flipped = self._change_colours(pixels, aug, generator), False
+        else:
+            pixels = self._change_colours(_shrink_all(frames, self.short_side), aug, generator)
+            pixels = self._crop_video(pixels, aug, generator)
+            flipped = _flips(aug, generator)
+        height, width = pixels.shape[1:3]
+        tries = IMAGE_TRIES if self.image else VIDEO_TRIES
+        rectangles = draw_rectangles(
+            height, width, aug.erase_probability, generator, count=aug.erase_count, tries=tries
+        )
+        return LabelInput(_to_clip(pixels), flipped, rectangles, draw_seed(generator))
+
+    def _change_colours(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
+        """RandAugment, which moves pixels as well; or without it the jitter."""
+        if self.rand_augment is not None:
+            fill = aug.fill or (IMAGE_FILL if self.image else VIDEO_FILL)
+            return self.rand_augment(frames, generator, fill=fill, interpolation=aug.interpolation)
+        if not aug.colour:
+            return frames
+        pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+        return jitter_colours(pixels, aug.colour, generator).permute(0, 2, 3, 1).numpy()
+
+    def _crop_video(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
+        height, width = frames.shape[1:3]
+        if aug.jitter is None:
+            box = random_resized_box(height, width, area=aug.area, aspect=aug.aspect, generator=generator)
+            return crop_and_resize_plain(frames, box, (self.size, self.size))
+        scaled = jitter_scale(height, width, scales=aug.jitter, inverse=aug.inverse_uniform, generator=generator)
+        frames = crop_and_resize_plain(frames, CropBox(0, 0, height, width), scaled)
+        box = random_square_box(*scaled, size=self.size, generator=generator)
+        return _cut(frames, box.top, box.left, self.size)
+
+    def _crop_image(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
+        height, width = frames.shape[1:3]
+        box = random_resized_box(height, width, area=aug.area, aspect=aug.aspect, generator=generator)
+        part = frames[:, box.top : box.top + box.height, box.left : box.left + box.width]
+        return _resize_bicubic(part, (self.size, self.size))
+
+    def _centre_of_video(self, frames: np.ndarray) -> np.ndarray:
+        """Shrunk by area, or enlarged bilinearly; then the crop of a test of one crop."""
+        frames = _shrink_all(frames, self.short_side)
+        height, width = frames.shape[1:3]
+        if min(height, width) < self.short_side:
+            scale = self.short_side / min(height, width)
+            size = (round(height * scale), round(width * scale))
+            frames = crop_and_resize_plain(frames, CropBox(0, 0, height, width), size)
+        (offset,) = uniform_crop_offsets(*frames.shape[1:3], size=self.size, num_crops=1)
+        return _cut(frames, *offset, self.size)
+
+    def _centre_of_image(self, frames: np.ndarray) -> np.ndarray:
+        """torchvision's Resize and CenterCrop: the long side is rounded down, the offset to the nearest (even) pixel."""
+        height, width = frames.shape[1:3]
+        short = min(height, width)
+        size = (height * self.short_side // short, width * self.short_side // short)
+        frames = _resize_bicubic(frames, size)
+        top, left = (round((side - self.size) / 2) for side in frames.shape[1:3])
+        return _cut(frames, top, left, self.size)
+
+
+def _flips(aug: LabelAugmentation, generator: torch.Generator) -> bool:
+    """A number is drawn in any case, so that what follows does not depend on the switch."""
+    return torch.rand((), generator=generator).item() < 0.5 and aug.flip
+
+
+def _shrink_all(frames: np.ndarray, short_side: int) -> np.ndarray:
+    if min(frames.shape[1:3]) <= short_side:
+        return frames
+    return np.stack([shrink(frame, short_side) for frame in frames])
+
+
+def _resize_bicubic(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(T, H, W, 3) uint8 -> (T, *size, 3), antialiased, by Pillow as the reference."""
+    pictures = (Image.fromarray(frame).resize(size[::-1], Image.Resampling.BICUBIC) for frame in frames)
+    return np.stack([np.asarray(picture) for picture in pictures])
+
+
+def _cut(frames: np.ndarray, top: int, left: int, size: int) -> np.ndarray:
+    return frames[:, top : top + size, left : left + size]
+
+
+def _to_clip(frames: np.ndarray) -> Tensor:
+    """(T, H, W, 3) -> (3, T, H, W), in memory of its own."""
+    return torch.from_numpy(frames.transpose(3, 0, 1, 2).copy())
