@@ -15,8 +15,8 @@ else
   VENV := .venv/bin/python
 endif
 
-# Two processes of one thread each; -n 0 is one process, where Ctrl-C and a debugger work: make test PYTEST="-n 0".
-PYTEST ?= -n 2
+# Two processes of one thread each; worksteal keeps neighbours, which share fixtures, together. -n 0 is one process, where Ctrl-C and a debugger work: make test PYTEST="-n 0".
+PYTEST ?= -n 2 --dist=worksteal
 
 .PHONY: demo test test-fast test-all lint install install-test clean-demo
 
