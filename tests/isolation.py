@@ -5,6 +5,7 @@ import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import torch
@@ -37,8 +38,14 @@ def unchanged() -> Iterator[None]:
 
 def registries() -> list[Registry]:
     """All of the package, of the modules that are imported so far."""
-    modules = [module for name, module in list(sys.modules.items()) if name.startswith("slowfast.")]
-    return list({id(x): x for module in modules for x in vars(module).values() if isinstance(x, Registry)}.values())
+    return _registries_of(sum(name.startswith("slowfast.") for name in list(sys.modules)))
+
+
+@cache
+def _registries_of(modules: int) -> list[Registry]:
+    """Looked for once while the package has as many modules: this is asked twice a test."""
+    spaces = [vars(module) for name, module in list(sys.modules.items()) if name.startswith("slowfast.")]
+    return list({id(x): x for space in spaces for x in space.values() if type(x) is Registry}.values())
 
 
 def _forget_foreign_names(before: set[tuple[int, str]]) -> None:
