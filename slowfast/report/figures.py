@@ -186,7 +186,7 @@ def confusion_matrix(confusion: Confusion, run: str) -> "Figure":
             _cell(axes, i, j, float(share[i, j]), with_number=few)
     size = 8 if few else 6
     slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if few else {"rotation": 90}
-    axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), aspect="equal")
+    axes.set(xlim=(-0.5, max(n, 1) - 0.5), ylim=(max(n, 1) - 0.5, -0.5), aspect="equal")
     axes.set_xticks(range(n), names, fontsize=size, **slant)
     axes.set_yticks(range(n), [f"{name} ({count})" for name, count in zip(names, total, strict=True)], fontsize=size)
     axes.tick_params(length=0)
