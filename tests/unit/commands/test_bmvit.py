@@ -69,6 +69,7 @@ def test_a_script_of_tools_is_a_door(module):
     assert callable(importlib.import_module(f"slowfast.commands.{module}").main)
 
 
+@pytest.mark.long
 def test_processes_that_a_command_spawns_find_their_way(tmp_path):
     """A spawned worker imports the main module again; `make-toy-ava --workers 2` renders in two of them."""
     command = [sys.executable, "-m", "slowfast.commands", "make-toy-ava", "--out", "toy", "--videos", "2"]

@@ -38,6 +38,7 @@ def test_compile_has_no_graph_breaks(class_token, training):
     assert report.graph_count == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("training", [True, False])
 def test_compile_has_no_graph_breaks_at_full_size(training):
     """Large layers ask which kernel to take, small ones do not: none of the questions may cut the graph."""

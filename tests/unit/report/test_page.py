@@ -118,6 +118,7 @@ def outside_references(page: str) -> list[str]:
     return found + re.findall(r"@import|<script|<iframe", page)
 
 
+@pytest.mark.long
 def test_the_page_of_one_run_is_whole_and_needs_nothing_else():
     cards = [Card("video 1, second 3", (shot(),))]
     page = page_of(run(notes=("log is <odd>",)), galleries={"Worst misses": cards, "Best hits": []})
@@ -240,6 +241,7 @@ def test_the_bars_hold_the_costs():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["wrong action", "missed person"]
 
 
+@pytest.mark.long
 def test_of_many_classes_the_matrix_shows_those_with_most_mistakes():
     names = tuple(f"action {k}" for k in range(40))
     counts = np.zeros((40, 40), np.int64)

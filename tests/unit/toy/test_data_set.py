@@ -34,6 +34,8 @@ from slowfast.toy.scene import (
 )
 from slowfast.utils.ava_csv import read_exclusions_csv, read_groundtruth_csv
 
+pytestmark = pytest.mark.long  # most of them make videos
+
 VIDEOS, SECONDS, SEED = 9, 4, 5
 
 
@@ -123,7 +125,6 @@ def _key_frame_features(scene: Scene) -> list[dict[str, float]]:
     return rows
 
 
-@pytest.mark.long
 def test_key_frame_features_have_one_distribution_for_all_motions(scenes):
     rows = [
         (p.motion, f)
@@ -139,7 +140,6 @@ def test_key_frame_features_have_one_distribution_for_all_motions(scenes):
             assert ks_2samp(own, rest).pvalue > 5e-4, f"{name} at the key frame tells {motion}"  # 40 comparisons
 
 
-@pytest.mark.long
 def test_the_two_sample_test_sees_a_frame_that_tells(scenes):
     """The comparison above can fail: a quarter of a second later walkers are elsewhere relative to their key frame."""
     moved = {m: [] for m in ("walk left", "walk right")}
@@ -207,7 +207,6 @@ def test_boxes_are_tight_around_the_drawn_person(posture):
         assert np.abs(body_boxes(body, placed) - drawn).max() < 0.5
 
 
-@pytest.mark.long
 def test_people_stay_in_the_frame_and_apart_around_the_key_frame(scenes):
     for scene in scenes:
         boxes = np.stack([person_boxes(p, WINDOW_TIMES) for p in scene.people]) if scene.people else np.zeros((0, 1, 4))
@@ -222,7 +221,6 @@ def test_people_stay_in_the_frame_and_apart_around_the_key_frame(scenes):
                 assert (shared / (areas[0] + areas[1] - shared)).max() < MAX_IOU
 
 
-@pytest.mark.long
 def test_scenes_hold_every_action_and_some_hold_nobody(scenes):
     counts = Counter(len(s.people) for s in scenes)
     assert set(counts) == {0, 1, 2, 3}

@@ -202,6 +202,7 @@ def test_the_two_stage_model_compiles_its_backbone_for_any_number_of_boxes(compi
     assert counter.frame_count == 1
 
 
+@pytest.mark.long
 def test_a_copy_of_a_compiled_model_is_a_plain_one(compiled):
     """The weight average is such a copy, so the engine compiles it by itself."""
     model, clips = tiny_bmvit().eval(), torch.randn(2, *CLIP_SHAPE)

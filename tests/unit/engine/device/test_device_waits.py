@@ -140,6 +140,7 @@ def waits_of_training(monkeypatch, build: Callable[[], torch.nn.Module], criteri
     return waits.events
 
 
+@pytest.mark.long
 def test_a_training_step_waits_for_the_costs_and_for_the_norm_of_the_gradient(monkeypatch):
     match, norm = ["copy to host", "assign"], ["read a number"]
     assert waits_of_training(monkeypatch, bmvit, criterion()) == [

@@ -17,6 +17,7 @@ def test_a_linear_layer_and_a_norm_by_hand():
     assert output.shape == (3, 6)
 
 
+@pytest.mark.long
 def test_bmvit_s():
     summary = model_summary(load_cfg(REPO / "configs" / "AVA" / "BMViT_S.yaml"))
     assert summary.token_grid == (8, 16, 16) and summary.channels == 768
@@ -30,6 +31,7 @@ def test_bmvit_s():
     )
 
 
+@pytest.mark.long
 def test_the_two_stage_model_counts_one_box():
     summary = model_summary(load_cfg(REPO / "configs" / "AVA" / "MVITv2_S_16x4_RoI.yaml"))
     assert summary.gmacs == pytest.approx(64.5, rel=0.01)

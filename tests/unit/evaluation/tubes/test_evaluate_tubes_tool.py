@@ -38,6 +38,7 @@ def run(run_main: Callable[..., ToolRun], tmp_path: Path) -> Callable[..., ToolR
     return call
 
 
+@pytest.mark.long
 def test_perfect_detections_and_a_false_alarm(run, run_tool, tmp_path):
     alarm = rows("a", 1, 0.9, [24])
     done = run(rows("a", 1, 0.8) + rows("b", 2, 0.7) + alarm, "--ap", "trapezoid", by=run_tool)
