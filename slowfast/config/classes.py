@@ -11,6 +11,7 @@ USUAL_CLASSES = {
     "ssv2": 174,
     "charades": 157,
     "imagenet": 1000,
+    "jhmdb_videos": 21,
 }
 
 

@@ -12,6 +12,7 @@ from fvcore.common.config import BASE_KEY, CfgNode
 from slowfast.config.aliases import ALIASES, DETECTION_SWITCH
 from slowfast.config.keys import BOOL, Key, PlainText, decode, is_plain, plain_from_node, show
 from slowfast.config.pyslowfast import ACCEPTED, RENAMED, TIED
+from slowfast.config.sections.augmentation import AUG, MIXUP
 from slowfast.config.sections.ava import AVA
 from slowfast.config.sections.bmvit import BMVIT
 from slowfast.config.sections.data import DATA, DATA_LOADER
@@ -31,7 +32,7 @@ from slowfast.config.validate import find_problems
 
 SECTIONS = (
     *(TOP, MODEL, MVIT, BMVIT, DETECTION, MATCHER, LOSS, SOLVER, TRAIN, TEST, DATA, DATA_LOADER),
-    *(AVA, JHMDB, UCF24, TUBES, TENSORBOARD),
+    *(AUG, MIXUP, AVA, JHMDB, UCF24, TUBES, TENSORBOARD),
 )
 SCHEMA: dict[str, Key] = {name: key for section in SECTIONS for name, key in section.dotted().items()}
 COMMAND_LINE = "command line"

@@ -22,11 +22,8 @@ def _group(section: str, names: str, why: str) -> dict[str, str]:
 
 
 _OTHER_NETWORK = "belongs to a network that is not built here"
-_CLIP_AUGMENTATION = (
-    "classification augmentation; ours is DATA.CROP, CROP_SCALE, MULTI_SCALE, RANDOM_FLIP and COLOR_JITTER"
-)
+_OTHER_AUGMENTATION = "augmentation of pre-training by contrast, or of networks that are not built here"
 _CLASSIFICATION_DATA = "belongs to loaders of PySlowFast that are not here"
-_VIEWS = "several numbers of views in one test; give TEST.NUM_ENSEMBLE_VIEWS one of them"
 _PLOTS = "plots of PySlowFast that are not made here"
 _DEMO = "demo of PySlowFast that is not here"
 _SSL = "self-supervised pre-training is not done here"
@@ -58,7 +55,6 @@ ACCEPTED: dict[str, str] = {
     **_group("SLOWFAST", "BETA_INV ALPHA FUSION_CONV_CHANNEL_RATIO FUSION_KERNEL_SZ", _OTHER_NETWORK),
     **_group("MVIT.REV", "RESPATH_FUSE BUFFER_LAYERS RES_PATH PRE_Q_FUSION", "read only with MVIT.REV.ENABLE"),
     **_group("MODEL", "SINGLE_PATHWAY_ARCH MULTI_PATHWAY_ARCH DROPCONNECT_RATE FROZEN_BN", _OTHER_NETWORK),
-    **_group("MODEL", "LOSS_FUNC", "the loss follows from the model; its terms are under LOSS"),
     **_group("MODEL", "HEAD_ACT", "models return raw logits"),
     **_group("MODEL", "FC_INIT_STD", "MViT's classifier is initialised with MVIT.HEAD_INIT_SCALE"),
     **_group("MODEL", "FP16_ALLREDUCE", "gradients are summed in float32"),
@@ -67,14 +63,8 @@ ACCEPTED: dict[str, str] = {
     **_group("TRAIN", "KILL_LOSS_EXPLOSION_FACTOR", "a loss that is not finite always stops training"),
     **_group("TRAIN", "CHECKPOINT_EPOCH_RESET", "TRAIN.CHECKPOINT_FILE_PATH always starts at epoch 0"),
     **_group("TRAIN", "CHECKPOINT_CLEAR_NAME_PATTERN", _LOADED_BY_NAME),
-    **_group("TEST", "NUM_TEMPORAL_CLIPS", _VIEWS),
-    **_group(
-        "AUG",
-        "ENABLE NUM_SAMPLE COLOR_JITTER AA_TYPE INTERPOLATION RE_PROB RE_MODE RE_COUNT RE_SPLIT",
-        _CLIP_AUGMENTATION,
-    ),
+    **_group("AUG", "RE_SPLIT", "PySlowFast does not read it either"),
     **_group("AUG", "GEN_MASK_LOADER MASK_TUBE MASK_FRAMES MASK_WINDOW_SIZE MAX_MASK_PATCHES_PER_BLOCK", _SSL),
-    **_group("MIXUP", "ENABLE ALPHA CUTMIX_ALPHA PROB SWITCH_PROB LABEL_SMOOTH_VALUE", _CLIP_AUGMENTATION),
     **_group("VIS_MASK", "ENABLE", _SSL),
     **_group(
         "MASK",
@@ -95,18 +85,14 @@ ACCEPTED: dict[str, str] = {
         "DUMMY_LOAD",
         _CLASSIFICATION_DATA,
     ),
-    **_group("DATA", "USE_OFFSET_SAMPLING", "the views of a test are always spread to both ends of the video"),
     **_group("DATA", "DECODING_BACKEND", "video files are always read with PyAV"),
     **_group("DATA", "DECODING_SHORT_SIZE", "frames are decoded at full size; the cache's is DATA.CACHE_SHORT_SIDE"),
     **_group("DATA", "INPUT_CHANNEL_NUM", "clips are always RGB"),
-    **_group("DATA", "REVERSE_INPUT_CHANNEL", "clips are always RGB, as this key makes the BGR image files of SSv2"),
     **_group(
         "DATA",
-        "TRAIN_JITTER_SCALES TRAIN_JITTER_SCALES_RELATIVE TRAIN_JITTER_ASPECT_RELATIVE TRAIN_JITTER_MOTION_SHIFT "
-        "TRAIN_JITTER_FPS TRAIN_PCA_EIGVAL TRAIN_PCA_EIGVEC INV_UNIFORM_SAMPLE TRAIN_CROP_NUM_TEMPORAL "
-        "TRAIN_CROP_NUM_SPATIAL COLOR_RND_GRAYSCALE TIME_DIFF_PROB SSL_COLOR_JITTER SSL_COLOR_BRI_CON_SAT "
+        "TRAIN_PCA_EIGVAL TRAIN_PCA_EIGVEC COLOR_RND_GRAYSCALE TIME_DIFF_PROB SSL_COLOR_JITTER SSL_COLOR_BRI_CON_SAT "
         "SSL_COLOR_HUE SSL_MOCOV2_AUG SSL_BLUR_SIGMA_MIN SSL_BLUR_SIGMA_MAX",
-        _CLIP_AUGMENTATION,
+        _OTHER_AUGMENTATION,
     ),
     **_group("DATA_LOADER", "ENABLE_MULTI_THREAD_DECODE", "decoding threads are left to PyAV"),
     **_group("PREFETCH", "NUM_LOADERS", "loader processes are DATA_LOADER.NUM_WORKERS"),
@@ -161,6 +147,9 @@ TIED: dict[str, Tied] = {
     "AVA.TEST_FORCE_FLIP": Tied((False,), "test clips are never mirrored"),
     "TRAIN.CHECKPOINT_TYPE": Tied(("pytorch",), _NO_PICKLES),
     "TEST.CHECKPOINT_TYPE": Tied(("pytorch",), _NO_PICKLES),
+    "DATA.TRAIN_JITTER_MOTION_SHIFT": Tied((False,), "a crop stays where it is in all frames"),
+    "DATA.TRAIN_CROP_NUM_TEMPORAL": Tied((1,), "the clips of a video are AUG.NUM_SAMPLE"),
+    "DATA.TRAIN_CROP_NUM_SPATIAL": Tied((1,), "the clips of a video are AUG.NUM_SAMPLE"),
     "SOLVER.LARS_ON": Tied((False,), "there is no LARS"),
 }
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from fvcore.common.config import CfgNode
 
 from slowfast.config.sections.data import height_width
-from slowfast.config.sections.train import DATASET_NAMES, RUNNABLE_DATASETS, TUBE_DATASETS
+from slowfast.config.sections.train import DATASET_NAMES, KEY_FRAME_DATASETS, TUBE_DATASETS
 
 Check = Callable[[CfgNode], Iterable[str]]
 _CHECKS: list[tuple[tuple[str, ...], Check]] = []
@@ -73,8 +73,8 @@ def _known_datasets(cfg: CfgNode) -> Iterable[str]:
 
 @_reads("TRAIN.ENABLE", "TEST.ENABLE", "TEST.DATASET", "TEST.CHECKPOINT_FILE_PATH")
 def _checkpoint_to_test(cfg: CfgNode) -> Iterable[str]:
-    # a published YAML of a data set we have no loader for is here to build its model, and cannot be tested anyway
-    if cfg.TRAIN.ENABLE or not cfg.TEST.ENABLE or cfg.TEST.DATASET not in RUNNABLE_DATASETS:
+    # a published YAML of a classifier that is there to be tested also builds its model; the task asks again
+    if cfg.TRAIN.ENABLE or not cfg.TEST.ENABLE or cfg.TEST.DATASET not in KEY_FRAME_DATASETS:
         return
     if not cfg.TEST.CHECKPOINT_FILE_PATH:
         yield (

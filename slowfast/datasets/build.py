@@ -125,7 +125,7 @@ def build_view_loader(cfg: CfgNode, split: VideoSplit, *, rank: int, world_size:
         size=size[0],
         num_clips=cfg.TEST.NUM_ENSEMBLE_VIEWS,
         num_crops=cfg.TEST.NUM_SPATIAL_CROPS,
-        whole_video=split.whole_video,
+        whole_video=split.sampling == "segments",
     )
     views = VideoViews(split.videos, split.pixels, shape=shape, strict=cfg.DATA.STRICT)
     sampler = ShardSampler(len(views), rank=rank, world_size=world_size)

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from slowfast.datasets.annotations.annotated_set import AnnotatedSet
 from slowfast.datasets.clips.key_frame_clips import FrameClock, SecondClock
 from slowfast.structures.labelled_videos import LabelledVideos
-from slowfast.video.frames import FrameFolders
-from slowfast.video.reader import VideoFiles
-from slowfast.video.source import PixelSource
+from slowfast.video.source import PixelSource, VideoSource
+
+Sampling = Literal["time", "segments", "image"]
+SAMPLINGS = ("time", "segments", "image")
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,19 @@ class KeyFrameSplit:
 
 @dataclass(frozen=True)
 class VideoSplit:
-    """Labelled videos: what classifiers are tested on.
+    """Labelled videos: what classifiers are trained and tested on.
 
-    pixels:      files, or folders of extracted frames
-    whole_video: a clip is spread over its whole video (SSv2)
+    pixels:   files, folders of extracted frames, or images
+    sampling: "time", a clip of SAMPLING_RATE; "segments", a clip is spread over its whole video (SSv2); "image", one frame
+    bgr:      PySlowFast reads these files as B, G, R: DATA.MEAN, STD and REVERSE_INPUT_CHANNEL mean that order
+    notes:    lines for the log: what was read and what was left out
     """
 
     videos: LabelledVideos
-    pixels: VideoFiles | FrameFolders
-    whole_video: bool = False
+    pixels: VideoSource
+    sampling: Sampling = "time"
+    bgr: bool = False
+    notes: tuple[str, ...] = ()
 
 
 Split = KeyFrameSplit | VideoSplit

@@ -21,3 +21,7 @@ class LabelledVideos:
     @property
     def multi_label(self) -> bool:
         return self.labels.ndim == 2
+
+    def label_of(self, index: int, positions: np.ndarray | None = None) -> np.ndarray:
+        """The label of video `index`, () int64 or (C,) bool; `positions`: of the frames that are shown of it, from 0."""
+        return self.labels[index]

@@ -57,6 +57,36 @@ class PixelSource(Protocol):
 
 
 @dataclass(frozen=True)
+class VideoLength:
+    """When the frames of a whole video are shown, without a pixel of them.
+
+    times: (N,) float64 ascending, seconds since the first frame; an image is one frame
+    fps:   frames per second of the video as a whole
+    """
+
+    times: np.ndarray
+    fps: float
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.times)
+
+
+class VideoSource(Protocol):
+    """Pixels of whole videos, for those who choose frames once they know how many there are."""
+
+    def length(self, video: str) -> VideoLength:
+        """Raises ClipReadError where there is no such video or nothing of it can be read."""
+
+    def read_positions(self, video: str, positions: np.ndarray, *, short_side: int | None = None) -> np.ndarray:
+        """(K, H, W, 3) uint8 RGB: the frames at `positions`, (K,) ascending and distinct, counted from 0.
+
+        short_side: frames whose short side is longer are shrunk to it by area while they are read
+        Raises ClipReadError.
+        """
+
+
+@dataclass(frozen=True)
 class Timeline:
     """When each frame of a video is shown.
 

@@ -1,6 +1,21 @@
-"""Keys of testing a classifier on Kinetics, SSv2 or Charades, under PySlowFast's names; they are part of DATA and TEST."""
+"""Keys of classifiers and their data, under PySlowFast's names and with its meaning; they are part of DATA and TEST."""
 
-from slowfast.config.keys import Key, at_least, not_empty, one_of
+from slowfast.config.keys import (
+    FLOAT,
+    INT,
+    Key,
+    Rule,
+    above_to,
+    all_of,
+    at_least,
+    distinct,
+    every,
+    list_of,
+    not_empty,
+    one_of,
+)
+
+_ASCENDING = Rule("must be [smallest, largest]", lambda pair: pair == sorted(pair))
 
 CLASSIFICATION_DATA = {
     "PATH_TO_DATA_DIR": Key(
@@ -14,6 +29,50 @@ CLASSIFICATION_DATA = {
         "", "Directory that the paths of the lists (charades: of the frames) start from. Empty: the working directory."
     ),
     "PATH_LABEL_SEPARATOR": Key(" ", "What stands between path and label in test.csv.", not_empty()),
+    "TRAIN_JITTER_SCALES": Key(
+        [256, 320],
+        "Shortest and longest short side in pixels of a classifier's training frames before a square is cut out. With "
+        "TRAIN_JITTER_SCALES_RELATIVE the first is the short side that frames are decoded to. PySlowFast's default.",
+        all_of(every(at_least(1)), _ASCENDING),
+        kind=list_of(INT, 2),
+    ),
+    "TRAIN_JITTER_SCALES_RELATIVE": Key(
+        [],
+        "Smallest and largest area of a random crop, as a fraction of the frame's, which is then resized to "
+        "TRAIN_CROP_SIZE. Empty: a square is cut out as TRAIN_JITTER_SCALES says.",
+        all_of(every(above_to(0, 1)), _ASCENDING),
+        kind=list_of(FLOAT, 0, 2),
+    ),
+    "TRAIN_JITTER_ASPECT_RELATIVE": Key(
+        [],
+        "Smallest and largest width / height of that random crop. Empty: 3/4 to 4/3.",
+        all_of(every(above_to(0, 100)), _ASCENDING),
+        kind=list_of(FLOAT, 0, 2),
+    ),
+    "TRAIN_JITTER_FPS": Key(
+        0.0,
+        "Frames per second, at most, that are randomly added to TARGET_FPS for a classifier's training clip.",
+        at_least(0),
+    ),
+    "INV_UNIFORM_SAMPLE": Key(
+        False, "With TRAIN_JITTER_SCALES: the inverse of the short side is uniform instead of the short side itself."
+    ),
+    "USE_OFFSET_SAMPLING": Key(
+        False,
+        "Clips of a test start from the first moment to the last at which one fits, and one clip is in the middle; False: "
+        "n clips start at i/n of that, so none reaches the end. Published Kinetics files set True. PySlowFast's default.",
+    ),
+    "REVERSE_INPUT_CHANNEL": Key(
+        False,
+        "Exchange R and B of a classifier's clips, after normalisation. Video files and images are R, G, B without it; "
+        "ssv2 and charades are B, G, R, as PySlowFast reads their frames, and published files set True.",
+    ),
+    "IN_VAL_CROP_RATIO": Key(
+        0.875,
+        "imagenet: a test image's short side is TEST_CROP_SIZE over this before the centre is cut out. 0: the whole image "
+        "is squashed to TEST_CROP_SIZE. PySlowFast's default.",
+        at_least(0),
+    ),
     "MULTI_LABEL": Key(False, "A video may have many labels, `PATH 3,17`, or none; scored by mAP instead of accuracy."),
     "ENSEMBLE_METHOD": Key(
         "sum",
@@ -28,6 +87,17 @@ CLASSIFICATION_TEST = {
         10,
         "Clips of a video that are classified, evenly spread. PySlowFast's default. ssv2: 1, of the whole video.",
         at_least(1),
+    ),
+    "NUM_TEMPORAL_CLIPS": Key(
+        [],
+        "Several numbers for NUM_ENSEMBLE_VIEWS, each a test of its own; the last one is the result. Empty: that key.",
+        all_of(every(at_least(1)), distinct()),
+        kind=list_of(INT),
+    ),
+    "VIEW_SAMPLING": Key(
+        "pyslowfast",
+        "Whose rule says which frames and crops the views of a test are (docs/EVALUATION.md lists the differences).",
+        one_of("pyslowfast", "mmaction2"),
     ),
     "NUM_SPATIAL_CROPS": Key(
         3,

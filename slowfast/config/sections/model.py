@@ -32,6 +32,13 @@ MODEL = Section(
             "bf16 here.",
             one_of("float32", "bf16", "fp16"),
         ),
+        "LOSS_FUNC": Key(
+            "",
+            "Loss of a classifier. cross_entropy: of labels; soft_cross_entropy: of labels or soft targets, as MIXUP makes "
+            "them; bce_logit: one yes or no per class, for DATA.MULTI_LABEL (PySlowFast's bce is this). Empty: what the "
+            "data needs.",
+            one_of("", "cross_entropy", "soft_cross_entropy", "bce_logit", "bce"),
+        ),
         "DROPOUT_RATE": Key(
             0.0,
             "Dropout before the classification layer. Our default; PySlowFast's is 0.5.",

@@ -2,8 +2,11 @@
 
 from slowfast.config.keys import Key, Section, at_least, not_empty
 
-DATASET_NAMES = ("ava", "jhmdb", "ucf24", "kinetics", "ssv2", "charades", "imagenet")
-RUNNABLE_DATASETS = ("ava", "jhmdb", "ucf24")
+DATASET_NAMES = (
+    *("ava", "jhmdb", "ucf24"),
+    *("kinetics", "ssv2", "charades", "imagenet", "folder", "jhmdb_videos"),
+)
+KEY_FRAME_DATASETS = ("ava", "jhmdb", "ucf24")  # people on key frames
 TUBE_DATASETS = ("jhmdb", "ucf24")  # annotated frame by frame, scored as TUBES says
 DATASET_DOC = (
     "ava: AVA-format files, keys AVA.*; jhmdb: JHMDB-21, keys JHMDB.*; ucf24: UCF101-24, keys UCF24.*; kinetics, "

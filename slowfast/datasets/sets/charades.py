@@ -22,4 +22,4 @@ def build_charades(cfg: CfgNode, split: str) -> VideoSplit:
         raise ValueError("DATA.MULTI_LABEL (False) must be True on charades: its videos have many labels each")
     path = Path(d.PATH_TO_DATA_DIR) / LISTS[split]
     videos = read_charades(path, num_classes=num_classes(cfg))
-    return VideoSplit(videos, FrameFolders(d.PATH_PREFIX or ".", fps=cfg.DATA.TARGET_FPS, frame_lists=path))
+    return VideoSplit(videos, FrameFolders(d.PATH_PREFIX or ".", fps=cfg.DATA.TARGET_FPS, frame_lists=path), bgr=True)

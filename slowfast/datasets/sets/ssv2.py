@@ -13,4 +13,4 @@ def build_ssv2(cfg: CfgNode, split: str) -> VideoSplit:
     if split != "test":
         raise ValueError(f"ssv2 has no {split} split here: it is for testing only (TRAIN.ENABLE False)")
     videos = read_ssv2(cfg.DATA.PATH_TO_DATA_DIR)
-    return VideoSplit(videos, video_files(cfg, cfg.DATA.PATH_PREFIX or "."), whole_video=True)
+    return VideoSplit(videos, video_files(cfg, cfg.DATA.PATH_PREFIX or "."), sampling="segments", bgr=True)
