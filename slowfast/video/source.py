@@ -62,10 +62,13 @@ class VideoLength:
 
     times: (N,) float64 ascending, seconds since the first frame; an image is one frame
     fps:   frames per second of the video as a whole
+    tick:  seconds of the unit that the file counts its timestamps in; moments are rounded down to it where frames are
+           chosen, as the timestamps are
     """
 
     times: np.ndarray
     fps: float
+    tick: float = ROUNDING_SECONDS
 
     def __len__(self) -> int:
         """N."""
