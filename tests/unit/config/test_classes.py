@@ -10,7 +10,7 @@ from slowfast.models import build_model
 
 
 def test_left_out_it_is_the_usual_number_of_the_data_set():
-    assert set(USUAL_CLASSES) == set(DATASET_NAMES)
+    assert set(USUAL_CLASSES) == set(DATASET_NAMES) - {"folder"}  # which has as many as one makes
     cfg = get_cfg()
     assert cfg.MODEL.NUM_CLASSES == 0 and num_classes(cfg) == 80
     cfg.TRAIN.DATASET = "jhmdb"
