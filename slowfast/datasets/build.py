@@ -6,6 +6,7 @@ from typing import Any
 from fvcore.common.config import CfgNode
 from torch.utils.data import DataLoader, Dataset
 
+from slowfast.datasets import sets
 from slowfast.datasets.augment.batch import Mixing
 from slowfast.datasets.augment.classification_preset import LabelAugmentation, LabelPreset
 from slowfast.datasets.augment.mixup import Mixup
@@ -22,9 +23,16 @@ from slowfast.datasets.split import KeyFrameSplit, Split, VideoSplit
 from slowfast.structures.label_map import LabelMap
 
 __all__ = [
-    *("build_clips", "build_test_loader", "build_train_loader"),
-    *("build_label_loader", "build_label_preset", "build_mixup", "build_sampling", "build_view_loader"),
-    *("read_split", "sets"),
+    "build_clips",
+    "build_label_loader",
+    "build_label_preset",
+    "build_mixup",
+    "build_sampling",
+    "build_test_loader",
+    "build_train_loader",
+    "build_view_loader",
+    "read_split",
+    "sets",
 ]
 
 
