@@ -8,6 +8,8 @@ from fvcore.common.config import CfgNode
 from torch import Tensor
 
 from slowfast.config.classes import with_num_classes
+from slowfast.datasets.annotations.class_names import numbers_as_names
+from slowfast.datasets.annotations.label_order import follow_order
 from slowfast.datasets.build import build_view_loader, read_split
 from slowfast.datasets.split import VideoSplit
 from slowfast.evaluation.build import build_classification_evaluator
@@ -19,6 +21,16 @@ from slowfast.structures.clip import ClipBatch
 from slowfast.tasks.task import Task, TrainLoader
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
+from slowfast.weights.file import read_weight_file
+
+
+def _in_order_of_weights(cfg: CfgNode, split: VideoSplit) -> VideoSplit:
+    """In a run that only tests: the same classes in another order follow the weights. Unnamed classes stay as they are."""
+    own = split.videos.class_names
+    if cfg.TRAIN.ENABLE or not cfg.TEST.ENABLE or own == numbers_as_names(len(own)):
+        return split
+    weights = cfg.TEST.CHECKPOINT_FILE_PATH
+    return follow_order(split, read_weight_file(weights).class_names, weights)
 
 
 class Classification(Task):
@@ -37,7 +49,7 @@ class Classification(Task):
             raise ValueError(
                 f"TEST.DATASET {cfg.TEST.DATASET} has people on key frames, and a classifier needs labels of videos"
             )
-        self.test_split = split
+        self.test_split = split = _in_order_of_weights(cfg, split)
         self.class_names = split.videos.class_names
         self.class_ids = tuple(range(len(self.class_names)))
         self.cfg = with_num_classes(cfg, len(self.class_names), cfg.TEST.DATASET)
@@ -47,6 +59,8 @@ class Classification(Task):
         get_logger().info(
             "%s: %d videos, %d classes", self.cfg.TEST.DATASET, len(videos.names), len(videos.class_names)
         )
+        for note in self.test_split.notes:
+            get_logger().info("%s", note)
 
     def train_loader(self) -> TrainLoader:
         raise ValueError(f"there is no training split of {self.cfg.TEST.DATASET}: set TRAIN.ENABLE False")
