@@ -8,6 +8,8 @@ from fvcore.common.config import CfgNode
 from torch import Tensor
 
 from slowfast.config.classes import with_num_classes
+from slowfast.datasets.annotations.class_names import numbers_as_names
+from slowfast.datasets.annotations.label_order import follow_order, overlap_note
 from slowfast.datasets.build import (
     build_label_loader,
     build_label_preset,
@@ -26,6 +28,7 @@ from slowfast.structures.clip import ClipBatch
 from slowfast.tasks.task import Normalisation, Task
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
+from slowfast.weights.file import read_weight_file
 
 
 class Classification(Task):
@@ -37,9 +40,12 @@ class Classification(Task):
     def __init__(self, cfg: CfgNode) -> None:
         if not cfg.TRAIN.ENABLE and cfg.TEST.ENABLE and not cfg.TEST.CHECKPOINT_FILE_PATH:
             raise ValueError("TEST.CHECKPOINT_FILE_PATH ('') must name the weights to test")
-        self.test_split = _read(cfg, "test")
+        self.test_split = _in_order_of_weights(cfg, _read(cfg, "test"))
         if cfg.TRAIN.ENABLE:
-            self.train_split, self.validation_split = _read(cfg, "train"), _read(cfg, "val")
+            self.train_split = _read(cfg, "train")
+            names = self.train_split.videos.class_names
+            self.validation_split = follow_order(_read(cfg, "val"), names, "the training list")
+            self.test_split = follow_order(self.test_split, names, "the training list")
         self.class_names = self._same_classes(cfg)
         self.class_ids = tuple(range(len(self.class_names)))
         self.cfg = with_num_classes(cfg, len(self.class_names), cfg.TEST.DATASET)
@@ -79,6 +85,8 @@ class Classification(Task):
             for note in split.notes:
                 log.info("%s (%s): %s", dataset, name, note)
         if cfg.TRAIN.ENABLE:
+            if note := overlap_note(self.train_split.videos, self.test_split.videos):
+                log.warning("%s", note)
             log.info("%s", describe_training(cfg, len(self.train_split.videos.names)))
 
     def train_loader(self) -> TrainBatchLoader:
@@ -161,3 +169,12 @@ def describe_training(cfg: CfgNode, videos: int) -> str:
             f"{mixup.LABEL_SMOOTH_VALUE:g}"
         )
     return "; ".join(parts)
+
+
+def _in_order_of_weights(cfg: CfgNode, split: VideoSplit) -> VideoSplit:
+    """In a run that only tests: the same classes in another order follow the weights. Unnamed classes stay as they are."""
+    own = split.videos.class_names
+    if cfg.TRAIN.ENABLE or not cfg.TEST.ENABLE or own == numbers_as_names(len(own)):
+        return split
+    weights = cfg.TEST.CHECKPOINT_FILE_PATH
+    return follow_order(split, read_weight_file(weights).class_names, weights)
