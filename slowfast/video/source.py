@@ -75,6 +75,13 @@ class VideoLength:
         return len(self.times)
 
 
+def check_positions(positions: np.ndarray, count: int, video: str) -> None:
+    """Raises IndexError for positions that a video of `count` frames does not have, or that do not ascend."""
+    inside = len(positions) and positions.min() >= 0 and positions.max() < count
+    if not inside or (np.diff(positions) <= 0).any():
+        raise IndexError(f"{video} has positions 0 to {count - 1}; asked for {positions.tolist()}, which must ascend")
+
+
 class VideoSource(Protocol):
     """Pixels of whole videos, for those who choose frames once they know how many there are."""
 
@@ -85,7 +92,7 @@ class VideoSource(Protocol):
         """(K, H, W, 3) uint8 RGB: the frames at `positions`, (K,) ascending and distinct, counted from 0.
 
         short_side: frames whose short side is longer are shrunk to it by area while they are read
-        Raises ClipReadError.
+        Raises ClipReadError, and IndexError as `check_positions`.
         """
 
 

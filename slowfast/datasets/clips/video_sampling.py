@@ -19,6 +19,7 @@ Rule = Literal["pyslowfast", "mmaction2"]
 RULES = ("pyslowfast", "mmaction2")
 
 _END_TOLERANCE_SECONDS = 1e-4  # torchvision's reader lets a clip end this much later
+_ROUNDED_SECONDS = 6e-4  # timestamps in milliseconds are half of one away from where they should be
 _STEADY = 0.5  # of a frame: how far the frames of a constant rate may be from where the rate puts them
 
 
@@ -155,7 +156,7 @@ class ClipSpan:
         steps = np.linspace(0, self.size - 1, num_frames)
         last = len(length) - 1
         if not is_steady(length):
-            asked = (start + steps) / length.fps + length.tick
+            asked = (start + steps) / length.fps + min(length.tick / 2, _ROUNDED_SECONDS)
             shown = np.searchsorted(length.times, asked, side="right") - 1
             over = asked >= length.times[-1] + 1 / length.fps
             return np.where(over, last + 1, shown), shown

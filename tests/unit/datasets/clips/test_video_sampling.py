@@ -155,6 +155,15 @@ def test_variable_rate_shows_what_is_on_screen():
     assert beyond == 2
 
 
+def test_a_coarse_clock_does_not_show_the_next_frame():
+    """An AVI of 30 fps whose every fourth frame is dropped counts in thirtieths of a second."""
+    number = np.array([i for i in range(40) if i % 4 != 3])
+    length = VideoLength(number / 30, 29 / (number[-1] / 30), 1 / 30)
+    found, _ = ClipSampling(16, 1, 30.0).train(length, Fixed(0.0))
+    seconds = np.linspace(0, 16 / 30 * length.fps - 1, 16) / length.fps
+    assert [int(number[i]) for i in found] == [max(n for n in number if n / 30 <= s + 6e-4) for s in seconds]
+
+
 def test_frames_of_folders():
     """Charades: a rate apart; a clip longer than its video reaches out at a random side and repeats the ends."""
     sampling = ClipSampling(4, 2, 24.0, kind="frames")
