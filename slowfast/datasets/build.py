@@ -222,7 +222,15 @@ def _square(key: str, size: int | list[int]) -> int:
     return height
 
 
-def build_view_loader(cfg: CfgNode, split: VideoSplit, *, rank: int, world_size: int) -> Chunks:
+def build_view_loader(
+    cfg: CfgNode,
+    split: VideoSplit,
+    *,
+    rank: int,
+    world_size: int,
+    num_clips: int | None = None,
+    num_crops: int | None = None,
+) -> Chunks:
     """All views of each video of this process's share, in batches of at most its share of TEST.BATCH_SIZE."""
     size = _size(cfg.DATA.TEST_CROP_SIZE)
     if size[0] != size[1]:
@@ -232,8 +240,8 @@ def build_view_loader(cfg: CfgNode, split: VideoSplit, *, rank: int, world_size:
         sampling_rate=cfg.DATA.SAMPLING_RATE,
         fps=cfg.DATA.TARGET_FPS,
         size=size[0],
-        num_clips=cfg.TEST.NUM_ENSEMBLE_VIEWS,
-        num_crops=cfg.TEST.NUM_SPATIAL_CROPS,
+        num_clips=num_clips or cfg.TEST.NUM_ENSEMBLE_VIEWS,
+        num_crops=num_crops or cfg.TEST.NUM_SPATIAL_CROPS,
         whole_video=split.sampling == "segments",
     )
     views = VideoViews(split.videos, split.pixels, shape=shape, strict=cfg.DATA.STRICT)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from slowfast.video.reader import shrink
+from slowfast.video.open_video import shrink
 from slowfast.video.source import ClipReadError, VideoLength
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".gif")
