@@ -164,10 +164,8 @@ def describe_training(cfg: CfgNode, videos: int) -> str:
     if aug.ENABLE:
         parts.append(f"{aug.AA_TYPE or f'colours jittered by {aug.COLOR_JITTER:g}'}, erased with {aug.RE_PROB:g}")
     if mixup.ENABLE:
-        parts.append(
-            f"mixup {mixup.ALPHA:g} or cutmix {mixup.CUTMIX_ALPHA:g} with {mixup.PROB:g}, labels smoothed by "
-            f"{mixup.LABEL_SMOOTH_VALUE:g}"
-        )
+        mixed = f"steps mixed with {mixup.PROB:g} (mixup {mixup.ALPHA:g}, cutmix {mixup.CUTMIX_ALPHA:g})"
+        parts.append(f"{mixed if mixup.PROB else 'no step mixed'}, labels smoothed by {mixup.LABEL_SMOOTH_VALUE:g}")
     return "; ".join(parts)
 
 
