@@ -56,7 +56,14 @@ def model_of_checkpoint(task: Task, device: torch.device) -> nn.Module:
     """The model of TEST.CHECKPOINT_FILE_PATH, for a run that does not train."""
     cfg = task.cfg
     model = build_model(cfg).to(device)
-    get_logger().info("%s", load_weights(model, cfg.TEST.CHECKPOINT_FILE_PATH, class_names=task.known_names))
+    report = load_weights(
+        model,
+        cfg.TEST.CHECKPOINT_FILE_PATH,
+        class_names=task.known_names,
+        prefer=cfg.MODEL.CHECKPOINT_ENTRY,
+        grid=cfg.MODEL.CHECKPOINT_GRID,
+    )
+    get_logger().info("%s", report)
     compile_in_place(cfg, model, device, graphs=True)
     save_config(cfg)
     return model

@@ -106,6 +106,8 @@ def start_or_resume(
             cfg.TRAIN.CHECKPOINT_FILE_PATH,
             head_reinit=cfg.MODEL.HEAD_REINIT,
             class_names=class_names,
+            prefer=cfg.MODEL.CHECKPOINT_ENTRY,
+            grid=cfg.MODEL.CHECKPOINT_GRID,
         )
         get_logger().info("%s", report)
         state.average = build_weight_average(cfg, state.model)

@@ -1,6 +1,6 @@
 """Keys common to all models: which one, how many classes, how it is trained in memory."""
 
-from slowfast.config.keys import STR, Key, Section, at_least, from_to_below, list_of, not_empty, one_of
+from slowfast.config.keys import INT, STR, Key, Section, at_least, every, from_to_below, list_of, not_empty, one_of
 
 MODEL = Section(
     "MODEL",
@@ -63,6 +63,19 @@ MODEL = Section(
             False,
             "True: a checkpoint with another number of classes loads, its classifier replaced by a new one. "
             "False: that is an error.",
+        ),
+        "CHECKPOINT_ENTRY": Key(
+            "average",
+            "Which of several sets of weights in a checkpoint is loaded. average: the running average where there is one; "
+            "raw: the weights themselves; or the name of an entry of the file. The log says which was taken.",
+            not_empty(),
+        ),
+        "CHECKPOINT_GRID": Key(
+            [],
+            "Token grid [t, h, w] of the absolute positions in a checkpoint, where neither the file's own config nor their "
+            "number tells. Empty: it is told.",
+            every(at_least(1)),
+            list_of(INT, 0, 3),
         ),
     },
 )

@@ -228,7 +228,7 @@ def test_our_file_prefers_the_averaged_weights(tmp_path):
     report = load_weights(loaded, path, class_names=names)
     assert report.container == "ema_state" and report.class_names == tuple(names)
     assert torch.equal(loaded.heads.box[0].weight, average.heads.box[0].weight)
-    assert load_weights(loaded, path, prefer_ema=False).container == "model_state"
+    assert load_weights(loaded, path, prefer="raw").container == "model_state"
     assert torch.equal(loaded.heads.box[0].weight, trained.heads.box[0].weight)
 
 
