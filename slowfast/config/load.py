@@ -2,16 +2,18 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 from fvcore.common.config import BASE_KEY, CfgNode
 
-from slowfast.config.aliases import ALIASES, DETECTION_SWITCH
+from slowfast.config import image_mvit
+from slowfast.config.aliases import ALIASES, DETECTION_SWITCH, present
 from slowfast.config.keys import BOOL, Key, PlainText, decode, is_plain, plain_from_node, show
 from slowfast.config.pyslowfast import ACCEPTED, RENAMED, TIED
+from slowfast.config.pyslowfast_differences import read_as_dumped, what_it_would_compute
 from slowfast.config.sections.augmentation import AUG, MIXUP
 from slowfast.config.sections.ava import AVA
 from slowfast.config.sections.bmvit import BMVIT
@@ -60,18 +62,30 @@ class ConfigReport:
     sources:  dotted key -> "default", "FILE:LINE" or "command line", for every key of the tree
     accepted: PySlowFast keys that were given and change nothing here -> why
     notes:    what else a user should know, one line each (a key written twice in one file)
+    differing: those of `accepted` whose value makes PySlowFast compute something else than this run -> what and why
     """
 
     sources: dict[str, str]
     accepted: dict[str, str]
     notes: tuple[str, ...]
+    differing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def harmless(self) -> dict[str, str]:
+        """Those of `accepted` whose value changes nothing in PySlowFast either."""
+        return {name: why for name, why in self.accepted.items() if name not in self.differing}
 
     def lines(self) -> list[str]:
         """The report for a log: nothing when there is nothing to say, else one line per matter."""
         lines = list(self.notes)
-        if self.accepted:
-            names = ", ".join(sorted(self.accepted))
-            lines.append(f"{len(self.accepted)} PySlowFast keys change nothing here: {names}")
+        if self.harmless:
+            names = ", ".join(sorted(self.harmless))
+            if len(self.harmless) > 20:  # a config that PySlowFast dumped
+                names = (
+                    f"of {', '.join(sorted({name.split('.')[0] for name in self.harmless}))} (print_config lists them)"
+                )
+            lines.append(f"{len(self.harmless)} PySlowFast keys change nothing here: {names}")
+        lines += [f"{name} changes what PySlowFast computes: {why}" for name, why in sorted(self.differing.items())]
         return lines
 
 
@@ -97,9 +111,10 @@ def load_cfg_with_sources(path: str | Path, overrides: Sequence[Any] = ()) -> tu
         problems.append(f"{overrides[-1]} lacks a value: it ends the overrides; write KEY VALUE KEY VALUE ...")
     entries += _read_overrides(overrides)
     given: dict[str, Entry] = {}
-    for entry in map(_under_its_present_name, entries):
+    for entry in filter(None, map(_under_its_present_name, entries)):
         given[entry.key] = entry  # the last one wins: base, file, command line
     problems += _resolve_detection(given)
+    notes += _resolve_dump(given)
 
     accepted = {key: ACCEPTED[key] for key in given if key in ACCEPTED}
     values, sources, broken = {}, {}, set()
@@ -119,17 +134,29 @@ def load_cfg_with_sources(path: str | Path, overrides: Sequence[Any] = ()) -> tu
     if problems:
         raise ValueError("this config cannot run:" + "".join(f"\n  - {problem}" for problem in problems))
     cfg.freeze()
-    return cfg, ConfigReport({name: sources.get(name, DEFAULT) for name in SCHEMA}, accepted, tuple(notes))
+    differing = what_it_would_compute({key: decode(entry.value) for key, entry in given.items()}, cfg)
+    sources = {name: sources.get(name, DEFAULT) for name in SCHEMA}
+    return cfg, ConfigReport(sources, accepted, tuple(notes), differing)
 
 
 # ----------------------------------------------------------------------------------------------------- old names
 
 
-def _under_its_present_name(entry: Entry) -> Entry:
-    alias = ALIASES.get(entry.key)
-    if alias is None:
-        return entry
-    return Entry(alias.key, alias.value(entry.value), f"{entry.key}, {entry.source}")
+def _under_its_present_name(entry: Entry) -> Entry | None:
+    """The entry as it is called here, with both names in its source; None where its value means that nothing is given."""
+    found = present(entry.key, entry.value)
+    if found is None:
+        return None
+    key, value, how = found
+    return Entry(key, value, f"{how}, {entry.source}") if how else entry
+
+
+def _resolve_dump(given: dict[str, Entry]) -> list[str]:
+    """Takes back what PySlowFast has done to a config before writing it into a checkpoint; returns a note for each."""
+    changes = read_as_dumped({key: decode(entry.value) for key, entry in given.items()})
+    for key, (value, _) in changes.items():
+        given[key] = Entry(key, value, f"{given[key].source}, as PySlowFast dumped it")
+    return [note for _, note in changes.values() if note]
 
 
 def _resolve_detection(given: dict[str, Entry]) -> list[str]:
@@ -251,6 +278,9 @@ def _read_file(path: Path, *, chain: tuple[Path, ...]) -> tuple[list[Entry], lis
         raise ValueError(f"config file {path} is not UTF-8 text: {error}") from None
 
     own, notes = _parse(text, str(path))
+    if image_mvit.is_layout_of({entry.key: decode(entry.value) for entry in own}):
+        read, note = image_mvit.translate([(entry.key, decode(entry.value), entry.source) for entry in own], str(path))
+        own, notes = [Entry(*entry) for entry in read], [*notes, note]
     entries = []
     for entry in own:
         if entry.key == BASE_KEY:

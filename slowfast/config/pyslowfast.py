@@ -100,6 +100,9 @@ ACCEPTED: dict[str, str] = {
     **_group("AVA", "TRAIN_PCA_JITTER_ONLY", "there is no PCA jitter; ours is DATA.COLOR_JITTER"),
     **_group("AVA", "FULL_TEST_ON_VAL", "evaluation always takes the whole test split"),
     **_group("AVA", "IMG_PROC_BACKEND", "there is one way to transform images"),
+    **_group("AVA", "TRAIN_PCA_EIGVAL TRAIN_PCA_EIGVEC", "there is no PCA jitter; ours is DATA.COLOR_JITTER"),
+    **_group("TEST", "CHECKPOINT_SQUEEZE_TEMPORAL", "kernels of weights are fitted by their shape"),
+    **_group("DATA", "CROP_SIZE", "PySlowFast's first versions had it and read TRAIN_CROP_SIZE and TEST_CROP_SIZE"),
     **_group("MULTIGRID", "EPOCH_FACTOR SHORT_CYCLE_FACTORS LONG_CYCLE_FACTORS", "read only with a multigrid cycle"),
     **_group(
         "MULTIGRID",

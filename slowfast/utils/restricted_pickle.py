@@ -16,7 +16,7 @@ import numpy as np
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def _bytes_from_text(text: str, encoding: str) -> bytes:
+def bytes_from_text(text: str, encoding: str) -> bytes:
     """How Python 3 writes bytes in the protocols of Python 2: `_codecs.encode(text, "latin1")`."""
     if encoding not in ("latin1", "latin-1"):
         raise pickle.UnpicklingError(f"it asks for the codec {encoding!r}, and only latin1 is used for bytes")
@@ -33,7 +33,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     **{(f"numpy.{core}.{module}", name): made for core in ("core", "_core") for (module, name), made in _NUMPY.items()},
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): _bytes_from_text,
+    ("_codecs", "encode"): bytes_from_text,
     ("collections", "OrderedDict"): OrderedDict,
     **{
         (module, kind.__name__): kind

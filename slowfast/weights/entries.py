@@ -34,7 +34,9 @@ class Entry:
 def find_entries(content: Mapping) -> list[Entry]:
     """Every set of parameters in the content of a checkpoint, those under known names first; empty when there is none."""
     named = [name for name in KNOWN_NAMES if isinstance(content.get(name), Mapping) and _tensors(content[name])]
-    named += [name for name, value in content.items() if name not in KNOWN_NAMES and _looks_like_parameters(name, value)]
+    named += [
+        name for name, value in content.items() if name not in KNOWN_NAMES and _looks_like_parameters(name, value)
+    ]
     if not any(name in KNOWN_NAMES for name in named) and (state := _tensors(content)):
         return [Entry("", state, averaged="n_averaged" in state)]
     swapped = _swapped_by_mmengine(content)

@@ -26,9 +26,13 @@ class SourceGrid:
     image: bool
     class_token: bool
 
-    def contradicts(self, positions: int, grid: Size3) -> bool:
-        """The file is known to lay out that many positions on another grid than `grid`."""
-        return self.grid is not None and math.prod(self.grid) == positions and self.grid != grid
+    def contradicts(self, positions: int, like: Size3, *, places: bool) -> bool:
+        """The file is known to lay out that many positions on another grid than `like` (see `find`)."""
+        grid = self._known(places)
+        return grid is not None and math.prod(grid) == positions and grid != like
+
+    def _known(self, places: bool) -> Size3 | None:
+        return self.grid if self.grid is None or not places else (1, *self.grid[1:])
 
     def find(self, positions: int, like: Size3, *, places: bool) -> Size3:
         """The grid of that many positions, without the class token's.
@@ -38,10 +42,12 @@ class SourceGrid:
 
         Raises ValueError, with the grids that fit, when none or more than one does.
         """
-        if self.grid is not None:
-            grid = (1, *self.grid[1:]) if places else self.grid
+        grid = self._known(places)
+        if grid is not None:
             if math.prod(grid) != positions:
-                raise ValueError(f"{positions} positions, but {self.told_by} says a grid of {_times(grid)}; set {_KEYS}")
+                raise ValueError(
+                    f"{positions} positions, but {self.told_by} says a grid of {_times(grid)}; set {_KEYS}"
+                )
             return grid
         grids = candidates(positions, like, times=[1] if places or self.image else range(1, positions + 1))
         if len(grids) == 1:
@@ -49,7 +55,9 @@ class SourceGrid:
         if not grids:
             raise ValueError(f"{positions} positions are no grid of the model's aspect and no square; set {_KEYS}")
         fitting = " or ".join(map(_times, grids))
-        raise ValueError(f"{positions} positions may be a grid of {fitting}, and the file has no config; set {_KEYS}")
+        raise ValueError(
+            f"{positions} positions may be a grid of {fitting}, and nothing in the file tells which; set {_KEYS}"
+        )
 
 
 def candidates(positions: int, like: Size3, *, times: Iterable[int]) -> list[Size3]:
@@ -57,7 +65,7 @@ def candidates(positions: int, like: Size3, *, times: Iterable[int]) -> list[Siz
 
     Grids of a single place are left out, unless the model's is one.
     """
-    found = {}
+    found: dict[Size3, None] = {}
     for time in times:
         if positions % time:
             continue

@@ -84,7 +84,10 @@ NAMINGS = (
         "Hugging Face VideoMAE pre-training",
         r"^decoder\.decoder_layers\.",
         renames=_HUGGING_FACE,
-        drops=((r"^(decoder\.|encoder_to_decoder\.|mask_token$|position_embeddings$)", _PRETRAINING), *_HUGGING_FACE_DROPS),
+        drops=(
+            (r"^(decoder\.|encoder_to_decoder\.|mask_token$|position_embeddings$)", _PRETRAINING),
+            *_HUGGING_FACE_DROPS,
+        ),
         starts=((r"^(head\.projection|norm)\.", _AFTER_PRETRAINING),),
     ),
     Naming(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_BLOCK = re.compile(r"\bblocks\.(\d+)\.")
+_BLOCK = re.compile(r"\b(blocks|layer)\.\d+\.")
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 
 
@@ -53,7 +53,9 @@ class LoadReport:
         what = ", ".join([self.container] * bool(self.container) + ["averaged weights"] * self.averaged)
         lines = [f"weights {self.path}{f' ({what})' if what else ''}, names of {self.naming}:"]
         if self.others:
-            lines.append(f"  not taken, though in the file: {'; '.join(self.others)} (MODEL.CHECKPOINT_ENTRY takes one)")
+            lines.append(
+                f"  not taken, though in the file: {'; '.join(self.others)} (MODEL.CHECKPOINT_ENTRY takes one)"
+            )
         rows: list[tuple[str, int, list[str]]] = [
             ("loaded", len(self.loaded), []),
             ("renamed", len(self.renamed), _examples(self.renamed)),
@@ -77,7 +79,7 @@ class LoadReport:
 
 def _examples(renamed: dict[str, str]) -> list[str]:
     """Old and new names with the block numbers left out, each pair once."""
-    pairs = {_BLOCK.sub("blocks.N.", old): _BLOCK.sub("blocks.N.", new) for new, old in renamed.items()}
+    pairs = {_BLOCK.sub(r"\1.N.", old): _BLOCK.sub(r"\1.N.", new) for new, old in renamed.items()}
     return [f"{old} -> {new}" for old, new in pairs.items()]
 
 

@@ -39,9 +39,7 @@ def match_projections(state: State, wanted: set[str]) -> tuple[State, dict[str, 
     return matched, made
 
 
-def split_joint_position(
-    state: State, wanted: set[str], *, class_token: bool
-) -> tuple[State, dict[str, str]]:
+def split_joint_position(state: State, wanted: set[str], *, class_token: bool) -> tuple[State, dict[str, str]]:
     """An image model's table `pos_embed` as the separate spatial and class tables of a video model.
 
     class_token: the file's network has one, whose row is the first of the table
@@ -60,9 +58,7 @@ def split_joint_position(
     return split, made
 
 
-def join_separate_positions(
-    state: State, target: State, *, class_token: bool
-) -> tuple[State, dict[str, str]]:
+def join_separate_positions(state: State, target: State, *, class_token: bool) -> tuple[State, dict[str, str]]:
     """The separate spatial, temporal and class tables of a video model as the one table of an image model.
 
     An image gets the temporal row that the video model gives to a clip of one token in time: the table resized to one.
@@ -156,7 +152,7 @@ def _fit_position(
     wanted_rows, rows = shape[1] - volume(target), 0 if places else int(source.class_token)
     first, rest = table[:, :rows], table[:, rows:]
     how = "trilinear"
-    if rest.shape[1] == volume(target) and (places or not source.contradicts(rest.shape[1], target)):
+    if rest.shape[1] == volume(target) and not source.contradicts(rest.shape[1], target, places=places):
         how, resized = AS_IT_IS[1], rest
     else:
         found = source.find(rest.shape[1], target, places=places)
