@@ -29,6 +29,13 @@ _NUMPY: dict[tuple[str, str], Any] = {
     ("multiarray", "scalar"): np.float64(0).__reduce__()[0],
     ("numeric", "_frombuffer"): np.zeros(0).__reduce_ex__(5)[0],
 }
+# A single number of numpy's, as torch.serialization.safe_globals takes it: makers with their names in files, and types.
+NUMPY_NUMBERS: list[Any] = [
+    *((_NUMPY["multiarray", "scalar"], f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    (bytes_from_text, "_codecs.encode"),
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool")),
+]
 _ALLOWED: dict[tuple[str, str], Any] = {
     **{(f"numpy.{core}.{module}", name): made for core in ("core", "_core") for (module, name), made in _NUMPY.items()},
     ("numpy", "ndarray"): np.ndarray,

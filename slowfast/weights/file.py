@@ -12,15 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from slowfast.utils.restricted_pickle import bytes_from_text
+from slowfast.utils.restricted_pickle import NUMPY_NUMBERS
 from slowfast.weights.entries import AVERAGE, KNOWN_NAMES, choose_entry, find_entries
 
-_NUMPY_SCALAR: Callable = np.float64(0).__reduce__()[0]  # asked of numpy itself: its modules have changed names
 _LIGHTNING = "pytorch-lightning_version"
 # What files carry their options in: bags of names and values, paths, numbers. Their methods are ours, not the file's, and
 # no module of another project is imported for them: Lightning's AttributeDict becomes a dict.
@@ -33,10 +31,7 @@ _INERT_CLASSES: list[Callable | tuple[Callable, str]] = [
         "pytorch_lightning.utilities.parsing",
     )),
     *((PurePosixPath, f"pathlib{part}.{kind}Path") for part in ("", "._local") for kind in ("Posix", "PurePosix")),
-    *((_NUMPY_SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
-    (bytes_from_text, "_codecs.encode"),  # the bytes of such a number
-    np.dtype,
-    *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool")),
+    *NUMPY_NUMBERS,
 ]  # fmt: skip
 _AGAIN = "download it again"
 

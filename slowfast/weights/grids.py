@@ -84,8 +84,8 @@ def grid_of_config(text: str) -> Size3 | None:
     PySlowFast's configs and ours name the keys alike. A text that is no such config tells nothing.
     """
     try:
-        cfg = yaml.safe_load(text)
-        data, mvit = cfg["DATA"], cfg["MVIT"]
+        tree = yaml.safe_load(text)
+        data, mvit = tree["DATA"], tree["MVIT"]
         crop, stride = data["TRAIN_CROP_SIZE"], [int(step) for step in mvit["PATCH_STRIDE"]]
         height, width = (crop, crop) if isinstance(crop, int) else crop
         size = (int(data["NUM_FRAMES"]), int(height), int(width))
@@ -96,11 +96,11 @@ def grid_of_config(text: str) -> Size3 | None:
         return None
 
 
-def source_grid(config: str, told: Sequence[int] | None, *, image: bool, class_token: bool) -> SourceGrid:
-    """What is known of a file's grid: the user's word counts before the file's own config."""
+def source_grid(text: str, told: Sequence[int] | None, *, image: bool, class_token: bool) -> SourceGrid:
+    """What is known of a file's grid: the user's word counts before the file's own config, whose YAML is `text`."""
     if told:
         return SourceGrid(size3(told), "MODEL.CHECKPOINT_GRID", image, class_token)
-    grid = grid_of_config(config) if config else None
+    grid = grid_of_config(text) if text else None
     return SourceGrid(grid, "the file's config", image, class_token)
 
 

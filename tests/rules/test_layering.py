@@ -35,7 +35,7 @@ PACKAGES = {
     "layers": {"torch", "triton"},  # triton in the file of its kernels, which is imported on CUDA only
     "video": {"av", "cv2", "numpy"},
     "models": {"torch", "torchvision", "numpy"},
-    "weights": {"torch", "safetensors"},
+    "weights": {"torch", "safetensors", "yaml"},  # yaml: the config that a checkpoint holds tells its token grid
     "losses": {"torch", "torchvision", "numpy", "scipy"},
     "solver": {"torch"},
     "evaluation": {"torch", "numpy", "scipy"},

@@ -74,7 +74,7 @@ def dotted(tree: dict, prefix: str = "") -> list[str]:
 
 
 def test_strides_that_do_not_follow_from_the_adaptive_one_are_still_an_error(load):
-    with pytest.raises(ValueError, match="POOL_KV_STRIDE and MVIT.POOL_KV_STRIDE_ADAPTIVE .* are both set"):
+    with pytest.raises(ValueError, match=r"POOL_KV_STRIDE and MVIT.POOL_KV_STRIDE_ADAPTIVE .* are both set"):
         load(changed(MVIT={"POOL_KV_STRIDE": [[0, 1, 2, 2]]}))
 
 

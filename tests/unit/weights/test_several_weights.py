@@ -6,6 +6,7 @@ import pickle
 import sys
 import types
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -167,7 +168,7 @@ def test_options_of_lightning_are_read_without_its_code(tmp_path, models, monkey
     module = types.ModuleType("lightning_fabric.utilities.data")
     module.AttributeDict = type("AttributeDict", (dict,), {"__module__": module.__name__})
     state = {f"model.{name}": tensor for name, tensor in models[0].state_dict().items()}
-    options = module.AttributeDict(root=pathlib.Path("/data"), lr=__import__("numpy").float64(0.1))
+    options = module.AttributeDict(root=pathlib.Path("/data"), lr=np.float64(0.1))
     for name in ("lightning_fabric", "lightning_fabric.utilities", module.__name__):
         monkeypatch.setitem(sys.modules, name, module)
     path = saved(tmp_path, lightning(state, hyper_parameters=options))
