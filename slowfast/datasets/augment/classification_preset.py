@@ -15,6 +15,7 @@ from torch import Tensor
 from slowfast.datasets.augment.draws import draw_seed
 from slowfast.datasets.augment.erasing import IMAGE_TRIES, VIDEO_TRIES, check_mode, draw_rectangles
 from slowfast.datasets.augment.operations import IMAGE_FILL, VIDEO_FILL, Colour, check_interpolation
+from slowfast.datasets.augment.partial import apply_to_part
 from slowfast.datasets.augment.rand_augment import RandAugment, parse_rand_augment
 from slowfast.datasets.augment.resized_crop import (
     CropBox,
@@ -133,8 +134,7 @@ class LabelPreset:
                 pixels = np.ascontiguousarray(pixels[:, :, ::-1])
             pixels, flipped = self._change_colours(pixels, aug, generator), False
         else:
-            pixels = self._change_colours(_shrink_all(frames, self.short_side), aug, generator)
-            pixels = self._crop_video(pixels, aug, generator)
+            pixels = self._augment_video(_shrink_all(frames, self.short_side), aug, generator)
             flipped = _flips(aug, generator)
         height, width = pixels.shape[1:3]
         tries = IMAGE_TRIES if self.image else VIDEO_TRIES
@@ -153,11 +153,24 @@ class LabelPreset:
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
         return jitter_colours(pixels, aug.colour, generator).permute(0, 2, 3, 1).numpy()
 
-    def _crop_video(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
+    def _augment_video(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
+        """RandAugment and the crop; what the crop discards is not computed."""
         height, width = frames.shape[1:3]
-        if aug.jitter is None:
+        if aug.jitter is not None:
+            return self._scale_and_cut(self._change_colours(frames, aug, generator), aug, generator)
+        size = (self.size, self.size)
+        if self.rand_augment is None:
+            frames = self._change_colours(frames, aug, generator)
             box = random_resized_box(height, width, area=aug.area, aspect=aug.aspect, generator=generator)
-            return crop_and_resize_plain(frames, box, (self.size, self.size))
+            return crop_and_resize_plain(frames, box, size)
+        draws = self.rand_augment.draw(generator)
+        box = random_resized_box(height, width, area=aug.area, aspect=aug.aspect, generator=generator)
+        part = apply_to_part(frames, draws, box, fill=aug.fill or VIDEO_FILL, interpolation=aug.interpolation)
+        return crop_and_resize_plain(part, CropBox(0, 0, box.height, box.width), size)
+
+    def _scale_and_cut(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
+        height, width = frames.shape[1:3]
+        assert aug.jitter is not None
         scaled = jitter_scale(height, width, scales=aug.jitter, inverse=aug.inverse_uniform, generator=generator)
         frames = crop_and_resize_plain(frames, CropBox(0, 0, height, width), scaled)
         box = random_square_box(*scaled, size=self.size, generator=generator)
