@@ -35,6 +35,25 @@ def test_a_video_has_every_action_that_one_of_its_frames_has(tmp_path):
     assert found.labels.tolist() == [[True, False, True, False], [False, True, False, False], [False] * 4]
 
 
+def test_labels_of_the_frames_of_a_clip(tmp_path):
+    """Frames are listed out of order, and their ids start at 1: positions count the frames from 0 by id."""
+    labels = ["", "2,0", "2,0", "", "1", ""]
+    rows = [f'AB1 0 {k + 1} AB1/{k}.jpg "{text}"' for k, text in enumerate(labels)]
+    rows = [*rows[::2], 'CD2 1 0 CD2/0.jpg "3"', *rows[1::2]]
+    found = read_charades(write_list(tmp_path, *rows), num_classes=4, by_frame=True)
+    everything = [set(map(int, filter(None, text.split(",")))) for text in labels]
+    for first in range(6):
+        for last in range(first, 6):
+            shown = set(np.flatnonzero(found.label_of(0, np.array([first, last]))))
+            assert shown == set().union(*everything[first : last + 1]), (first, last)
+    assert found.label_of(1, np.array([0, 7])).tolist() == [False, False, False, True]
+    assert found.label_of(0).tolist() == [True, True, True, False]
+    assert found.frames is not None and len(found.frames.starts) == 6  # runs, not frames
+    plain = read_charades(write_list(tmp_path, *rows), num_classes=4, class_names=tuple("wxyz"))
+    assert plain.frames is None and plain.class_names == tuple("wxyz")
+    assert plain.label_of(0, np.array([0])).tolist() == [True, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -43,6 +62,7 @@ def test_a_video_has_every_action_that_one_of_its_frames_has(tmp_path):
             r"val\.csv:3: class 4 is not one of 0 to 3 \(MODEL.NUM_CLASSES\)",
         ),
         (['AB1 0 0 AB1/0.jpg "sit"'], r"val\.csv:2: labels are class indices between commas, found 'sit'"),
+        (['AB1 0 x AB1/0.jpg ""'], r"val\.csv:2: expected 'original_vido_id .*found 'AB1 0 x AB1/0.jpg '"),
         (["AB1 0 0 AB1/0.jpg"], r"val\.csv:2: expected 'original_vido_id .*found 'AB1 0 0 AB1/0.jpg'"),
         ([], "lists no video"),
     ],
