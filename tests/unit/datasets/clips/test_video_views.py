@@ -163,7 +163,7 @@ IMAGE = ["DATA.NUM_FRAMES", "1", "MVIT.PATCH_STRIDE", "[1, 4, 4]"]
 
 
 def config(*changes):
-    return load_cfg("configs/Kinetics/MVITv2_S_16x4.yaml", list(changes))
+    return load_cfg("configs/Kinetics/MVITv2_S_16x4.yaml", ["NUM_GPUS", "0", *changes])
 
 
 def split_of(folder, sampling="time", pixels=None) -> VideoSplit:
