@@ -22,7 +22,7 @@ from slowfast.datasets.augment.classification_preset import LabelPreset
 from slowfast.datasets.augment.draws import GeneratorDraws
 from slowfast.datasets.augment.erasing import draw_rectangle
 from slowfast.datasets.augment.resized_crop import random_resized_box
-from slowfast.datasets.build import build_label_preset, build_sampling
+from slowfast.datasets.build import build_clip_sampling, build_label_preset
 from slowfast.datasets.clips.labelled_clips import LabelledClips
 from slowfast.datasets.split import VideoSplit
 from slowfast.structures.labelled_videos import LabelledVideos
@@ -63,7 +63,7 @@ class Loading:
         return LabelledClips(
             split.videos,
             split.pixels,
-            sampling=build_sampling(self.cfg, split),
+            sampling=build_clip_sampling(self.cfg, split),
             preset=build_label_preset(self.cfg, split),
             repeats=a.NUM_SAMPLE,
             sample_once=a.SAMPLE_ONCE,

@@ -61,8 +61,9 @@ def apply_op(
         raise ValueError(f"{name} needs an argument")
     if family in _WITH_ARGUMENT:
         return _WITH_ARGUMENT[family](frames, argument)
-    matrix = _GEOMETRIC[family](argument, frames.shape[1], frames.shape[2])
-    return apply_matrix(frames, matrix, frames.shape[1:3], fill=fill, interpolation=interpolation)
+    height, width = frames.shape[1:3]
+    matrix = _GEOMETRIC[family](argument, height, width)
+    return apply_matrix(frames, matrix, (height, width), fill=fill, interpolation=interpolation)
 
 
 def matrix_of(name: str, argument: float | None, height: int, width: int) -> Matrix | None:
@@ -224,15 +225,15 @@ def _translate_y(fraction: float, height: int, width: int) -> Matrix:
 
 
 def apply_matrix(
-    frames: np.ndarray, matrix: Matrix, size: tuple[int, ...], *, fill: Colour, interpolation: str
+    frames: np.ndarray, matrix: Matrix, size: tuple[int, int], *, fill: Colour, interpolation: str
 ) -> np.ndarray:
     """(T, H, W, 3) uint8 -> (T, *size, 3): each pixel from where `matrix` says, as in `matrix_of`; outside it is `fill`."""
     found = np.empty((len(frames), *size, 3), dtype=np.uint8)
+    method = INTERPOLATIONS[interpolation]
     for index, frame in enumerate(frames):
         picture = Image.fromarray(frame)
-        found[index] = picture.transform(
-            size[::-1], Image.Transform.AFFINE, matrix, INTERPOLATIONS[interpolation], fillcolor=fill
-        )
+        moved = picture.transform((size[1], size[0]), Image.Transform.AFFINE, matrix, method, fillcolor=fill)
+        found[index] = np.asarray(moved)
     return found
 
 

@@ -8,12 +8,15 @@ import pytest
 import torch
 
 from slowfast.datasets.annotations.charades import read_charades
-from slowfast.datasets.clips.video_views import VideoViews, ViewShape
+from slowfast.datasets.augment.view_crops import ViewCrops
+from slowfast.datasets.clips.video_sampling import ClipSampling
+from slowfast.datasets.clips.video_views import VideoViews
 from slowfast.structures.labelled_videos import LabelledVideos
 from slowfast.video.frames import FRAME_LIST_HEADER, FrameFolders
-from slowfast.video.source import ClipReadError
+from slowfast.video.source import ClipReadError, VideoLength
 
-SHAPE = ViewShape(num_frames=4, sampling_rate=2, fps=24, size=32, num_clips=3, num_crops=1)
+SAMPLING = ClipSampling(4, 2, 24.0, kind="frames")
+CROPS = ViewCrops(32, 1, 32, "bilinear")
 
 
 def write_list(folder: Path, *rows: str) -> Path:
@@ -85,9 +88,10 @@ def test_positions_are_those_of_pyslowfast(video_frames):
     """Clip i starts at round(i * gap), gap = max(frames - (T - 1) * rate - 1, 0) / (clips - 1)."""
     gap = max(video_frames - 7, 0) / 2
     expected = [[round(i * gap) + 2 * t for t in range(4)] for i in range(3)]
-    assert SHAPE.clip_positions(video_frames).tolist() == expected
-    one = ViewShape(num_frames=4, sampling_rate=2, fps=24, size=32, num_clips=1, num_crops=1)
-    assert one.clip_positions(21).tolist() == [[7, 9, 11, 13]]  # in the middle
+    length = VideoLength(np.arange(video_frames) / 24, 24.0)
+    inside, repeated = SAMPLING.test(length, 3)
+    assert inside.tolist() == [[min(position, video_frames - 1) for position in clip] for clip in expected]
+    assert repeated.tolist() == [sum(position >= video_frames for position in clip) for clip in expected]
 
 
 @pytest.fixture
@@ -106,7 +110,9 @@ def folders(tmp_path) -> FrameFolders:
 def test_views_show_the_frames_they_should(folders):
     def views(*videos: str, **options) -> VideoViews:
         hot = np.tile([True, False], (len(videos), 1))
-        return VideoViews(LabelledVideos(videos, hot, ("0", "1")), folders, shape=SHAPE, **options)
+        return VideoViews(
+            LabelledVideos(videos, hot, ("0", "1")), folders, sampling=SAMPLING, crops=CROPS, num_clips=3, **options
+        )
 
     data = views("A", "B", "C")
     whole, short, missing = data[0], data[1], data[2]
