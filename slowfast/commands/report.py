@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from slowfast.report.run import write_report
+from slowfast.report.detection.run import write_report
 from slowfast.tasks.tested_run import read_tested_run
 
 

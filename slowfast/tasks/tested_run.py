@@ -6,7 +6,7 @@ from pathlib import Path
 import simplejson
 
 from slowfast.config import load_cfg
-from slowfast.report.run import TestedRun
+from slowfast.report.detection.run import TestedRun
 from slowfast.tasks.build import build_task
 from slowfast.tasks.localization import Localization
 from slowfast.utils.ava_csv import read_detections_csv

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast.report.cards import STRIP_FRAMES, STRIP_LONG_SIDE, Card, Shot, card_html, frame_strip
-from slowfast.report.figures import CONFUSION_CLASSES
-from slowfast.report.page import LOADS_NOTHING, ReportedRun, report_figures, report_html, write_figures
+from slowfast.report.axes import MATRIX_CLASSES
+from slowfast.report.detection.cards import STRIP_FRAMES, STRIP_LONG_SIDE, Card, Shot, card_html, frame_strip
+from slowfast.report.detection.page import ReportedRun, report_figures, report_html
+from slowfast.report.page import LOADS_NOTHING, write_figures
 from slowfast.report.svg import RUN_COLOURS, new_figure, styled, to_svg
 from slowfast.structures.diagnosis import (
     ActorCurve,
@@ -250,7 +251,7 @@ def test_of_many_classes_the_matrix_shows_those_with_most_mistakes():
     many = diagnosis(names)
     one = ReportedRun("r", run().metrics, Diagnosis(**{**vars(many), "confusion": Confusion(names, counts, 9, 2)}), [])
     shown = [t.get_text() for t in report_figures([one])["confusion"].axes[0].get_xticklabels()]
-    assert len(shown) == CONFUSION_CLASSES and {"action 38", "action 39"} <= set(shown)
+    assert len(shown) == MATRIX_CLASSES and {"action 38", "action 39"} <= set(shown)
 
 
 def test_svg_takes_its_colours_from_the_page_and_ids_do_not_meet():
