@@ -12,7 +12,8 @@ from slowfast.datasets.build import build_view_loader, read_split
 from slowfast.datasets.split import VideoSplit
 from slowfast.evaluation.build import build_classification_evaluator
 from slowfast.evaluation.videos.evaluator import ClassificationEvaluator
-from slowfast.evaluation.videos.scores import VideoScores, write_scores
+from slowfast.evaluation.videos.score_files import write_scores
+from slowfast.evaluation.videos.scores import VideoScores
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.structures.clip import ClipBatch
