@@ -11,11 +11,13 @@ from slowfast.config.classes import with_num_classes
 from slowfast.datasets.build import build_view_loader, read_split
 from slowfast.datasets.split import VideoSplit
 from slowfast.evaluation.build import build_classification_evaluator
+from slowfast.evaluation.videos.confusion import write_class_table, write_matrix
 from slowfast.evaluation.videos.evaluator import ClassificationEvaluator
 from slowfast.evaluation.videos.score_files import write_scores
 from slowfast.evaluation.videos.scores import VideoScores
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
+from slowfast.report.videos.run import TestedClassifier, write_report
 from slowfast.structures.clip import ClipBatch
 from slowfast.tasks.task import Task, TrainLoader
 from slowfast.utils import distributed
@@ -69,9 +71,14 @@ class Classification(Task):
         return build_classification_evaluator(self.cfg, self.test_split.videos)
 
     def finish(self, result: VideoScores, output: Path) -> dict[str, Any]:
-        """Every video's scores, from which everything can be recomputed; an absolute path stays as it is."""
+        """Every video's scores, from which everything can be recomputed (an absolute path stays as it is), and tables."""
         write_scores(result, output / self.cfg.TEST.SAVE_RESULTS_PATH)
+        write_class_table(result.classes, output / "per_class.csv", multi_label=result.multi_label)
+        if not result.multi_label:
+            write_matrix(result.confusion, output / "confusion.csv")
         return {}
 
     def report(self, result: VideoScores, metrics: dict[str, Any], output: Path) -> Path | None:
-        return None
+        if not self.cfg.TEST.REPORT:
+            return None
+        return write_report(TestedClassifier(output, self.cfg, self.test_split, metrics, result))

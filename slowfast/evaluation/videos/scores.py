@@ -164,11 +164,17 @@ class VideoScores:
         values = ", ".join(f"{name} {value:.4f}" for name, value in self.summary().items())
         videos = f"{len(self.names)} videos, {len(self.class_names)} classes"
         lines = [f"{values} | {videos} | {self.num_views} views, {self.ensemble}"]
-        for names, what in (
-            (self.partial, "only some of their views"),
-            (self.missing, "no view at all and count as wrong"),
-        ):
-            if names:
-                more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-                lines.append(f"warning: {len(names)} videos have {what}: {', '.join(names[:SHOWN])}{more}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"warning: {text}" for text in self.warnings)])
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the numbers must know: videos that lack views, counted and named."""
+        return [
+            f"{len(names)} videos have {what}: {', '.join(names[:SHOWN])}"
+            + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+            for names, what in (
+                (self.partial, "only some of their views"),
+                (self.missing, "no view at all and count as wrong"),
+            )
+            if names
+        ]
