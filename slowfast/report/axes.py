@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MARKERS = ("o", "s")
 FEW_CLASSES = 12  # up to which the cells of a matrix bear numbers
 MATRIX_CLASSES = 24  # rows of a matrix, at most
-LONGEST_NAME = 30  # characters of a class name in a plot
+LONGEST_NAME = 24  # characters of a class name in a plot
 
 
 def short(name: str) -> str:

@@ -17,7 +17,7 @@ from slowfast.evaluation.videos.score_files import write_scores
 from slowfast.evaluation.videos.scores import VideoScores
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
-from slowfast.report.videos.run import TestedClassifier, write_report
+from slowfast.report.videos.run import ClassifierRun, write_report
 from slowfast.structures.clip import ClipBatch
 from slowfast.tasks.task import Task, TrainLoader
 from slowfast.utils import distributed
@@ -81,4 +81,4 @@ class Classification(Task):
     def report(self, result: VideoScores, metrics: dict[str, Any], output: Path) -> Path | None:
         if not self.cfg.TEST.REPORT:
             return None
-        return write_report(TestedClassifier(output, self.cfg, self.test_split, metrics, result))
+        return write_report(ClassifierRun(output, self.cfg, self.test_split, metrics, result))

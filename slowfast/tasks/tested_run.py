@@ -13,7 +13,7 @@ from slowfast.evaluation.videos.score_files import read_scores
 from slowfast.report.detection import run as detection
 from slowfast.report.detection.run import TestedRun
 from slowfast.report.videos import run as videos
-from slowfast.report.videos.run import TestedClassifier
+from slowfast.report.videos.run import ClassifierRun
 from slowfast.tasks.build import build_task, task_class
 from slowfast.tasks.classification import Classification
 from slowfast.tasks.localization import Localization
@@ -23,7 +23,7 @@ DETECTION_NUMBERS = ("mAP", "protocol", "key_frames", "iou_threshold", "instance
 VIDEO_NUMBERS = ("ensemble", "num_videos", "views_per_video")
 
 
-def read_tested_run(folder: str | Path, overrides: Sequence[str] = ()) -> TestedRun | TestedClassifier:
+def read_tested_run(folder: str | Path, overrides: Sequence[str] = ()) -> TestedRun | ClassifierRun:
     """Read what a test left in `folder`. overrides: keys that changed since, such as AVA.VIDEO_DIR of another machine.
 
     Raises FileNotFoundError that names what is missing, and ValueError for a file with other content.
@@ -42,10 +42,10 @@ def read_tested_run(folder: str | Path, overrides: Sequence[str] = ()) -> Tested
 
 
 def write_report(
-    run: TestedRun | TestedClassifier,
+    run: TestedRun | ClassifierRun,
     out: str | Path | None = None,
     *,
-    compare: TestedRun | TestedClassifier | None = None,
+    compare: TestedRun | ClassifierRun | None = None,
 ) -> Path:
     """The page about a run of either kind; see `write_report` of the two rooms of `report`.
 
@@ -53,7 +53,7 @@ def write_report(
     """
     if isinstance(run, TestedRun) and (compare is None or isinstance(compare, TestedRun)):
         return detection.write_report(run, out, compare=compare)
-    if isinstance(run, TestedClassifier) and (compare is None or isinstance(compare, TestedClassifier)):
+    if isinstance(run, ClassifierRun) and (compare is None or isinstance(compare, ClassifierRun)):
         return videos.write_report(run, out, compare=compare)
     kinds = [
         f"{one.folder} {'detects people' if isinstance(one, TestedRun) else 'classifies videos'}"
@@ -87,7 +87,7 @@ def _read_detector(folder: Path, cfg: CfgNode) -> TestedRun:
     )
 
 
-def _read_classifier(folder: Path, cfg: CfgNode) -> TestedClassifier:
+def _read_classifier(folder: Path, cfg: CfgNode) -> ClassifierRun:
     """Its test list is read for the pixels alone: names, labels and classes are those that were scored."""
     _refuse_missing(folder, cfg.TEST.SAVE_RESULTS_PATH)
     metrics = _read_metrics(folder / "metrics.json", VIDEO_NUMBERS, "classification")
@@ -95,7 +95,7 @@ def _read_classifier(folder: Path, cfg: CfgNode) -> TestedClassifier:
     split = read_split(cfg, "test")
     if not isinstance(split, VideoSplit):
         raise ValueError(f"TEST.DATASET {cfg.TEST.DATASET} has people on key frames, and {folder} classifies videos")
-    return TestedClassifier(folder, cfg, split, metrics, scores)
+    return ClassifierRun(folder, cfg, split, metrics, scores)
 
 
 def _read_metrics(path: Path, needed: Sequence[str], kind: str) -> dict:

@@ -17,7 +17,7 @@ TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class TestedClassifier:
+class ClassifierRun:
     """A run after its test. split: where frames for the galleries come from; metrics: the content of metrics.json."""
 
     folder: Path
@@ -55,7 +55,7 @@ class TestedClassifier:
 
 
 def write_report(
-    run: TestedClassifier, out: str | Path | None = None, *, compare: TestedClassifier | None = None
+    run: ClassifierRun, out: str | Path | None = None, *, compare: ClassifierRun | None = None
 ) -> Path:
     """Write the page and return its path; its plots go as PNG into the folder beside it that has its name.
 
@@ -75,12 +75,12 @@ def write_report(
     return out
 
 
-def _galleries(run: TestedClassifier, scored: Sequence[tuple[str, VideoScores]]) -> dict[str, list[VideoCard]]:
+def _galleries(run: ClassifierRun, scored: Sequence[tuple[str, VideoScores]]) -> dict[str, list[VideoCard]]:
     picked = chosen(scored[0][1]) if len(scored) == 1 else chosen_of_two(scored)
     return {heading: [card_of(v, scored, run.split.pixels) for v in videos] for heading, videos in picked.items()}
 
 
-def _in_the_order_of(run: TestedClassifier, other: TestedClassifier) -> VideoScores:
+def _in_the_order_of(run: ClassifierRun, other: ClassifierRun) -> VideoScores:
     """The scores of `other` with its videos in the order of `run`. Raises ValueError where they are not the same."""
     one, two = run.scores, other.scores
     if one.class_names != two.class_names:
