@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from slowfast.video.open_video import shrink
-from slowfast.video.source import ClipPixels, ClipReadError, VideoLength
+from slowfast.video.source import ClipPixels, ClipReadError, VideoLength, check_positions
 
 FRAME_LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is PySlowFast's
 # Names and paths may hold spaces, so the two integer columns anchor the row, not the number of words.

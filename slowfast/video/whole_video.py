@@ -88,11 +88,13 @@ class WholeVideo:
         found: dict[int, np.ndarray] = {}
         wanted, last = set(asked.tolist()), int(asked[-1])
         for _, frame in video.frames(from_key_frame=True):
+            if frame.pts is None:
+                continue
             if frame.pts in wanted:
                 if video.in_doubt:
                     raise self._lost(int(np.searchsorted(self._pts, frame.pts)), "the data is damaged there")
                 found[frame.pts] = video.rgb(frame, short_side=short_side)
-            if frame.pts is not None and frame.pts >= last:
+            if frame.pts >= last:
                 break
         return found
 
