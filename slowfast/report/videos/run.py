@@ -48,15 +48,13 @@ class ClassifierRun:
             "data set": f"{cfg.TEST.DATASET} ({cfg.DATA.PATH_TO_DATA_DIR})",
             "views": f"{cfg.TEST.NUM_ENSEMBLE_VIEWS} clips x {cfg.TEST.NUM_SPATIAL_CROPS} crops",
             "model": cfg.MODEL.MODEL_NAME,
-            "checkpoint": cfg.TEST.CHECKPOINT_FILE_PATH or "the one this run has trained",
+            "checkpoint": "what this run has trained" if cfg.TRAIN.ENABLE else cfg.TEST.CHECKPOINT_FILE_PATH,
             "config": str(self.folder / "config.yaml"),
             "clips a second": f"{speed:.1f}" if speed else "",
         }
 
 
-def write_report(
-    run: ClassifierRun, out: str | Path | None = None, *, compare: ClassifierRun | None = None
-) -> Path:
+def write_report(run: ClassifierRun, out: str | Path | None = None, *, compare: ClassifierRun | None = None) -> Path:
     """Write the page and return its path; its plots go as PNG into the folder beside it that has its name.
 
     out: the page; by default report.html in the run's folder, and with `compare` report_against_NAME.html

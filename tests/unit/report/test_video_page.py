@@ -197,7 +197,10 @@ def test_two_runs_side_by_side():
 @pytest.fixture
 def tested(tmp_path: Path, repo_root: Path):
     """Make a run that was tested, without a file of it."""
-    cfg = load_cfg(repo_root / "configs/Kinetics/MVITv2_S_16x4.yaml", ["TEST.CHECKPOINT_FILE_PATH", "weights.pyth"])
+    cfg = load_cfg(
+        repo_root / "configs/Kinetics/MVITv2_S_16x4.yaml",
+        ["TEST.CHECKPOINT_FILE_PATH", "weights.pyth", "TRAIN.ENABLE", "False"],
+    )
 
     def make(name: str, scores: VideoScores, **metrics: object) -> ClassifierRun:
         videos = LabelledVideos(scores.names, scores.labels, scores.class_names)
