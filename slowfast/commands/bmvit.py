@@ -17,6 +17,7 @@ COMMANDS = {
     "print-config": ("print_config", "show every key, its value and where it came from"),
     "make-toy-ava": ("make_toy_ava", "make the toy data set"),
     "demo": ("demo", "make the toy data set, train on it on the CPU, test and draw"),
+    "models": ("models", "list the networks that can be made by name"),
     "model-table": ("model_table", "parameters and cost of the configured models"),
 }
 
