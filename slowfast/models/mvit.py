@@ -119,7 +119,10 @@ class MViT(nn.Module):
 
     def encode(self, clips: Tensor, *, keep_blocks: Sequence[int] = ()) -> Encoded:
         """Run the network: the final tokens, the class token, and the outputs of the blocks named in `keep_blocks`."""
-        x, grid = self.patch_embed(clips)
+        return self.encode_tokens(*self.patch_embed(clips), keep_blocks=keep_blocks)
+
+    def encode_tokens(self, x: Tensor, grid: Size3, *, keep_blocks: Sequence[int] = ()) -> Encoded:
+        """As `encode`, from what `patch_embed` gave: patch tokens (B, THW, dim) and their grid, without positions."""
         if self.cls_token is not None:
             x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)
         if self.position is not None:
