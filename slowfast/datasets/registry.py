@@ -18,7 +18,8 @@ def register_dataset(name: str) -> Callable[[Builder], Builder]:
     """Decorate a builder so that TRAIN.DATASET and TEST.DATASET can name it.
 
     It takes a config and "train" or "test", and returns a KeyFrameSplit (people on key frames) or a VideoSplit (videos
-    with labels). A module of yours that registers one goes into MODEL.IMPORTS.
+    with labels), which is asked for "val", too: what is evaluated between epochs. A module of yours that registers one
+    goes into MODEL.IMPORTS.
     """
     return register_in(DATASET_REGISTRY, name)
 

@@ -36,10 +36,13 @@ def build_evaluator(
     )
 
 
-def build_classification_evaluator(cfg: CfgNode, videos: LabelledVideos) -> ClassificationEvaluator:
+def build_classification_evaluator(
+    cfg: CfgNode, videos: LabelledVideos, *, num_views: int | None = None
+) -> ClassificationEvaluator:
+    """num_views: that each video has; None for those that TEST says."""
     return ClassificationEvaluator(
         videos,
-        num_views=cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS,
+        num_views=num_views or cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS,
         ensemble=ENSEMBLES[cfg.DATA.ENSEMBLE_METHOD],
     )
 

@@ -9,6 +9,7 @@ from fvcore.common.registry import Registry
 from slowfast.config.registry import find_in, register_in
 from slowfast.losses.criterion import Criterion
 from slowfast.losses.label_criterion import LabelCriterion
+from slowfast.losses.masked_criterion import MaskedCriterion
 from slowfast.losses.matcher import HungarianMatcher
 from slowfast.losses.roi_criterion import RoICriterion
 from slowfast.losses.set_criterion import ElementLoss, SetCriterion
@@ -55,7 +56,14 @@ def build_roi_criterion(cfg: CfgNode) -> RoICriterion:
 
 @register_criterion("label")
 def build_label_criterion(cfg: CfgNode) -> LabelCriterion:
-    return LabelCriterion(multi_label=cfg.DATA.MULTI_LABEL)
+    multi_label = cfg.MODEL.LOSS_FUNC in ("bce", "bce_logit") if cfg.MODEL.LOSS_FUNC else cfg.DATA.MULTI_LABEL
+    return LabelCriterion(multi_label=multi_label)
+
+
+@register_criterion("masked")
+def build_masked_criterion(cfg: CfgNode) -> MaskedCriterion:
+    """PySlowFast's multi_mse."""
+    return MaskedCriterion()
 
 
 def _element_loss(cfg: CfgNode, kind: str) -> ElementLoss:

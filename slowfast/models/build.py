@@ -218,7 +218,9 @@ def build_masked(cfg: CfgNode) -> MaskMViT:
     if not isinstance(backbone, MViT):
         raise ValueError(f"MODEL.MODEL_NAME MaskMViT needs MODEL.BACKBONE MViT, not {cfg.MODEL.BACKBONE}")
     if not mask.ENABLE or not mask.PRED_HOG or mask.HEAD_TYPE != "separate":
-        raise ValueError("MODEL.MODEL_NAME MaskMViT needs MASK.ENABLE True, MASK.PRED_HOG True, MASK.HEAD_TYPE separate")
+        raise ValueError(
+            "MODEL.MODEL_NAME MaskMViT needs MASK.ENABLE True, MASK.PRED_HOG True, MASK.HEAD_TYPE separate"
+        )
     return MaskMViT(backbone, depths=mask.PRETRAIN_DEPTH)
 
 

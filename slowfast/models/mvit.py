@@ -81,7 +81,7 @@ class MViT(nn.Module):
             )
             for spec, rate in zip(plan, rates, strict=True)
         )
-        self.norm = nn.LayerNorm(plan[-1].dim_out, eps=1e-6)
+        self.norm: nn.Module = nn.LayerNorm(plan[-1].dim_out, eps=1e-6)
         self._initialise(rel_pos_zero_init)
         self.register_state_dict_post_hook(_publish_names)
         self.register_load_state_dict_pre_hook(_accept_published_names)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fvcore.common.config import CfgNode
 from torch import Tensor
@@ -19,9 +19,21 @@ class TrainLoader(Protocol):
     def steps(self) -> int:
         """Optimiser steps in an epoch."""
 
+    @property
+    def clips_per_step(self) -> int:
+        """Clips of an optimiser step over all processes."""
+
     def set_epoch(self, epoch: int) -> None: ...
 
     def __iter__(self) -> Iterator[ClipBatch]: ...
+
+
+class Normalisation(NamedTuple):
+    """mean, std: of R, G, B in [0, 1]; bgr: the network takes B, G, R, and the channels are exchanged afterwards."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    bgr: bool = False
 
 
 class Task(ABC):
@@ -53,6 +65,15 @@ class Task(ABC):
     def test_loader(self) -> Iterable[ClipBatch]:
         """This process's share of the test clips, each exactly once over all processes."""
 
+    def validation_loader(self) -> Iterable[ClipBatch]:
+        """The same for the evaluations between epochs of training: the test clips, where a task has no other."""
+        return self.test_loader()
+
+    @property
+    def normalisation(self) -> "Normalisation":
+        """What the device does to pixels."""
+        return Normalisation(tuple(self.cfg.DATA.MEAN), tuple(self.cfg.DATA.STD))
+
     @abstractmethod
     def arguments(self, batch: ClipBatch) -> tuple[Tensor, ...]:
         """What the model is called with, from a prepared batch."""
@@ -67,6 +88,10 @@ class Task(ABC):
     @abstractmethod
     def evaluator(self) -> Any:
         """A new evaluator (`engine/test.Evaluator`) of the test split."""
+
+    def validation_evaluator(self) -> Any:
+        """The same of what `validation_loader` gives."""
+        return self.evaluator()
 
     @abstractmethod
     def finish(self, result: Any, output: Path) -> dict[str, Any]:

@@ -54,7 +54,9 @@ AUG = Section(
             every(at_least(1)),
             list_of(INT, 3),
         ),
-        "MASK_TUBE": Key(False, "Blocks that are hidden all the time, instead of blocks that last a random time (cubes)."),
+        "MASK_TUBE": Key(
+            False, "Blocks that are hidden all the time, instead of blocks that last a random time (cubes)."
+        ),
         "MASK_FRAMES": Key(False, "Whole times instead of blocks. Not together with MASK_TUBE."),
     },
 )

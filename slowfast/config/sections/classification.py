@@ -8,6 +8,7 @@ from slowfast.config.keys import (
     above_to,
     all_of,
     at_least,
+    between,
     distinct,
     every,
     list_of,
@@ -20,15 +21,30 @@ _ASCENDING = Rule("must be [smallest, largest]", lambda pair: pair == sorted(pai
 CLASSIFICATION_DATA = {
     "PATH_TO_DATA_DIR": Key(
         "data/kinetics",
-        "Directory of the lists to classify. kinetics: test.csv with a line `PATH LABEL` per video; ssv2: "
-        "something-something-v2-validation.json and something-something-v2-labels.json; charades: PySlowFast's frame "
-        "list val.csv.",
+        "Directory of what is classified. kinetics: train.csv, val.csv and test.csv with a line `PATH LABEL` per video; "
+        "ssv2: something-something-v2-train.json, -validation.json and -labels.json (the names may lack their beginning), "
+        "and PySlowFast's frame lists train.csv and val.csv where frames are extracted; charades: these frame lists; "
+        "imagenet: train, val and test with a folder of images per class; folder: a folder of videos per class.",
         not_empty(),
     ),
     "PATH_PREFIX": Key(
-        "", "Directory that the paths of the lists (charades: of the frames) start from. Empty: the working directory."
+        "",
+        "Directory that the paths of the lists (ssv2 and charades: of the videos or frames) start from. Empty: the working "
+        "directory. imagenet and folder do not need it.",
     ),
-    "PATH_LABEL_SEPARATOR": Key(" ", "What stands between path and label in test.csv.", not_empty()),
+    "PATH_LABEL_SEPARATOR": Key(" ", "What stands between path and label in the lists of kinetics.", not_empty()),
+    "LABEL_FILE": Key(
+        "",
+        "File of the class names of kinetics or charades: a JSON {name: index}, a JSON list, a CSV `id,name`, lines `INDEX "
+        "NAME`, or a name per line. With it the lists of kinetics may name classes instead of numbering them. Empty: "
+        "classes are numbers.",
+    ),
+    "HELD_OUT": Key(
+        0.2,
+        "folder: the part of each class that is held out for validation and testing where there are no folders train and "
+        "val or test. A hash of its path says on which side a video is. Our default.",
+        between(0.01, 0.9),
+    ),
     "TRAIN_JITTER_SCALES": Key(
         [256, 320],
         "Shortest and longest short side in pixels of a classifier's training frames before a square is cut out. With "

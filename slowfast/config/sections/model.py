@@ -9,7 +9,8 @@ MODEL = Section(
         "MODEL_NAME": Key(
             "BMViT",
             "Name in the model registry: BMViT finds people; TwoStage tells what given people do; MViT classifies "
-            "clips; MaskMViT learns from clips without labels (MASK); or one of yours. PySlowFast's MViT with DETECTION.ENABLE True is TwoStage.",
+            "clips; MaskMViT learns from clips without labels (MASK); or one of yours. PySlowFast's MViT with "
+            "DETECTION.ENABLE True is TwoStage.",
             not_empty(),
         ),
         "BACKBONE": Key("MViT", "Name in the backbone registry: MViT, ViT, or one of yours.", not_empty()),

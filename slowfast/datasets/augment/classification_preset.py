@@ -26,7 +26,7 @@ from slowfast.datasets.augment.resized_crop import (
     uniform_crop_offsets,
 )
 from slowfast.datasets.clips.transforms import jitter_colours
-from slowfast.video.reader import shrink
+from slowfast.video.open_video import shrink
 
 
 @dataclass(frozen=True)

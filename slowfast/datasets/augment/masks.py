@@ -76,7 +76,9 @@ class MaskShape:
             return mask
         if self.kind == "tube":
             target = self.masked // t
-            return np.repeat(fill_with_blocks((1, h, w), target, least=target // 5, most=target, draws=draws), t, axis=0)
+            return np.repeat(
+                fill_with_blocks((1, h, w), target, least=target // 5, most=target, draws=draws), t, axis=0
+            )
         return fill_with_blocks(self.window, self.masked, least=h * w // 5, most=h * w, draws=draws)
 
 
@@ -92,9 +94,7 @@ def fill_with_blocks(window: Size3, target: int, *, least: int, most: int, draws
     return mask
 
 
-def find_block(
-    mask: np.ndarray, room: int, least: int, most: int, draws: Draws
-) -> tuple[slice, slice, slice] | None:
+def find_block(mask: np.ndarray, room: int, least: int, most: int, draws: Draws) -> tuple[slice, slice, slice] | None:
     """A block that hides something new, and at most `room` cells."""
     t, h, w = mask.shape
     low, high = math.log(ASPECT[0]), math.log(ASPECT[1])
