@@ -44,8 +44,8 @@ class MaskedPretraining(Classification):
         hiding = Hiding(self.mask, seed=self.cfg.RNG_SEED)
         return build_label_loader(self.cfg, self.train_split, rank=rank, world_size=processes, change=hiding)
 
-    def test_loader(self) -> Iterable[ClipBatch]:
-        return HiddenViews(super().test_loader(), self.mask, seed=self.cfg.RNG_SEED)
+    def _view_loader(self, clips: int) -> HiddenViews:  # type: ignore[override]  # the same clips, with masks
+        return HiddenViews(super()._view_loader(clips), self.mask, seed=self.cfg.RNG_SEED)
 
     def validation_loader(self) -> Iterable[ClipBatch]:
         return HiddenViews(super().validation_loader(), self.mask, seed=self.cfg.RNG_SEED)
@@ -62,12 +62,14 @@ class MaskedPretraining(Classification):
     def postprocess(self) -> Callable[[Any, Sequence[Any]], Any]:
         return lambda predictions, metas: sums_of_clips(predictions)
 
-    def evaluator(self) -> ReconstructionEvaluator:  # type: ignore[override]  # another result than a classifier's
+    def _evaluator(self, clips: int) -> ReconstructionEvaluator:  # type: ignore[override]  # another kind of result
         return ReconstructionEvaluator()
 
     def validation_evaluator(self) -> ReconstructionEvaluator:  # type: ignore[override]
         return ReconstructionEvaluator()
 
-    def finish(self, result: Reconstruction, output: Path) -> dict[str, Any]:  # type: ignore[override]
-        """What was hidden, beside how well it was told."""
+    def finish(  # type: ignore[override]
+        self, result: Reconstruction, output: Path, *, suffix: str = ""
+    ) -> dict[str, Any]:
+        """What was hidden, beside how well it was told. No file."""
         return {"mask": {"kind": self.mask.kind, "window": list(self.mask.window), "ratio": self.mask.ratio}}

@@ -57,12 +57,21 @@ def test_multi_view_test_and_everything_recomputed_from_its_dump(run_main, run_t
     run_main("tools/evaluate_scores.py", "mine.npz", "--json", "again.json")
     assert json.loads((tmp_path / "again.json").read_text()) == without_the_loop(metrics)
 
-    two = [*classifier, "OUTPUT_DIR", str(tmp_path / "two")]
+    # On two processes, and as the last of several tests of one run.
+    two = [*classifier, "OUTPUT_DIR", str(tmp_path / "two"), "TEST.NUM_TEMPORAL_CLIPS", "[1, 2]"]
     run_tool("tools/run_net.py", "--cfg", toy_config, *two, processes=2)
     with np.load(tmp_path / "two/scores.npz") as shared, np.load(tmp_path / "mine.npz") as alone:
         # Each process runs smaller batches of views, so the network's own sums round otherwise.
         np.testing.assert_allclose(shared["scores"], alone["scores"], rtol=1e-5)
         assert shared["views"].tolist() == alone["views"].tolist()
+    with np.load(tmp_path / "two/scores_1x3.npz") as first:
+        assert first["views"].tolist() == [3] * 5 + [0]
+    both = json.loads((tmp_path / "two/metrics.json").read_text())
+    tests = both.pop("tests")
+    assert list(tests) == ["1x3", "2x3"] and tests["2x3"] == both and tests["1x3"]["views_per_video"] == 3
+    assert without_the_loop(both) == without_the_loop(metrics)
+    records = [json.loads(line) for line in (tmp_path / "two/log.jsonl").read_text().splitlines()]
+    assert [record["top1"] for record in records if record.get("kind") == "test"] == [metrics["top1"]]
 
 
 def test_charades_from_frame_lists(run_main, toy_config, classifier, tmp_path):
@@ -112,6 +121,10 @@ def sum_over_thresholds(scores: np.ndarray, positive: np.ndarray) -> float:
         (["DATA.PATH_TO_DATA_DIR", "nowhere"], "test.csv: no such file"),
         (["MODEL.NUM_CLASSES", "2", "MODEL.HEAD_REINIT", "True"], "class 2 is not one of 0 to 1"),
         (["DATA.STRICT", "True"], "missing.mp4"),
+        (
+            ["DATA.TEST_CROP_SIZE", "64", "TEST.NUM_SPATIAL_CROPS", "1", "DATA.TRAIN_JITTER_SCALES", "[60, 80]"],
+            "raise DATA.TRAIN_J",
+        ),
     ],
 )
 def test_what_cannot_run_says_why(run_main, toy_config, classifier, change, message):

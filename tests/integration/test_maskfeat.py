@@ -23,9 +23,9 @@ SMALL = [
     *("MODEL.NUM_CLASSES", "2"),
 ]
 PRE = ["MVIT.POOL_Q_STRIDE", "[[0,1,1,1],[1,1,2,2],[2,1,1,1]]", "MASK.PRETRAIN_DEPTH", "[2]"]
-ONE_TEST = ["TEST.ENABLE", "True", "TEST.NUM_TEMPORAL_CLIPS", "[]", "TEST.NUM_ENSEMBLE_VIEWS"]
-PRE += ["AUG.MASK_WINDOW_SIZE", "[2,4,4]", *ONE_TEST, "2"]
-FINE = ["MVIT.POOL_Q_STRIDE", "[[0,1,1,1],[1,1,2,2],[2,1,2,2]]", *ONE_TEST, "1"]
+TESTS = ["TEST.ENABLE", "True", "TEST.NUM_TEMPORAL_CLIPS"]
+PRE += ["AUG.MASK_WINDOW_SIZE", "[2,4,4]", *TESTS, "[1,2]"]
+FINE = ["MVIT.POOL_Q_STRIDE", "[[0,1,1,1],[1,1,2,2],[2,1,2,2]]", *TESTS, "[1]"]
 
 
 def make_videos(out: Path) -> None:
@@ -57,6 +57,7 @@ def test_pre_training_then_fine_tuning(run_main, run_tool, data, tmp_path):
     assert evaluation["epoch"] == 2 and evaluation["loss"] > 0 and evaluation["explained"] < 1
     metrics = json.loads((tmp_path / "pre/metrics.json").read_text())
     assert metrics["clips"] == metrics["pretraining_clips"] == 8 and metrics["hidden_tokens"] <= 8 * 13
+    assert metrics["tests"]["1x1"]["clips"] == 4 and metrics["tests"]["2x1"]["explained"] == metrics["explained"]
     assert metrics["mask"] == {"kind": "cube", "window": [2, 4, 4], "ratio": 0.4}
     assert metrics["loss"] == sum(metrics["mse"])
     saved = torch.load(tmp_path / "pre/checkpoints/checkpoint_epoch_00002.pyth", weights_only=True)

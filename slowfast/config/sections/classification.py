@@ -117,8 +117,9 @@ CLASSIFICATION_TEST = {
     ),
     "NUM_SPATIAL_CROPS": Key(
         3,
-        "Square crops of each clip: 1, the centre of a frame whose short side is 8/7 of the crop; 3, which cover the "
-        "long side of a frame whose short side is the crop. PySlowFast's default.",
+        "Square crops of each clip: 1, the centre of a frame whose short side is TRAIN_JITTER_SCALES[0] (ssv2, charades "
+        "and mmaction2's rule: TEST_CROP_SIZE); 3, which cover the long side of a frame whose short side is "
+        "TEST_CROP_SIZE. PySlowFast's default. imagenet: 1.",
         one_of(1, 3),
     ),
     "SAVE_RESULTS_PATH": Key(

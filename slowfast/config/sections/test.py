@@ -38,7 +38,8 @@ TEST = Section(
         ),
         "FRAME_ORDER": Key(
             "forward",
-            "Order of a test clip's frames: forward; reversed; frozen (the key frame repeated). The last two are "
+            "Order of a test clip's frames: forward; reversed; frozen (the key frame repeated, or the middle "
+            "frame of a clip of a labelled video). The last two are "
             "controls that show what the model learnt from time.",
             one_of("forward", "reversed", "frozen"),
         ),

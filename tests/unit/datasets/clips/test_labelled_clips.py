@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from slowfast.datasets.augment.batch import LabelBatchAugmentation, Mixing
 from slowfast.datasets.augment.classification_preset import LabelAugmentation, LabelPreset
@@ -110,6 +111,18 @@ def test_a_broken_video_is_named_and_no_other_stands_in():
 def test_no_clip_of_a_video_is_no_choice():
     with pytest.raises(ValueError, match=r"1 clip or more, got 0 \(AUG.NUM_SAMPLE\)"):
         clips(repeats=0)
+
+
+def test_whoever_loads_them_the_clips_are_the_same():
+    batches = TrainBatches(8, batch_size=4, seed=1, pairs=True)
+    collate = partial(COLLATE, pairs=True)
+    here = DataLoader(clips(repeats=2), batch_sampler=batches, collate_fn=collate)
+    there = DataLoader(
+        clips(repeats=2), batch_sampler=batches, collate_fn=collate, num_workers=2, multiprocessing_context="fork"
+    )
+    for own, loaded in zip(here, there, strict=True):
+        assert own.meta == loaded.meta and torch.equal(own.clips, loaded.clips)
+        assert torch.equal(INPUTS.prepare(own).clips, INPUTS.prepare(loaded).clips)
 
 
 # --------------------------------------------------------------------------------------------------------------- batches
