@@ -48,7 +48,7 @@ def records(folder: Path, kind: str) -> list[dict]:
     return [line for line in lines if line["kind"] == kind]
 
 
-def test_pre_training_then_fine_tuning(run_main, run_tool, data, tmp_path):
+def test_pre_training_then_fine_tuning(run_main, data, tmp_path):
     pre = [*SMALL, *PRE, *data]
     done = run_main("tools/run_net.py", "--cfg", PRE_TRAINING, "OUTPUT_DIR", "pre", *pre)
     assert "labels are not read; cube masks hide 13 of 2x4x4 cells" in done.stdout
@@ -64,14 +64,6 @@ def test_pre_training_then_fine_tuning(run_main, run_tool, data, tmp_path):
     assert saved["class_names"] == [] and {"mask_token", "pred_head.projections.0.weight"} <= set(saved["model_state"])
     assert (tmp_path / "pre/checkpoints/best.pyth").is_file()
 
-    # Two processes take the same steps, and their test gives the same numbers.
-    run_tool("tools/run_net.py", "--cfg", PRE_TRAINING, "OUTPUT_DIR", "two", *pre, processes=2)
-    for one, both in zip(steps, records(tmp_path / "two", "train"), strict=True):
-        assert both["loss"] == pytest.approx(one["loss"], rel=1e-4)
-    shared = json.loads((tmp_path / "two/metrics.json").read_text())
-    assert shared["loss"] == pytest.approx(metrics["loss"], rel=1e-4)
-    assert shared["hidden_tokens"] == metrics["hidden_tokens"]
-
     weights = str(tmp_path / "pre/checkpoints/checkpoint_epoch_00002.pyth")
     start = ["TRAIN.CHECKPOINT_FILE_PATH", weights, "MVIT.SEPARATE_QKV", "True"]
     done = run_main("tools/run_net.py", "--cfg", FINE_TUNING, "OUTPUT_DIR", "fine", *SMALL, *FINE, *data, *start)
@@ -84,6 +76,18 @@ def test_pre_training_then_fine_tuning(run_main, run_tool, data, tmp_path):
     rates = set(steps[-1]["lr"])  # layer decay 0.75 over three blocks, before and after
     assert {"backbone x0.316406", "backbone x1, no decay", "heads x1"} <= rates, rates
     assert json.loads((tmp_path / "fine/metrics.json").read_text())["num_videos"] == 4
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_same_steps_and_test_the_same(run_main, run_tool, data, tmp_path):
+    pre = [*SMALL, *PRE, *data]
+    run_main("tools/run_net.py", "--cfg", PRE_TRAINING, "OUTPUT_DIR", "pre", *pre)
+    run_tool("tools/run_net.py", "--cfg", PRE_TRAINING, "OUTPUT_DIR", "two", *pre, processes=2)
+    for one, both in zip(*(records(tmp_path / run, "train") for run in ("pre", "two")), strict=True):
+        assert both["loss"] == pytest.approx(one["loss"], rel=1e-4)
+    alone, shared = (json.loads((tmp_path / f"{run}/metrics.json").read_text()) for run in ("pre", "two"))
+    assert shared["loss"] == pytest.approx(alone["loss"], rel=1e-4)
+    assert shared["hidden_tokens"] == alone["hidden_tokens"]
 
 
 @pytest.mark.parametrize(
