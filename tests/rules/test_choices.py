@@ -47,6 +47,7 @@ ASKED = {
     "LOSS.ACTION_TOKENS": "slowfast/losses/set_criterion.py",
     "LOSS.ACTION_TYPE": "slowfast/losses/build.py",
     "LOSS.ACTOR_TYPE": "slowfast/losses/build.py",
+    "MASK.HEAD_TYPE": "slowfast/models/build.py",
     "MODEL.COMPILE": "slowfast/engine/device/compiling.py",
     "SOLVER.LR_POLICY": "slowfast/solver/build.py",
     "SOLVER.OPTIMIZING_METHOD": "slowfast/solver/build.py",
