@@ -23,10 +23,13 @@ from slowfast.datasets.clips.train_loader import TrainBatchLoader
 from slowfast.datasets.clips.video_views import Chunks
 from slowfast.datasets.split import VideoSplit
 from slowfast.evaluation.build import build_classification_evaluator
+from slowfast.evaluation.videos.confusion import write_class_table, write_matrix
 from slowfast.evaluation.videos.evaluator import ClassificationEvaluator
-from slowfast.evaluation.videos.scores import VideoScores, write_scores
+from slowfast.evaluation.videos.score_files import write_scores
+from slowfast.evaluation.videos.scores import VideoScores
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
+from slowfast.report.videos.run import ClassifierRun, write_report
 from slowfast.structures.clip import ClipBatch
 from slowfast.tasks.task import Normalisation, Task, Trial
 from slowfast.utils import distributed
@@ -171,14 +174,19 @@ class Classification(Task):
         return build_classification_evaluator(self.cfg, self.validation_split.videos, num_views=1)
 
     def finish(self, result: VideoScores, output: Path, *, suffix: str = "") -> dict[str, Any]:
-        """Every video's scores, from which everything can be recomputed; an absolute path stays as it is."""
+        """Every video's scores, from which everything can be recomputed (an absolute path stays as it is), and tables."""
         path = output / self.cfg.TEST.SAVE_RESULTS_PATH
         write_scores(result, path.with_name(f"{path.stem}{suffix}{path.suffix}"))
+        write_class_table(result.classes, output / f"per_class{suffix}.csv", multi_label=result.multi_label)
+        if not result.multi_label:
+            write_matrix(result.confusion, output / f"confusion{suffix}.csv")
         # What is not the usual test says so.
         return {} if self.cfg.TEST.FRAME_ORDER == "forward" else {"frame_order": self.cfg.TEST.FRAME_ORDER}
 
     def report(self, result: VideoScores, metrics: dict[str, Any], output: Path) -> Path | None:
-        return None
+        if not self.cfg.TEST.REPORT:
+            return None
+        return write_report(ClassifierRun(output, self.cfg, self.test_split, metrics, result))
 
 
 def _read(cfg: CfgNode, name: str) -> VideoSplit:

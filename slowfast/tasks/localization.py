@@ -21,7 +21,7 @@ from slowfast.evaluation.frames.result import DetectionResult
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.models.build import build_postprocess
-from slowfast.report.run import TestedRun, write_report
+from slowfast.report.detection.run import TestedRun, write_report
 from slowfast.structures.clip import ClipBatch
 from slowfast.tasks.task import Task
 from slowfast.tasks.tube_scores import score_tubes

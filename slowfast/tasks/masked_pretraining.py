@@ -72,4 +72,13 @@ class MaskedPretraining(Classification):
         self, result: Reconstruction, output: Path, *, suffix: str = ""
     ) -> dict[str, Any]:
         """What was hidden, beside how well it was told. No file."""
-        return {"mask": {"kind": self.mask.kind, "window": list(self.mask.window), "ratio": self.mask.ratio}}
+        mask = {"kind": self.mask.kind, "window": list(self.mask.window), "ratio": self.mask.ratio}
+        # What is not the usual test says so.
+        order = {} if self.cfg.TEST.FRAME_ORDER == "forward" else {"frame_order": self.cfg.TEST.FRAME_ORDER}
+        return {"mask": mask, **order}
+
+    def report(  # type: ignore[override]
+        self, result: Reconstruction, metrics: dict[str, Any], output: Path
+    ) -> Path | None:
+        """There is no page about a pre-training."""
+        return None

@@ -124,8 +124,12 @@ CLASSIFICATION_TEST = {
     ),
     "SAVE_RESULTS_PATH": Key(
         "scores.npz",
-        "File for every video's scores; tools/evaluate_scores.py recomputes the result from it. A relative path starts "
-        "at OUTPUT_DIR. `--dump FILE` sets it, too.",
-        not_empty(),
+        "File for every video's scores; tools/evaluate_scores.py recomputes the result from it. Its ending is the format: "
+        ".npz, or .json as mmaction2's DumpResults without its pickle. A relative path starts at OUTPUT_DIR. `--dump FILE` "
+        "sets it, too.",
+        Rule(
+            "must end in .npz, or in .json for a list as mmaction2's DumpResults",
+            lambda path: path.lower().endswith((".npz", ".json")),
+        ),
     ),
 }

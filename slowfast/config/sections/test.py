@@ -45,7 +45,7 @@ TEST = Section(
         ),
         "REPORT": Key(
             True,
-            "Write report.html, one page that shows where the detections are right and wrong, and its plots as PNG "
+            "Write report.html, one page that shows where detections or classes are right and wrong, and its plots as PNG "
             "in report/. tools/report.py writes it later.",
         ),
         **CLASSIFICATION_TEST,

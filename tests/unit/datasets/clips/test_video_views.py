@@ -198,7 +198,7 @@ def test_keys_that_change_views(tmp_path):
     assert not build_clip_sampling(config("DATA.USE_OFFSET_SAMPLING", "False"), split_of(tmp_path)).use_offset
     folders = split_of(tmp_path, pixels=FrameFolders(tmp_path, fps=24))
     assert build_clip_sampling(config(), folders).kind == "frames"
-    with pytest.raises(ValueError, match=r"views are square, and DATA\.TEST_CROP_SIZE is \(224, 256\)"):
+    with pytest.raises(ValueError, match=r"square, and DATA.TEST_CROP_SIZE is \[224, 256\]"):
         cfg = config("DATA.TEST_CROP_SIZE", "[224, 256]")
         build_view_crops(cfg, build_clip_sampling(cfg, split_of(tmp_path)), 1)
 
