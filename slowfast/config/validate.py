@@ -259,9 +259,9 @@ def _pairs_to_mix(cfg: CfgNode) -> Iterable[str]:
         )
 
 
-@_reads("MIXUP.ENABLE", "DATA.MULTI_LABEL")
+@_reads("TRAIN.ENABLE", "MIXUP.ENABLE", "DATA.MULTI_LABEL")
 def _mixup_of_many_labels(cfg: CfgNode) -> Iterable[str]:
-    if cfg.MIXUP.ENABLE and cfg.DATA.MULTI_LABEL:
+    if cfg.TRAIN.ENABLE and cfg.MIXUP.ENABLE and cfg.DATA.MULTI_LABEL:
         yield "MIXUP.ENABLE (True) mixes clips of one label; with DATA.MULTI_LABEL True it must be False"
 
 

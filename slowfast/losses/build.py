@@ -17,6 +17,9 @@ from slowfast.losses.terms import asymmetric_loss, binary_cross_entropy, focal_l
 
 Builder = Callable[[CfgNode], Criterion]
 
+# PySlowFast's names of a classifier's loss -> whether it is one yes or no per class.
+LOSS_FUNCTIONS = {"cross_entropy": False, "soft_cross_entropy": False, "bce_logit": True, "bce": True}
+
 CRITERION_REGISTRY = Registry("CRITERION")
 CRITERION_REGISTRY.__doc__ = "Functions from a config to a Criterion, by the name that LOSS.CRITERION gives."
 
@@ -56,8 +59,8 @@ def build_roi_criterion(cfg: CfgNode) -> RoICriterion:
 
 @register_criterion("label")
 def build_label_criterion(cfg: CfgNode) -> LabelCriterion:
-    multi_label = cfg.MODEL.LOSS_FUNC in ("bce", "bce_logit") if cfg.MODEL.LOSS_FUNC else cfg.DATA.MULTI_LABEL
-    return LabelCriterion(multi_label=multi_label)
+    """MODEL.LOSS_FUNC, where it is given, says what the data says: the rules between keys see to that."""
+    return LabelCriterion(multi_label=LOSS_FUNCTIONS.get(cfg.MODEL.LOSS_FUNC, cfg.DATA.MULTI_LABEL))
 
 
 @register_criterion("masked")
