@@ -268,7 +268,7 @@ def _mixup_of_many_labels(cfg: CfgNode) -> Iterable[str]:
 @_reads("MODEL.LOSS_FUNC", "DATA.MULTI_LABEL", "MIXUP.ENABLE", "TRAIN.ENABLE", "TRAIN.DATASET")
 def _loss_of_classifiers(cfg: CfgNode) -> Iterable[str]:
     loss = cfg.MODEL.LOSS_FUNC
-    if not loss or not cfg.TRAIN.ENABLE:
+    if loss in ("", "multi_mse") or not cfg.TRAIN.ENABLE:  # the latter is asked about with MASK
         return
     if loss in ("bce", "bce_logit"):
         if cfg.TRAIN.DATASET not in KEY_FRAME_DATASETS and not cfg.DATA.MULTI_LABEL:

@@ -19,6 +19,7 @@ Builder = Callable[[CfgNode], Criterion]
 
 # PySlowFast's names of a classifier's loss -> whether it is one yes or no per class.
 LOSS_FUNCTIONS = {"cross_entropy": False, "soft_cross_entropy": False, "bce_logit": True, "bce": True}
+MASKED_LOSS = "multi_mse"  # of a masked pre-training, which has no other
 
 CRITERION_REGISTRY = Registry("CRITERION")
 CRITERION_REGISTRY.__doc__ = "Functions from a config to a Criterion, by the name that LOSS.CRITERION gives."
@@ -65,7 +66,7 @@ def build_label_criterion(cfg: CfgNode) -> LabelCriterion:
 
 @register_criterion("masked")
 def build_masked_criterion(cfg: CfgNode) -> MaskedCriterion:
-    """PySlowFast's multi_mse."""
+    """What MODEL.LOSS_FUNC may call multi_mse, as PySlowFast does."""
     return MaskedCriterion()
 
 

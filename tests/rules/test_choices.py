@@ -31,7 +31,7 @@ LISTED = {
     "DATA.ENSEMBLE_METHOD": evaluation_build.ENSEMBLES,
     "DETECTION.BOXES": two_stage.GIVEN_BOXES,
     "MODEL.KERNELS": kernels.SETTINGS,
-    "MODEL.LOSS_FUNC": ("", *losses_build.LOSS_FUNCTIONS),
+    "MODEL.LOSS_FUNC": ("", losses_build.MASKED_LOSS, *losses_build.LOSS_FUNCTIONS),
     "MODEL.PRECISION": precision.PRECISIONS,
     "TEST.FRAME_ORDER": clip_sampling.ORDERS,
     "TEST.KEY_FRAMES": frame_map.KEY_FRAME_SETS,
