@@ -81,10 +81,10 @@ class _Plan:
         """The file's parameters under our names; notes what is renamed and what is dropped."""
         source, origin = {}, {}
         for original, name in stripped.items():
-            if why := reason(name, self.naming.drops):
+            ours = rename(name, self.naming)
+            if (why := reason(name, self.naming.drops)) and ours not in self.wanted:
                 self.dropped[original] = why
                 continue
-            ours = rename(name, self.naming)
             source[ours], origin[ours] = self.file.state[original], original
         source, made = match_projections(source, set(self.wanted))
         source, split = split_joint_position(source, set(self.wanted))
