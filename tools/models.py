@@ -1,8 +1,8 @@
-"""Prints what the configured models cost, beside the published figures.
+"""Lists the networks that can be made by name, or tells what is known of one.
 
-python tools/models.py [CONFIG.yaml ...] [--markdown] [--json FILE]
+python tools/models.py [NAME ...] [--json FILE]
 
-Without a file: all of configs/. Everything is counted on the meta device, so no weight is made and no GPU is needed.
+As a library: slowfast.create_model("mvitv2_s"), slowfast.list_models("mvitv2_*").
 """
 
 import sys
