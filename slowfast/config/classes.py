@@ -2,7 +2,7 @@
 
 from fvcore.common.config import CfgNode
 
-# What the label maps of the published sets hold.
+# What the label maps of the published sets hold; `folder` has as many as there are folders.
 USUAL_CLASSES = {
     "ava": 80,
     "jhmdb": 21,

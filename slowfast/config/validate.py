@@ -227,3 +227,55 @@ def _steps(cfg: CfgNode) -> Iterable[str]:
         yield f"SOLVER.STEPS ({solver.STEPS}) must be ascending"
     if len(solver.STEPS) != len(solver.LRS):
         yield f"SOLVER.LRS ({len(solver.LRS)} numbers) must have as many as SOLVER.STEPS ({len(solver.STEPS)})"
+
+
+# ----------------------------------------------------------------------------------------------------- classifiers
+
+
+@_reads("TRAIN.ENABLE", "TRAIN.DATASET", "AUG.ENABLE", "AUG.NUM_SAMPLE", "MIXUP.ENABLE")
+def _augmentation_of_classifiers(cfg: CfgNode) -> Iterable[str]:
+    if not cfg.TRAIN.ENABLE or cfg.TRAIN.DATASET not in KEY_FRAME_DATASETS:
+        return
+    given = [name for name in ("AUG.ENABLE", "MIXUP.ENABLE") if cfg[name.split(".")[0]].ENABLE]
+    given += ["AUG.NUM_SAMPLE"] if cfg.AUG.NUM_SAMPLE > 1 else []
+    if given:
+        yield (
+            f"{', '.join(given)} change the clips of classifiers, and TRAIN.DATASET ({cfg.TRAIN.DATASET}) has people with "
+            "boxes: leave them out; DATA.CROP, MULTI_SCALE, RANDOM_FLIP and COLOR_JITTER augment these"
+        )
+
+
+@_reads("TRAIN.ENABLE", "MIXUP.ENABLE", "MIXUP.PROB", "TRAIN.BATCH_SIZE", "TRAIN.GRAD_ACCUM_STEPS", "NUM_GPUS")
+def _pairs_to_mix(cfg: CfgNode) -> Iterable[str]:
+    train = cfg.TRAIN
+    if not (train.ENABLE and cfg.MIXUP.ENABLE and cfg.MIXUP.PROB) or train.DATASET in KEY_FRAME_DATASETS:
+        return
+    parts = max(cfg.NUM_GPUS, 1) * train.GRAD_ACCUM_STEPS
+    if train.BATCH_SIZE % (2 * parts):
+        yield (
+            f"TRAIN.BATCH_SIZE ({train.BATCH_SIZE}) must be divisible by {2 * parts}, twice NUM_GPUS ({cfg.NUM_GPUS}) times "
+            f"TRAIN.GRAD_ACCUM_STEPS ({train.GRAD_ACCUM_STEPS}), because MIXUP.ENABLE mixes videos in pairs; or set "
+            "MIXUP.ENABLE False"
+        )
+
+
+@_reads("MIXUP.ENABLE", "DATA.MULTI_LABEL")
+def _mixup_of_many_labels(cfg: CfgNode) -> Iterable[str]:
+    if cfg.MIXUP.ENABLE and cfg.DATA.MULTI_LABEL:
+        yield "MIXUP.ENABLE (True) mixes clips of one label; with DATA.MULTI_LABEL True it must be False"
+
+
+@_reads("MODEL.LOSS_FUNC", "DATA.MULTI_LABEL", "MIXUP.ENABLE", "TRAIN.ENABLE", "TRAIN.DATASET")
+def _loss_of_classifiers(cfg: CfgNode) -> Iterable[str]:
+    loss = cfg.MODEL.LOSS_FUNC
+    if not loss or not cfg.TRAIN.ENABLE:
+        return
+    if loss in ("bce", "bce_logit"):
+        if cfg.TRAIN.DATASET not in KEY_FRAME_DATASETS and not cfg.DATA.MULTI_LABEL:
+            yield f"MODEL.LOSS_FUNC ({loss}) is for DATA.MULTI_LABEL True; videos of one label need soft_cross_entropy"
+    elif cfg.DATA.MULTI_LABEL:
+        yield f"MODEL.LOSS_FUNC ({loss}) is for videos of one label; DATA.MULTI_LABEL True needs bce_logit"
+    elif cfg.TRAIN.DATASET in KEY_FRAME_DATASETS:
+        yield f"MODEL.LOSS_FUNC ({loss}) is for classifiers; people on {cfg.TRAIN.DATASET} need bce, or leave it out"
+    elif loss == "cross_entropy" and cfg.MIXUP.ENABLE:
+        yield "MODEL.LOSS_FUNC (cross_entropy) takes labels, and MIXUP.ENABLE makes soft targets: set soft_cross_entropy"

@@ -1,5 +1,6 @@
 """From config to splits, clips and loaders; with the builders of `sets/` all of this package that sees a config."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -7,22 +8,42 @@ from fvcore.common.config import CfgNode
 from torch.utils.data import DataLoader, Dataset
 
 from slowfast.datasets import sets
+from slowfast.datasets.augment.batch import Mixing
+from slowfast.datasets.augment.classification_preset import LabelAugmentation, LabelPreset
+from slowfast.datasets.augment.mixup import Mixup
+from slowfast.datasets.augment.view_crops import ViewCrops
 from slowfast.datasets.clips.collate import collate
 from slowfast.datasets.clips.key_frame_clips import ClipShape, KeyFrameClips
+from slowfast.datasets.clips.labelled_clips import LabelledClips, collate_labelled
 from slowfast.datasets.clips.presets import Augmentation, DetectionPreset, InputSize
 from slowfast.datasets.clips.samplers import ShardSampler, TrainBatches
-from slowfast.datasets.clips.video_views import Chunks, VideoViews, ViewShape
+from slowfast.datasets.clips.train_loader import TrainBatchLoader
+from slowfast.datasets.clips.video_sampling import ClipSampling
+from slowfast.datasets.clips.video_views import Chunks, VideoViews
 from slowfast.datasets.registry import find_dataset
 from slowfast.datasets.split import KeyFrameSplit, Split, VideoSplit
 from slowfast.structures.label_map import LabelMap
+from slowfast.video.frames import FrameFolders
 
-__all__ = ["build_clips", "build_test_loader", "build_train_loader", "build_view_loader", "read_split", "sets"]
+__all__ = [
+    "build_clip_sampling",
+    "build_clips",
+    "build_label_loader",
+    "build_label_preset",
+    "build_mixup",
+    "build_test_loader",
+    "build_train_loader",
+    "build_view_crops",
+    "build_view_loader",
+    "read_split",
+    "sets",
+]
 
 
 def read_split(cfg: CfgNode, split: str) -> Split:
-    """The "train" or "test" split of the data set that TRAIN.DATASET or TEST.DATASET names."""
-    name = cfg.TRAIN.DATASET if split == "train" else cfg.TEST.DATASET
-    return find_dataset(name, f"{split.upper()}.DATASET")(cfg, split)
+    """The "train", "val" or "test" split of the data set that TRAIN.DATASET or (for "test") TEST.DATASET names."""
+    section = "TEST" if split == "test" else "TRAIN"
+    return find_dataset(cfg[section].DATASET, f"{section}.DATASET")(cfg, split)
 
 
 # ------------------------------------------------------------------------------------------------------ key frames
@@ -69,10 +90,7 @@ def build_clips(cfg: CfgNode, name: str, split: KeyFrameSplit) -> KeyFrameClips:
     )
 
 
-def build_train_loader(
-    cfg: CfgNode, split: KeyFrameSplit, *, rank: int, world_size: int
-) -> tuple[DataLoader, TrainBatches]:
-    """The loader, and the batches it draws, which are told the epoch."""
+def build_train_loader(cfg: CfgNode, split: KeyFrameSplit, *, rank: int, world_size: int) -> TrainBatchLoader:
     clips = build_clips(cfg, "train", split)
     batches = TrainBatches(
         len(clips),
@@ -82,7 +100,7 @@ def build_train_loader(
         world_size=world_size,
         seed=cfg.RNG_SEED,
     )
-    return _loader(cfg, clips, collate_fn=_collate(cfg, split), batch_sampler=batches), batches
+    return TrainBatchLoader(_loader(cfg, clips, collate_fn=_collate(cfg, split), batch_sampler=batches), batches)
 
 
 def build_test_loader(cfg: CfgNode, split: KeyFrameSplit, *, rank: int, world_size: int) -> DataLoader:
@@ -113,21 +131,143 @@ def _loader(cfg: CfgNode, dataset: Dataset, **sampling: Any) -> DataLoader:
 # ------------------------------------------------------------------------------------------------------ whole videos
 
 
-def build_view_loader(cfg: CfgNode, split: VideoSplit, *, rank: int, world_size: int) -> Chunks:
-    """All views of each video of this process's share, in batches of at most its share of TEST.BATCH_SIZE."""
-    size = _size(cfg.DATA.TEST_CROP_SIZE)
-    if size[0] != size[1]:
-        raise ValueError(f"views are square, and DATA.TEST_CROP_SIZE is {size}; give one number")
-    shape = ViewShape(
+def build_clip_sampling(cfg: CfgNode, split: VideoSplit) -> ClipSampling:
+    """Which frames the clips of a split show, in training and in a test."""
+    # Charades: clips of extracted frames are counted in frames, not in seconds.
+    folders = split.sampling == "time" and isinstance(split.pixels, FrameFolders)
+    return ClipSampling(
         num_frames=cfg.DATA.NUM_FRAMES,
         sampling_rate=cfg.DATA.SAMPLING_RATE,
-        fps=cfg.DATA.TARGET_FPS,
-        size=size[0],
-        num_clips=cfg.TEST.NUM_ENSEMBLE_VIEWS,
-        num_crops=cfg.TEST.NUM_SPATIAL_CROPS,
-        whole_video=split.sampling == "segments",
+        target_fps=cfg.DATA.TARGET_FPS,
+        kind="frames" if folders else split.sampling,
+        rule=cfg.TEST.VIEW_SAMPLING,
+        use_offset=cfg.DATA.USE_OFFSET_SAMPLING,
     )
-    views = VideoViews(split.videos, split.pixels, shape=shape, strict=cfg.DATA.STRICT)
+
+
+def build_label_preset(cfg: CfgNode, split: VideoSplit) -> LabelPreset:
+    """What training does to the frames of a video. Raises ValueError for values that cannot be."""
+    d, a, image = cfg.DATA, cfg.AUG, split.sampling == "image"
+    augmentation = LabelAugmentation(
+        **({"area": tuple(d.TRAIN_JITTER_SCALES_RELATIVE)} if d.TRAIN_JITTER_SCALES_RELATIVE else {}),
+        **({"aspect": tuple(d.TRAIN_JITTER_ASPECT_RELATIVE)} if d.TRAIN_JITTER_ASPECT_RELATIVE else {}),
+        jitter=None if image or d.TRAIN_JITTER_SCALES_RELATIVE else tuple(d.TRAIN_JITTER_SCALES),
+        inverse_uniform=d.INV_UNIFORM_SAMPLE,
+        flip=d.RANDOM_FLIP,
+        rand_augment=a.AA_TYPE if a.ENABLE else "",
+        interpolation=a.INTERPOLATION,
+        erase_probability=a.RE_PROB if a.ENABLE else 0.0,
+        erase_count=a.RE_COUNT,
+        erase_mode=a.RE_MODE,
+        colour=a.COLOR_JITTER if a.ENABLE and not a.AA_TYPE else 0.0,
+    )
+    return LabelPreset(
+        size=_square("DATA.TRAIN_CROP_SIZE", d.TRAIN_CROP_SIZE),
+        short_side=d.TRAIN_JITTER_SCALES[0],
+        augmentation=augmentation,
+        image=image,
+    )
+
+
+def build_mixup(cfg: CfgNode, num_classes: int) -> Mixup | None:
+    """How pairs of clips are mixed, None where they are not."""
+    m = cfg.MIXUP
+    if not m.ENABLE:
+        return None
+    return Mixup(
+        num_classes=num_classes,
+        alpha=m.ALPHA,
+        cutmix_alpha=m.CUTMIX_ALPHA,
+        probability=m.PROB,
+        switch_probability=m.SWITCH_PROB,
+        smoothing=m.LABEL_SMOOTH_VALUE,
+    )
+
+
+def build_label_loader(cfg: CfgNode, split: VideoSplit, *, rank: int, world_size: int) -> TrainBatchLoader:
+    """The training clips of a classifier."""
+    classes = len(split.videos.class_names)
+    mixup = build_mixup(cfg, classes)
+    clips = LabelledClips(
+        split.videos,
+        split.pixels,
+        sampling=build_clip_sampling(cfg, split),
+        preset=build_label_preset(cfg, split),
+        repeats=cfg.AUG.NUM_SAMPLE,
+        sample_once=cfg.AUG.SAMPLE_ONCE,
+        jitter_fps=cfg.DATA.TRAIN_JITTER_FPS,
+        strict=cfg.DATA.STRICT,
+        seed=cfg.RNG_SEED,
+    )
+    pairs = mixup is not None and mixup.probability > 0
+    batches = TrainBatches(
+        len(clips),
+        batch_size=cfg.TRAIN.BATCH_SIZE,
+        accumulate=cfg.TRAIN.GRAD_ACCUM_STEPS,
+        rank=rank,
+        world_size=world_size,
+        seed=cfg.RNG_SEED,
+        pairs=pairs,
+        what="videos",
+    )
+    collate_fn = partial(
+        collate_labelled,
+        blank_size=(cfg.DATA.NUM_FRAMES, *_size(cfg.DATA.TRAIN_CROP_SIZE)),
+        num_classes=classes if split.videos.multi_label else None,
+        pairs=pairs,
+    )
+    loader = _loader(cfg, clips, collate_fn=collate_fn, batch_sampler=batches)
+    change = None if mixup is None else Mixing(mixup, seed=cfg.RNG_SEED)
+    return TrainBatchLoader(loader, batches, clips_per_item=cfg.AUG.NUM_SAMPLE, change=change)
+
+
+def _square(key: str, size: int | list[int]) -> int:
+    height, width = _size(size)
+    if height != width:
+        raise ValueError(f"the clips of a classifier are square, and {key} is {size}; give one number")
+    return height
+
+
+def build_view_crops(cfg: CfgNode, sampling: ClipSampling, num_crops: int) -> ViewCrops:
+    """The square crops that clips of this sampling are tested on."""
+    side, ratio = _square("DATA.TEST_CROP_SIZE", cfg.DATA.TEST_CROP_SIZE), cfg.DATA.IN_VAL_CROP_RATIO
+    if sampling.kind == "image":
+        return ViewCrops(side, num_crops, int(side / ratio) if ratio else 0, "bicubic")
+    if sampling.rule == "mmaction2":
+        return ViewCrops(side, num_crops, side, "bilinear", mmaction2=True)
+    if sampling.kind == "time":
+        return ViewCrops(side, num_crops, cfg.DATA.TRAIN_JITTER_SCALES[0] if num_crops == 1 else side, "area")
+    return ViewCrops(side, num_crops, side, "bilinear")
+
+
+def build_view_loader(
+    cfg: CfgNode,
+    split: VideoSplit,
+    *,
+    rank: int,
+    world_size: int,
+    num_clips: int,
+    num_crops: int,
+    in_the_middle: bool = False,
+) -> Chunks:
+    """num_clips x num_crops views of each video of this process's share, in batches of at most its share of
+    TEST.BATCH_SIZE.
+
+    in_the_middle: one clip is in the middle of its video even where DATA.USE_OFFSET_SAMPLING is False and it would start
+                   at the first frame; for validation
+    """
+    sampling = build_clip_sampling(cfg, split)
+    if in_the_middle:
+        sampling = replace(sampling, use_offset=True)
+    views = VideoViews(
+        split.videos,
+        split.pixels,
+        sampling=sampling,
+        crops=build_view_crops(cfg, sampling, num_crops),
+        num_clips=num_clips,
+        order=cfg.TEST.FRAME_ORDER,
+        strict=cfg.DATA.STRICT,
+    )
     sampler = ShardSampler(len(views), rank=rank, world_size=world_size)
     loader = _loader(cfg, views, sampler=sampler, batch_size=None)
-    return Chunks(loader, most=max(1, cfg.TEST.BATCH_SIZE // world_size), per_item=shape.num_views)
+    return Chunks(loader, most=max(1, cfg.TEST.BATCH_SIZE // world_size), per_item=views.num_views)

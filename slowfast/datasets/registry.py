@@ -11,14 +11,15 @@ from slowfast.datasets.split import Split
 Builder = Callable[[CfgNode, str], Split]
 
 DATASET_REGISTRY = Registry("DATASET")
-DATASET_REGISTRY.__doc__ = 'Functions from a config and "train" or "test" to a Split.'
+DATASET_REGISTRY.__doc__ = "Functions from a config and the name of a split to a Split."
 
 
 def register_dataset(name: str) -> Callable[[Builder], Builder]:
     """Decorate a builder so that TRAIN.DATASET and TEST.DATASET can name it.
 
     It takes a config and "train" or "test", and returns a KeyFrameSplit (people on key frames) or a VideoSplit (videos
-    with labels). A module of yours that registers one goes into MODEL.IMPORTS.
+    with labels), which is asked for "val", too: what is evaluated between epochs. A module of yours that registers one
+    goes into MODEL.IMPORTS.
     """
     return register_in(DATASET_REGISTRY, name)
 

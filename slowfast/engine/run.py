@@ -47,9 +47,9 @@ def run(cfg: CfgNode, device: torch.device) -> None:
 
 def build_inputs(task: Task, device: torch.device) -> Inputs:
     """How batches of the task are prepared and its model is called."""
-    cfg = task.cfg
-    precision = Precision(cfg.MODEL.PRECISION)
-    return Inputs(device, mean=cfg.DATA.MEAN, std=cfg.DATA.STD, arguments=task.arguments, precision=precision)
+    mean, std, bgr = task.normalisation
+    precision = Precision(task.cfg.MODEL.PRECISION)
+    return Inputs(device, mean=mean, std=std, bgr=bgr, arguments=task.arguments, precision=precision)
 
 
 def model_of_checkpoint(task: Task, device: torch.device) -> nn.Module:

@@ -18,7 +18,7 @@ from slowfast.engine.test import evaluate
 from slowfast.engine.train_one_epoch import EpochPlan, EpochReport, train_one_epoch
 from slowfast.solver.build import build_schedule, describe_rates
 from slowfast.structures.clip import ClipBatch
-from slowfast.tasks.task import Task
+from slowfast.tasks.task import Task, TrainLoader
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.utils.progress import progress
@@ -35,14 +35,14 @@ def train(task: Task, inputs: Inputs, output: Path) -> nn.Module:
     checkpoints = Checkpointer(output / "checkpoints", keep=cfg.TRAIN.KEEP_CHECKPOINTS)
     seed_everything(cfg.RNG_SEED)
     state, criterion, schedule = RunState.fresh(cfg, inputs.device), task.criterion(), build_schedule(cfg)
-    loader, test_loader = task.train_loader(), task.test_loader()
+    loader, validation = task.train_loader(), task.validation_loader()
     start_or_resume(state, cfg, checkpoints, task.known_names)
     for model in {state.model, state.model_to_test}:  # the weight average is a model of its own
         compile_in_place(cfg, model, inputs.device)
     model = parallelised(state.model, inputs.device, act_checkpoint=cfg.MODEL.ACT_CHECKPOINT)
     save_config(cfg)
 
-    get_logger().info("%s", describe_rates(cfg, steps=loader.steps, clips_per_step=cfg.TRAIN.BATCH_SIZE))
+    get_logger().info("%s", describe_rates(cfg, steps=loader.steps, clips_per_step=loader.clips_per_step))
 
     last, skipped = cfg.SOLVER.MAX_EPOCH, 0
     while state.epoch < last:
@@ -68,19 +68,21 @@ def train(task: Task, inputs: Inputs, output: Path) -> nn.Module:
                 plan=plan,
                 scaler=state.scaler,
                 average=state.average,
-                on_step=_step_log(task, log, bar, state.optimizer, plan),
+                on_step=_step_log(task, loader, log, bar, state.optimizer, plan),
             )
         skipped = report.skipped_in_a_row
         describe_epoch(report)
         state.epoch += 1
         if state.epoch % cfg.TRAIN.EVAL_PERIOD == 0 or state.epoch == last:
-            evaluate_epoch(task, state, test_loader, inputs, log, checkpoints)
+            evaluate_epoch(task, state, validation, inputs, log, checkpoints)
         if state.epoch % cfg.TRAIN.CHECKPOINT_PERIOD == 0 or state.epoch == last:
             save(task, state, checkpoints)
     return state.model_to_test
 
 
-def _step_log(task: Task, log: RunLog, bar: object, optimizer: torch.optim.Optimizer, plan: EpochPlan) -> StepLog:
+def _step_log(
+    task: Task, loader: TrainLoader, log: RunLog, bar: object, optimizer: torch.optim.Optimizer, plan: EpochPlan
+) -> StepLog:
     return StepLog(
         log,
         bar,
@@ -89,7 +91,7 @@ def _step_log(task: Task, log: RunLog, bar: object, optimizer: torch.optim.Optim
         steps=plan.steps,
         period=task.cfg.LOG_PERIOD,
         accumulate=plan.accumulate,
-        batch_size=task.cfg.TRAIN.BATCH_SIZE,
+        batch_size=loader.clips_per_step,
     )
 
 
@@ -108,7 +110,7 @@ def describe_epoch(report: EpochReport) -> None:
 def evaluate_epoch(
     task: Task, state: RunState, loader: Iterable[ClipBatch], inputs: Inputs, log: RunLog, checkpoints: Checkpointer
 ) -> None:
-    """Evaluate after an epoch, log the numbers, and keep the weights of the best headline so far in best.pyth."""
+    """Evaluate after an epoch on the clips of `loader`, log the numbers, and keep the weights of the best headline so far in best.pyth."""
 
     def keep() -> None:
         checkpoints.folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +120,7 @@ def evaluate_epoch(
     tested = evaluate(
         state.model_to_test,
         loader,
-        task.evaluator(),
+        task.validation_evaluator(),
         inputs=inputs,
         postprocess=task.postprocess(),
         what=f"evaluating epoch {state.epoch}",

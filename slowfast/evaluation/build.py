@@ -36,10 +36,11 @@ def build_evaluator(
     )
 
 
-def build_classification_evaluator(cfg: CfgNode, videos: LabelledVideos) -> ClassificationEvaluator:
+def build_classification_evaluator(cfg: CfgNode, videos: LabelledVideos, *, num_views: int) -> ClassificationEvaluator:
+    """num_views: of each video"""
     return ClassificationEvaluator(
         videos,
-        num_views=cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS,
+        num_views=num_views,
         ensemble=ENSEMBLES[cfg.DATA.ENSEMBLE_METHOD],
     )
 

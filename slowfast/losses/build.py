@@ -55,7 +55,8 @@ def build_roi_criterion(cfg: CfgNode) -> RoICriterion:
 
 @register_criterion("label")
 def build_label_criterion(cfg: CfgNode) -> LabelCriterion:
-    return LabelCriterion(multi_label=cfg.DATA.MULTI_LABEL)
+    multi_label = cfg.MODEL.LOSS_FUNC in ("bce", "bce_logit") if cfg.MODEL.LOSS_FUNC else cfg.DATA.MULTI_LABEL
+    return LabelCriterion(multi_label=multi_label)
 
 
 def _element_loss(cfg: CfgNode, kind: str) -> ElementLoss:

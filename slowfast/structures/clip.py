@@ -1,6 +1,7 @@
 """ClipSample, ClipBatch and what names their clips: what travels from data set to model, loss and post-processor."""
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -87,6 +88,18 @@ class UnreadableClip:
     reason: str
 
 
+class BatchAugmentation(Protocol):
+    """What training does to a whole batch where its clips are floats, on the device (`datasets/augment/batch.py`)."""
+
+    def __call__(self, batch: "ClipBatch") -> "ClipBatch":
+        """Change the normalised clips, which may be changed in place, and their targets."""
+        ...
+
+    def map(self, change: TensorMap) -> "BatchAugmentation":
+        """The same with `change` applied to the tensors that belong on the device."""
+        ...
+
+
 @dataclass(frozen=True)
 class ClipBatch:
     """B clips with what they should be answered with.
@@ -94,6 +107,7 @@ class ClipBatch:
     clips:   (B, 3, T, H, W), uint8 RGB as loaded, or normalised float after `normalized`
     meta:    what names each clip: its `key` is (video, timestamp) or (video, view)
     flipped: (B,) bool, clips whose pixels still have to be mirrored (see ClipSample); None when there are none
+    augmentation: what is still to be done to them once they are normalised; None for nothing
     """
 
     clips: Tensor
@@ -101,6 +115,7 @@ class ClipBatch:
     meta: tuple[Meta, ...]
     unreadable: tuple[UnreadableClip, ...] = ()
     flipped: Tensor | None = None
+    augmentation: BatchAugmentation | None = None
 
     def __len__(self) -> int:
         return len(self.meta)
@@ -112,7 +127,9 @@ class ClipBatch:
     def map(self, change: TensorMap) -> "ClipBatch":
         """The same batch with `change` applied to every tensor."""
         flipped = None if self.flipped is None else change(self.flipped)
-        return replace(self, clips=change(self.clips), targets=self.targets.map(change), flipped=flipped)
+        augmentation = None if self.augmentation is None else self.augmentation.map(change)
+        targets = self.targets.map(change)
+        return replace(self, clips=change(self.clips), targets=targets, flipped=flipped, augmentation=augmentation)
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "ClipBatch":
         return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
@@ -133,3 +150,7 @@ class ClipBatch:
         shape = (1, 3, 1, 1, 1)
         scale = (1 / (255 * std)).view(shape)
         return replace(self, clips=self.clips.float().mul_(scale).sub_((mean / std).view(shape)))
+
+    def augmented(self) -> "ClipBatch":
+        """The batch after its `augmentation`, with none left to do. The clips are normalised and may change in place."""
+        return self if self.augmentation is None else replace(self.augmentation(self), augmentation=None)

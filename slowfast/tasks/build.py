@@ -1,5 +1,7 @@
 """From config to task: the one place where it is decided what kind of work a run does."""
 
+from typing import Any
+
 from fvcore.common.config import CfgNode
 from fvcore.common.registry import Registry
 
@@ -24,6 +26,11 @@ def build_task(cfg: CfgNode) -> Task:
 
     Raises ValueError where the two do not fit, and whatever the readers of the data set raise.
     """
+    return task_class(cfg)(cfg)
+
+
+def task_class(cfg: CfgNode) -> type[Any]:
+    """The subclass of Task that the model of `cfg` is made for; no data is read. Raises ValueError for an unknown one."""
     import_extensions(cfg)
-    task = task_of_model(cfg)
-    return find_in(TASK_REGISTRY, f"the task of MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME},", task)(cfg)
+    name = task_of_model(cfg)
+    return find_in(TASK_REGISTRY, f"the task of MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME},", name)

@@ -9,12 +9,11 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from slowfast.config.classes import with_num_classes
 from slowfast.datasets.build import build_test_loader, build_train_loader, read_split
 from slowfast.datasets.clips.key_frame_clips import rows_on_key_frames
-from slowfast.datasets.clips.samplers import TrainBatches
+from slowfast.datasets.clips.train_loader import TrainBatchLoader
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.evaluation.build import build_evaluator
 from slowfast.evaluation.frames.evaluator import DetectionEvaluator
@@ -22,7 +21,7 @@ from slowfast.evaluation.frames.result import DetectionResult
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.models.build import build_postprocess
-from slowfast.report.run import TestedRun, write_report
+from slowfast.report.detection.run import TestedRun, write_report
 from slowfast.structures.clip import ClipBatch
 from slowfast.tasks.task import Task
 from slowfast.tasks.tube_scores import score_tubes
@@ -74,9 +73,9 @@ class Localization(Task):
         if self.cfg.TRAIN.ENABLE:
             yield "train", self.train_split
 
-    def train_loader(self) -> "KeyFrameTrainLoader":
+    def train_loader(self) -> TrainBatchLoader:
         rank, processes = distributed.rank(), distributed.world_size()
-        return KeyFrameTrainLoader(*build_train_loader(self.cfg, self.train_split, rank=rank, world_size=processes))
+        return build_train_loader(self.cfg, self.train_split, rank=rank, world_size=processes)
 
     def test_loader(self) -> Iterable[ClipBatch]:
         rank, processes = distributed.rank(), distributed.world_size()
@@ -102,9 +101,9 @@ class Localization(Task):
             frame_by_frame=self.test_split.frame_by_frame,
         )
 
-    def finish(self, result: DetectionResult, output: Path) -> dict[str, Any]:
-        write_detections_csv(result.detections, output / "detections.csv")
-        write_detections_csv(result.people, output / "people.csv")
+    def finish(self, result: DetectionResult, output: Path, *, suffix: str = "") -> dict[str, Any]:
+        write_detections_csv(result.detections, output / f"detections{suffix}.csv")
+        write_detections_csv(result.people, output / f"people{suffix}.csv")
         more: dict[str, Any] = {"frame_order": self.cfg.TEST.FRAME_ORDER}
         if self.given_boxes:
             more["given_boxes"] = self.given_boxes
@@ -117,24 +116,6 @@ class Localization(Task):
         if not self.cfg.TEST.REPORT:
             return None
         return write_report(TestedRun(output, self.cfg, self.test_split, metrics, result.detections, result.people))
-
-
-class KeyFrameTrainLoader:
-    """A DataLoader and the batches that it draws."""
-
-    def __init__(self, loader: DataLoader, batches: TrainBatches) -> None:
-        self._loader, self._batches = loader, batches
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps in an epoch."""
-        return self._batches.steps
-
-    def set_epoch(self, epoch: int) -> None:
-        self._batches.set_epoch(epoch)
-
-    def __iter__(self) -> Iterator[ClipBatch]:
-        return iter(self._loader)
 
 
 def fill_cache(name: str, split: KeyFrameSplit) -> None:

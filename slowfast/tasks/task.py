@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fvcore.common.config import CfgNode
 from torch import Tensor
@@ -19,9 +20,42 @@ class TrainLoader(Protocol):
     def steps(self) -> int:
         """Optimiser steps in an epoch."""
 
+    @property
+    def clips_per_step(self) -> int:
+        """Clips of an optimiser step over all processes."""
+
     def set_epoch(self, epoch: int) -> None: ...
 
     def __iter__(self) -> Iterator[ClipBatch]: ...
+
+
+class Normalisation(NamedTuple):
+    """mean, std: of R, G, B in [0, 1]; bgr: the network takes B, G, R, and the channels are exchanged afterwards."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    bgr: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One whole test of a run, which may have several.
+
+    name:      "5x3"; "" where there is one only
+    loader:    this process's share of the clips
+    evaluator: `engine/test.Evaluator`, new
+    last:      its result is the run's, and its files have their usual names
+    """
+
+    name: str
+    loader: Iterable[ClipBatch]
+    evaluator: Any
+    last: bool = True
+
+    @property
+    def suffix(self) -> str:
+        """What is added to the names of its files."""
+        return "" if self.last else f"_{self.name}"
 
 
 class Task(ABC):
@@ -53,6 +87,15 @@ class Task(ABC):
     def test_loader(self) -> Iterable[ClipBatch]:
         """This process's share of the test clips, each exactly once over all processes."""
 
+    def validation_loader(self) -> Iterable[ClipBatch]:
+        """The same for the evaluations between epochs of training: the test clips, where a task has no other."""
+        return self.test_loader()
+
+    @property
+    def normalisation(self) -> "Normalisation":
+        """What the device does to pixels."""
+        return Normalisation(tuple(self.cfg.DATA.MEAN), tuple(self.cfg.DATA.STD))
+
     @abstractmethod
     def arguments(self, batch: ClipBatch) -> tuple[Tensor, ...]:
         """What the model is called with, from a prepared batch."""
@@ -68,10 +111,19 @@ class Task(ABC):
     def evaluator(self) -> Any:
         """A new evaluator (`engine/test.Evaluator`) of the test split."""
 
+    def validation_evaluator(self) -> Any:
+        """The same of what `validation_loader` gives."""
+        return self.evaluator()
+
+    def trials(self) -> Iterator[Trial]:
+        """The tests of a run, one after the other; all on the same test split and the same weights."""
+        yield Trial("", self.test_loader(), self.evaluator())
+
     @abstractmethod
-    def finish(self, result: Any, output: Path) -> dict[str, Any]:
+    def finish(self, result: Any, output: Path, *, suffix: str = "") -> dict[str, Any]:
         """Write the files of a test into `output`, on the main process; result: what the task's evaluator gave.
 
+        suffix: of the names of its files, see Trial
         Returns what metrics.json holds beside it."""
 
     @abstractmethod

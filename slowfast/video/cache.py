@@ -15,7 +15,8 @@ import av
 import numpy as np
 
 from slowfast.utils.files import open_whole
-from slowfast.video.reader import OpenVideo, VideoFiles, named_errors
+from slowfast.video.open_video import OpenVideo, named_errors
+from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipPixels, ClipReadError, Timeline
 
 _OPEN_ENTRIES = 256  # memory maps a process keeps open

@@ -12,7 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from slowfast.video.source import ClipPixels, ClipReadError
+from slowfast.video.open_video import shrink
+from slowfast.video.source import ClipPixels, ClipReadError, VideoLength, check_positions
 
 FRAME_LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is PySlowFast's
 # Names and paths may hold spaces, so the two integer columns anchor the row, not the number of words.
@@ -30,7 +31,8 @@ class _FrameFiles:
 
 
 class FrameFolders:
-    """Extracted frames under `root`. A PixelSource whose frame numbers are frame ids.
+    """Extracted frames under `root`. A PixelSource whose frame numbers are frame ids, and a VideoSource, whose position
+    0 is the first id of a video.
 
     frame_lists: PySlowFast frame lists (one or several); ids and paths (relative to `root`) are theirs. Without them
                  a video is the folder `root/VIDEO` and the ids are the numbers in its file names.
@@ -65,6 +67,20 @@ class FrameFolders:
         return self.read_frames(video, nearest + self.first_frame, center=center)
 
     def read_frames(self, video: str, numbers: np.ndarray, *, center: int) -> ClipPixels:
+        return self._read(video, numbers, center=center)
+
+    def length(self, video: str) -> VideoLength:
+        """From the first id to the last; whether one between them is missing shows when it is read."""
+        first, last = self.span(video)
+        return VideoLength(np.arange(last - first + 1) / self.fps, self.fps)
+
+    def read_positions(self, video: str, positions: np.ndarray, *, short_side: int | None = None) -> np.ndarray:
+        first, last = self.span(video)
+        positions = np.asarray(positions, dtype=np.int64)
+        check_positions(positions, last - first + 1, str(self.root / video))
+        return self._read(video, first + positions, center=0, short_side=short_side).frames
+
+    def _read(self, video: str, numbers: np.ndarray, *, center: int, short_side: int | None = None) -> ClipPixels:
         numbers = np.asarray(numbers, dtype=np.int64)
         key = int(numbers[center])
         folder = str(self.root / video)
@@ -81,7 +97,7 @@ class FrameFolders:
             what = "the frame lists have no such id" if self._from_lists else f"no file {folder}/{name}"
             reason = f"frame {missing[0]} is missing ({what}) though there are frames on both sides of it"
             raise ClipReadError(folder, key, reason, "frame")
-        pictures = [self._decode(folder, key, files.paths[p].decode()) for p in position]
+        pictures = [self._decode(folder, key, files.paths[p].decode(), short_side) for p in position]
         sizes = {picture.shape for picture in pictures}
         if len(sizes) > 1:
             raise ClipReadError(folder, key, f"frames {wanted.tolist()} differ in size: {sorted(sizes)}", "frame")
@@ -118,8 +134,8 @@ class FrameFolders:
     def _name(self, video: str, frame: int) -> str:
         return self._pattern.format(video=Path(video).name, frame=frame)
 
-    def _decode(self, folder: str, key: int, relative: str) -> np.ndarray:
-        """A frame file -> (H, W, 3) uint8 RGB."""
+    def _decode(self, folder: str, key: int, relative: str, short_side: int | None) -> np.ndarray:
+        """A frame file -> (H, W, 3) uint8 RGB, shrunk to the short side."""
         path = self.root / relative
         try:
             data = path.read_bytes()
@@ -133,7 +149,8 @@ class FrameFolders:
         if picture is None:
             reason = f"{path}: not a picture that OpenCV can decode ({len(data)} bytes)"
             raise ClipReadError(folder, key, reason, "frame")
-        return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        return picture if short_side is None else shrink(picture, short_side)
 
 
 def read_frame_lists(paths: Sequence[str | Path]) -> dict[str, _FrameFiles]:

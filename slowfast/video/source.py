@@ -62,14 +62,24 @@ class VideoLength:
 
     times: (N,) float64 ascending, seconds since the first frame; an image is one frame
     fps:   frames per second of the video as a whole
+    tick:  seconds of the unit that the file counts its timestamps in; moments are rounded down to it where frames are
+           chosen, as the timestamps are
     """
 
     times: np.ndarray
     fps: float
+    tick: float = ROUNDING_SECONDS
 
     def __len__(self) -> int:
         """N."""
         return len(self.times)
+
+
+def check_positions(positions: np.ndarray, count: int, video: str) -> None:
+    """Raises IndexError for positions that a video of `count` frames does not have, or that do not ascend."""
+    inside = len(positions) and positions.min() >= 0 and positions.max() < count
+    if not inside or (np.diff(positions) <= 0).any():
+        raise IndexError(f"{video} has positions 0 to {count - 1}; asked for {positions.tolist()}, which must ascend")
 
 
 class VideoSource(Protocol):
@@ -82,7 +92,7 @@ class VideoSource(Protocol):
         """(K, H, W, 3) uint8 RGB: the frames at `positions`, (K,) ascending and distinct, counted from 0.
 
         short_side: frames whose short side is longer are shrunk to it by area while they are read
-        Raises ClipReadError.
+        Raises ClipReadError, and IndexError as `check_positions`.
         """
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from slowfast.config.load import SCHEMA
 from slowfast.datasets.annotations import tubes as annotated_tubes
-from slowfast.datasets.clips import clip_sampling, presets
+from slowfast.datasets.clips import clip_sampling, presets, video_sampling
 from slowfast.engine.device import precision
 from slowfast.evaluation import build as evaluation_build
 from slowfast.evaluation.frames import conventions, frame_map
@@ -31,6 +31,7 @@ LISTED = {
     "TEST.FRAME_ORDER": clip_sampling.ORDERS,
     "TEST.KEY_FRAMES": frame_map.KEY_FRAME_SETS,
     "TEST.PROTOCOL": frame_map.PROTOCOLS,
+    "TEST.VIEW_SAMPLING": video_sampling.RULES,
     "TUBES.AP": conventions.AP_RULES,
     "TUBES.FRAMES": conventions.FRAMES,
     "TUBES.LINKING": linking.METHODS,
@@ -49,7 +50,7 @@ ASKED = {
     "MODEL.COMPILE": "slowfast/engine/device/compiling.py",
     "SOLVER.LR_POLICY": "slowfast/solver/build.py",
     "SOLVER.OPTIMIZING_METHOD": "slowfast/solver/build.py",
-    "TEST.NUM_SPATIAL_CROPS": "slowfast/datasets/clips/video_views.py",
+    "TEST.NUM_SPATIAL_CROPS": "slowfast/datasets/augment/view_crops.py",
 }
 
 

@@ -13,7 +13,8 @@ from slowfast.models import build_model
 from tests.rules.sources import ROOT, name_of, python_files, tree_of
 
 BACKBONES = sorted((ROOT / "configs" / "backbones").glob("*.yaml"))  # tables that the others stand on
-CONFIGS = sorted(set((ROOT / "configs").rglob("*.yaml")) - set(BACKBONES))
+RECIPES = sorted((ROOT / "configs" / "recipes").glob("*.yaml"))
+CONFIGS = sorted(set((ROOT / "configs").rglob("*.yaml")) - set(BACKBONES) - set(RECIPES))
 
 
 def test_there_are_as_many_as_there_were():
@@ -38,9 +39,9 @@ def bases_of(path: Path) -> list[Path]:
     return [(path.parent / base).resolve() for base in (bases if isinstance(bases, list) else [bases])]
 
 
-def test_every_table_of_a_backbone_is_stood_on():
-    stood_on = {base for path in CONFIGS + BACKBONES for base in bases_of(path)}
-    assert [name_of(path) for path in BACKBONES if path not in stood_on] == []
+def test_every_table_of_a_backbone_and_every_recipe_is_stood_on():
+    stood_on = {base for path in CONFIGS + BACKBONES + RECIPES for base in bases_of(path)}
+    assert [name_of(path) for path in BACKBONES + RECIPES if path not in stood_on] == []
 
 
 def test_the_stages_of_a_published_backbone_are_written_once():

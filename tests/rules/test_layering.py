@@ -33,7 +33,7 @@ PACKAGES = {
     "structures": {"torch", "numpy"},
     "utils": {"torch", "numpy", "pandas", "simplejson", "tqdm"},
     "layers": {"torch", "triton"},  # triton in the file of its kernels, which is imported on CUDA only
-    "video": {"av", "cv2", "numpy"},
+    "video": {"av", "cv2", "numpy", "PIL"},
     "models": {"torch", "torchvision", "numpy"},
     "weights": {"torch", "safetensors"},
     "losses": {"torch", "torchvision", "numpy", "scipy"},

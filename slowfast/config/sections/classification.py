@@ -8,6 +8,7 @@ from slowfast.config.keys import (
     above_to,
     all_of,
     at_least,
+    between,
     distinct,
     every,
     list_of,
@@ -20,15 +21,30 @@ _ASCENDING = Rule("must be [smallest, largest]", lambda pair: pair == sorted(pai
 CLASSIFICATION_DATA = {
     "PATH_TO_DATA_DIR": Key(
         "data/kinetics",
-        "Directory of the lists to classify. kinetics: test.csv with a line `PATH LABEL` per video; ssv2: "
-        "something-something-v2-validation.json and something-something-v2-labels.json; charades: PySlowFast's frame "
-        "list val.csv.",
+        "Directory of what is classified. kinetics: train.csv, val.csv and test.csv with a line `PATH LABEL` per video; "
+        "ssv2: something-something-v2-train.json, -validation.json and -labels.json (the names may lack their beginning), "
+        "and PySlowFast's frame lists train.csv and val.csv where frames are extracted; charades: these frame lists; "
+        "imagenet: train, val and test with a folder of images per class; folder: a folder of videos per class.",
         not_empty(),
     ),
     "PATH_PREFIX": Key(
-        "", "Directory that the paths of the lists (charades: of the frames) start from. Empty: the working directory."
+        "",
+        "Directory that the paths of the lists (ssv2 and charades: of the videos or frames) start from. Empty: the working "
+        "directory. imagenet and folder do not need it.",
     ),
-    "PATH_LABEL_SEPARATOR": Key(" ", "What stands between path and label in test.csv.", not_empty()),
+    "PATH_LABEL_SEPARATOR": Key(" ", "What stands between path and label in the lists of kinetics.", not_empty()),
+    "LABEL_FILE": Key(
+        "",
+        "File of the class names of kinetics or charades: a JSON {name: index}, a JSON list, a CSV `id,name`, lines `INDEX "
+        "NAME`, or a name per line. With it the lists of kinetics may name classes instead of numbering them. Empty: "
+        "classes are numbers.",
+    ),
+    "HELD_OUT": Key(
+        0.2,
+        "folder: the part of each class that is held out for validation and testing where there are no folders train and "
+        "val or test. A hash of its path says on which side a video is. Our default.",
+        between(0.01, 0.9),
+    ),
     "TRAIN_JITTER_SCALES": Key(
         [256, 320],
         "Shortest and longest short side in pixels of a classifier's training frames before a square is cut out. With "
@@ -101,14 +117,19 @@ CLASSIFICATION_TEST = {
     ),
     "NUM_SPATIAL_CROPS": Key(
         3,
-        "Square crops of each clip: 1, the centre of a frame whose short side is 8/7 of the crop; 3, which cover the "
-        "long side of a frame whose short side is the crop. PySlowFast's default.",
+        "Square crops of each clip: 1, the centre of a frame whose short side is TRAIN_JITTER_SCALES[0] (ssv2, charades "
+        "and mmaction2's rule: TEST_CROP_SIZE); 3, which cover the long side of a frame whose short side is "
+        "TEST_CROP_SIZE. PySlowFast's default. imagenet: 1.",
         one_of(1, 3),
     ),
     "SAVE_RESULTS_PATH": Key(
         "scores.npz",
-        "File for every video's scores; tools/evaluate_scores.py recomputes the result from it. A relative path starts "
-        "at OUTPUT_DIR. `--dump FILE` sets it, too.",
-        not_empty(),
+        "File for every video's scores; tools/evaluate_scores.py recomputes the result from it. Its ending is the format: "
+        ".npz, or .json as mmaction2's DumpResults without its pickle. A relative path starts at OUTPUT_DIR. `--dump FILE` "
+        "sets it, too.",
+        Rule(
+            "must end in .npz, or in .json for a list as mmaction2's DumpResults",
+            lambda path: path.lower().endswith((".npz", ".json")),
+        ),
     ),
 }

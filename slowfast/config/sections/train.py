@@ -9,10 +9,10 @@ DATASET_NAMES = (
 KEY_FRAME_DATASETS = ("ava", "jhmdb", "ucf24")  # people on key frames
 TUBE_DATASETS = ("jhmdb", "ucf24")  # annotated frame by frame, scored as TUBES says
 DATASET_DOC = (
-    "ava: AVA-format files, keys AVA.*; jhmdb: JHMDB-21, keys JHMDB.*; ucf24: UCF101-24, keys UCF24.*; kinetics, "
-    "ssv2 and charades: lists of videos, keys DATA.PATH_*, only to test; or one of yours, whose module is in "
-    "MODEL.IMPORTS. imagenet is understood so that published YAML files load and their models build; there is no loader "
-    "for it and the registry of data sets says so."
+    "People on key frames: ava: AVA-format files, keys AVA.*; jhmdb: JHMDB-21, keys JHMDB.*; ucf24: UCF101-24, keys "
+    "UCF24.*. Labelled videos, keys DATA.PATH_*: kinetics: lists of videos; ssv2: Something-Something v2; charades: frame "
+    "lists, many labels; imagenet: images in class folders; folder: your own videos in class folders, without a list; "
+    "jhmdb_videos: JHMDB-21 as videos with one label, keys JHMDB.*. Or one of yours, whose module is in MODEL.IMPORTS."
 )
 
 TRAIN = Section(

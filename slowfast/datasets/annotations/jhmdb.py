@@ -8,6 +8,7 @@ import pandas as pd
 from slowfast.datasets.annotations.key_frames import KeyFrames, build_key_frames
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
+from slowfast.structures.labelled_videos import LabelledVideos
 
 VIDEOS_FILE, BOXES_FILE = "jhmdb21_videos.csv", "jhmdb21_boxes.csv.gz"
 SUBSETS = ("train", "test")
@@ -22,12 +23,8 @@ def read_jhmdb(root: str | Path, *, split: int, subset: str) -> tuple[KeyFrames,
     the size of the video.
     Raises FileNotFoundError, or ValueError for an unknown split or subset and for files with other columns.
     """
-    if split not in (1, 2, 3):
-        raise ValueError(f"JHMDB has splits 1, 2 and 3, got {split!r}")
-    if subset not in SUBSETS:
-        raise ValueError(f"JHMDB subset must be one of {', '.join(SUBSETS)}, got {subset!r}")
     root = Path(root)
-    videos = _read(root / VIDEOS_FILE, ["video", "frames", "height", "width", f"split{split}"])
+    videos = _read_videos(root, split, subset)
     boxes = _read(root / BOXES_FILE, ["video", "label", "frame", "x1", "y1", "x2", "y2"])
 
     names = sorted(boxes["label"].unique())
@@ -46,6 +43,32 @@ def read_jhmdb(root: str | Path, *, split: int, subset: str) -> tuple[KeyFrames,
     )
     key_frames, _ = build_key_frames(table, label_map, source=str(root / BOXES_FILE))
     return key_frames, label_map, table
+
+
+def read_jhmdb_videos(root: str | Path, *, split: int, subset: str) -> LabelledVideos:
+    """The videos of one split, each with its one action; classes in the order of `read_jhmdb`, indices from 0.
+
+    Only `jhmdb21_videos.csv` is read: the action is the folder of a video. Raises as `read_jhmdb`.
+    """
+    videos = _read_videos(Path(root), split, subset)
+    classes = tuple(sorted({_class_of(video) for video in videos["video"]}))
+    chosen = tuple(sorted(videos.loc[videos[f"split{split}"] == subset, "video"]))
+    if not chosen:
+        raise ValueError(f"{Path(root) / VIDEOS_FILE}: no video of split {split} is marked {subset!r}")
+    labels = np.array([classes.index(_class_of(video)) for video in chosen], dtype=np.int64)
+    return LabelledVideos(chosen, labels, classes)
+
+
+def _class_of(video: str) -> str:
+    return video.partition("/")[0]
+
+
+def _read_videos(root: Path, split: int, subset: str) -> pd.DataFrame:
+    if split not in (1, 2, 3):
+        raise ValueError(f"JHMDB has splits 1, 2 and 3, got {split!r}")
+    if subset not in SUBSETS:
+        raise ValueError(f"JHMDB subset must be one of {', '.join(SUBSETS)}, got {subset!r}")
+    return _read(root / VIDEOS_FILE, ["video", "frames", "height", "width", f"split{split}"])
 
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:

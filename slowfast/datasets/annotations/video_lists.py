@@ -1,50 +1,64 @@
-"""Lists of videos with labels: Kinetics (`path label` lines) and Something-Something v2 (its JSON files)."""
+"""Lists of videos with labels: a line `path label` per video, as Kinetics has them."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from slowfast.datasets.annotations.class_names import numbers_as_names
 from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.video.images import IMAGE_EXTENSIONS
+from slowfast.video.reader import VIDEO_EXTENSIONS
 
-SSV2_LABELS, SSV2_VALIDATION = "something-something-v2-labels.json", "something-something-v2-validation.json"
+_STILLS = tuple(extension for extension in IMAGE_EXTENSIONS if extension != ".gif")  # that one may move
 
 
 def read_video_list(
-    path: str | Path, *, num_classes: int, separator: str = " ", multi_label: bool = False
+    path: str | Path,
+    *,
+    num_classes: int,
+    separator: str = " ",
+    multi_label: bool = False,
+    class_names: Sequence[str] | None = None,
 ) -> LabelledVideos:
     """A line per video: path, separator, class index from 0; with `multi_label` indices between commas, or none.
 
-    The last separator of a line counts, so a path may hold it. Raises FileNotFoundError, or ValueError naming file and
-    line for a line without a label, a label that is no class, and a path that is there twice.
+    The last separator of a line counts, so a path may hold it. Two more things are understood:
+    - PySlowFast's third field, `PATH SOMETHING LABEL`: one field without a slash after a file name with the extension
+      of a video is not part of the path.
+    - class_names: a line may end with a name in place of an index; the longest that follows a separator counts.
+
+    Raises FileNotFoundError, or ValueError naming file and line for a line without a label, a label that is no class,
+    a path to an image, and a path that is there twice.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file (DATA.PATH_TO_DATA_DIR)")
+    if multi_label and "," in separator:
+        raise ValueError(f"DATA.PATH_LABEL_SEPARATOR ({separator!r}) stands between the labels of a video; use another")
+    names = tuple(class_names) if class_names is not None else numbers_as_names(num_classes)
+    read = _read_many if multi_label else _read_one
+    by_name = {name: index for index, name in enumerate(names)} if class_names is not None else {}
     paths: list[str] = []
     labels: list[list[int]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
         if not line.strip():
             continue
-        name, found, text = line.rpartition(separator)
-        try:
-            indices = [int(word) for word in text.split(",") if word.strip()]
-        except ValueError:
-            indices = None
-        if not found or not name.strip() or indices is None or (not multi_label and len(indices) != 1):
-            rule = "class indices between commas" if multi_label else "one class index"
-            raise ValueError(f"{path}:{number}: expected a path, {separator!r} and {rule}, found {line[:100]!r}")
+        where = f"{path}:{number}"
+        video, indices = read(line, separator, by_name, where)
         wrong = [index for index in indices if not 0 <= index < num_classes]
         if wrong:
+            raise ValueError(f"{where}: class {wrong[0]} is not one of 0 to {num_classes - 1} (MODEL.NUM_CLASSES)")
+        video = _without_third_field(video, separator)
+        if video.lower().endswith(_STILLS):
             raise ValueError(
-                f"{path}:{number}: class {wrong[0]} is not one of 0 to {num_classes - 1} (MODEL.NUM_CLASSES)"
+                f"{where}: {video!r} is an image, and this list is of videos (TRAIN.DATASET and TEST.DATASET imagenet "
+                "read images)"
             )
-        paths.append(name.strip())
+        paths.append(video)
         labels.append(indices)
-    _check_paths(path, paths)
-    names = tuple(str(index) for index in range(num_classes))
+    check_paths(path, paths)
     if not multi_label:
         return LabelledVideos(tuple(paths), np.array([one for (one,) in labels], dtype=np.int64), names)
     hot = np.zeros((len(paths), num_classes), dtype=bool)
@@ -53,39 +67,57 @@ def read_video_list(
     return LabelledVideos(tuple(paths), hot, names)
 
 
-def read_ssv2(folder: str | Path) -> LabelledVideos:
-    """The validation set of Something-Something v2 from its two JSON files; a path is the id of a video.
-
-    Raises FileNotFoundError, or ValueError naming the file and what is wrong with it.
-    """
-    classes = _json(Path(folder) / SSV2_LABELS, lambda text: {name: int(index) for name, index in text.items()})
-    if sorted(classes.values()) != list(range(len(classes))):
-        raise ValueError(f"{Path(folder) / SSV2_LABELS}: the class indices are not 0 to {len(classes) - 1}")
-    path = Path(folder) / SSV2_VALIDATION
-    rows = _json(
-        path, lambda text: [(str(row["id"]), row["template"].replace("[", "").replace("]", "")) for row in text]
-    )
-    unknown = sorted({template for _, template in rows} - set(classes))
-    if unknown:
-        raise ValueError(f"{path}: {len(unknown)} templates are no class of {SSV2_LABELS}, the first is {unknown[0]!r}")
-    _check_paths(path, [name for name, _ in rows])
-    names = tuple(sorted(classes, key=classes.get))
-    labels = np.array([classes[template] for _, template in rows], dtype=np.int64)
-    return LabelledVideos(tuple(name for name, _ in rows), labels, names)
-
-
-def _json(path: Path, parse: Callable[[Any], Any]) -> Any:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file (DATA.PATH_TO_DATA_DIR)")
-    try:
-        return parse(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: not laid out as expected: {type(error).__name__} {error}") from None
+def _read_one(line: str, separator: str, by_name: dict[str, int], where: str) -> tuple[str, list[int]]:
+    """Path and class index of a line; `by_name` is empty where only indices are understood."""
+    line = line.strip()
+    video, found, text = line.rpartition(separator)
+    if found and video.strip() and _is_index(text):
+        return video.strip(), [int(text)]
+    place = line.find(separator)
+    while place > 0:
+        name = line[place + len(separator) :].strip()
+        if name in by_name:
+            return line[:place].strip(), [by_name[name]]
+        place = line.find(separator, place + len(separator))
+    if by_name:
+        near = get_close_matches(text.strip(), by_name, n=1)
+        hint = f"; is {near[0]!r} meant?" if near else ""
+        rule = f"one class index or one of the {len(by_name)} names of DATA.LABEL_FILE"
+    else:
+        hint, rule = "", "one class index"
+        if found and text.strip() and not text.strip().replace(",", "").isdecimal():
+            hint = "; classes by name need DATA.LABEL_FILE"
+    raise ValueError(f"{where}: expected a path, {separator!r} and {rule}, found {line[:100]!r}{hint}")
 
 
-def _check_paths(source: Path, paths: list[str]) -> None:
+def _read_many(line: str, separator: str, by_name: dict[str, int], where: str) -> tuple[str, list[int]]:
+    """Path and class indices of a line; names are not understood here."""
+    video, found, text = line.rpartition(separator)
+    words = [word for word in text.split(",") if word.strip()]
+    if not found or not video.strip() or not all(map(_is_index, words)):
+        rule = "class indices between commas"
+        raise ValueError(f"{where}: expected a path, {separator!r} and {rule}, found {line.strip()[:100]!r}")
+    return video.strip(), [int(word) for word in words]
+
+
+def _is_index(text: str) -> bool:
+    """A whole number; a negative one is too, and is no class."""
+    return text.strip().removeprefix("-").isdecimal()
+
+
+def _without_third_field(video: str, separator: str) -> str:
+    before, found, field = video.rpartition(separator)
+    before, field = before.strip(), field.strip()
+    is_field = field and not {"/", "\\"} & set(field) and not field.lower().endswith(VIDEO_EXTENSIONS)
+    return before if found and is_field and before.lower().endswith(VIDEO_EXTENSIONS) else video
+
+
+def check_paths(source: Path, paths: Sequence[str]) -> None:
+    """Raises ValueError where `source` lists no video, or one twice."""
     if not paths:
-        raise ValueError(f"{source}: lists no video")
-    if len(set(paths)) < len(paths):
-        twice = next(path for path in paths if paths.count(path) > 1)
-        raise ValueError(f"{source}: {twice!r} is listed more than once")
+        raise ValueError(f"{source}: lists no video (DATA.PATH_TO_DATA_DIR)")
+    seen: set[str] = set()
+    for path in paths:
+        if path in seen:
+            raise ValueError(f"{source}: {path!r} is listed more than once")
+        seen.add(path)

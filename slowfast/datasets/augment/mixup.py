@@ -4,7 +4,9 @@ One draw is for a whole batch. Who is mixed with whom is given: PySlowFast rever
 results depend on the number of processes; `neighbour_partners` does not.
 """
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -126,15 +128,22 @@ def _check_smoothing(smoothing: float) -> None:
         raise ValueError(f"label smoothing must be in [0, 1), got {smoothing} (MIXUP.LABEL_SMOOTH_VALUE)")
 
 
-def neighbour_partners(num_videos: int, repeats: int) -> Tensor:
-    """(B,) int64: whom each clip of a batch is mixed with, B = num_videos * repeats.
+def neighbour_partners(clips_of_videos: Sequence[int]) -> Tensor:
+    """(B,) int64: whom each clip of a batch is mixed with.
 
-    Clips stand video after video (a1 a2 b1 b2 ...). Clip r of video v meets clip r of video v XOR 1: videos 2k and 2k + 1
-    stay together however a batch is divided among processes, and two clips of one video are never mixed.
+    clips_of_videos: how many clips the video at each place has, 0 where it could not be read. Clips stand video after
+    video (a1 a2 b1 b2 ...). Clip r of the video at place v meets clip r of the one at v XOR 1: places 2k and 2k + 1 stay
+    together however a batch is divided among processes, and two clips of one video are never mixed. Where one of the
+    two could not be read the clips of the other are their own partners, and stay as they are.
     """
-    if num_videos % 2 or num_videos < 2 or repeats < 1:
+    if len(clips_of_videos) % 2:
         raise ValueError(
-            f"{num_videos} videos with {repeats} clips each cannot be mixed in pairs: the number of videos of a batch on "
-            "each process must be even (change TRAIN.BATCH_SIZE, or set MIXUP.ENABLE False)"
+            f"{len(clips_of_videos)} videos cannot be mixed in pairs: the number of videos of a batch on each process must "
+            "be even (change TRAIN.BATCH_SIZE, or set MIXUP.ENABLE False)"
         )
-    return ((torch.arange(num_videos) ^ 1)[:, None] * repeats + torch.arange(repeats)).flatten()
+    starts = [0, *itertools.accumulate(clips_of_videos)]
+    partners: list[int] = []
+    for place, clips in enumerate(clips_of_videos):
+        other = place ^ 1 if clips_of_videos[place ^ 1] else place
+        partners += range(starts[other], starts[other] + clips)
+    return torch.tensor(partners, dtype=torch.int64)

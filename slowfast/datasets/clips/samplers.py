@@ -11,10 +11,23 @@ class TrainBatches:
     A step takes `batch_size` clips over all processes in `accumulate` micro-batches. The clips of a step depend on
     seed and epoch only, not on the number of processes; the epoch travels with each index, so that augmentation can be
     seeded by (seed, epoch, index). The clips left over at the end of an epoch wait for the next shuffle.
+
+    pairs: clips 2k and 2k + 1 of a step are always in one batch, so that they can be mixed with each other; what a
+           process takes of a micro-batch is then one piece of it, of an even number of clips
+    what:  what is counted, for messages
     """
 
     def __init__(
-        self, num_clips: int, *, batch_size: int, accumulate: int = 1, rank: int = 0, world_size: int = 1, seed: int = 0
+        self,
+        num_clips: int,
+        *,
+        batch_size: int,
+        accumulate: int = 1,
+        rank: int = 0,
+        world_size: int = 1,
+        seed: int = 0,
+        pairs: bool = False,
+        what: str = "key frames",
     ) -> None:
         if batch_size % (world_size * accumulate):
             raise ValueError(
@@ -22,9 +35,15 @@ class TrainBatches:
                 f"times TRAIN.GRAD_ACCUM_STEPS ({accumulate})"
             )
         if num_clips < batch_size:
-            raise ValueError(f"the training set has {num_clips} key frames, fewer than TRAIN.BATCH_SIZE ({batch_size})")
+            raise ValueError(f"the training set has {num_clips} {what}, fewer than TRAIN.BATCH_SIZE ({batch_size})")
+        if pairs and batch_size // (world_size * accumulate) % 2:
+            raise ValueError(
+                f"MIXUP.ENABLE mixes videos in pairs, and a batch has {batch_size // (world_size * accumulate)}: "
+                f"TRAIN.BATCH_SIZE ({batch_size}) must be divisible by twice the number of processes ({world_size}) times "
+                f"TRAIN.GRAD_ACCUM_STEPS ({accumulate}), or set MIXUP.ENABLE False"
+            )
         self.num_clips, self.batch_size, self.accumulate = num_clips, batch_size, accumulate
-        self.rank, self.world_size, self.seed, self.epoch = rank, world_size, seed, 0
+        self.rank, self.world_size, self.seed, self.epoch, self.pairs = rank, world_size, seed, 0, pairs
 
     @property
     def steps(self) -> int:
@@ -42,7 +61,14 @@ class TrainBatches:
         order = torch.randperm(self.num_clips, generator=generator).tolist()
         micro = self.batch_size // self.accumulate
         for start in range(0, self.steps * self.batch_size, micro):
-            yield [(index, self.epoch) for index in order[start : start + micro][self.rank :: self.world_size]]
+            yield [(index, self.epoch) for index in order[start : start + micro][self._share(micro)]]
+
+    def _share(self, micro: int) -> slice:
+        """What this process takes of a micro-batch."""
+        if not self.pairs:
+            return slice(self.rank, None, self.world_size)
+        own = micro // self.world_size
+        return slice(self.rank * own, (self.rank + 1) * own)
 
 
 class ShardSampler:

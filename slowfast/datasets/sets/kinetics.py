@@ -1,12 +1,10 @@
-"""Kinetics, and any set listed as it is: a line with path and class index per video file."""
-
-from pathlib import Path
+"""Kinetics, and any set listed as it is: a line with path and class per video file."""
 
 from fvcore.common.config import CfgNode
 
-from slowfast.config.classes import num_classes
 from slowfast.datasets.annotations.video_lists import read_video_list
 from slowfast.datasets.registry import register_dataset
+from slowfast.datasets.sets.labels import class_names_of, list_of_split
 from slowfast.datasets.sets.pixels import video_files
 from slowfast.datasets.split import VideoSplit
 
@@ -14,10 +12,13 @@ from slowfast.datasets.split import VideoSplit
 @register_dataset("kinetics")
 def build_kinetics(cfg: CfgNode, split: str) -> VideoSplit:
     d = cfg.DATA
+    names, named = class_names_of(cfg)
+    path, notes = list_of_split(d.PATH_TO_DATA_DIR, split)
     videos = read_video_list(
-        Path(d.PATH_TO_DATA_DIR) / f"{split}.csv",
-        num_classes=num_classes(cfg),
+        path,
+        num_classes=len(names),
         separator=d.PATH_LABEL_SEPARATOR,
         multi_label=d.MULTI_LABEL,
+        class_names=names if named else None,
     )
-    return VideoSplit(videos, video_files(cfg, d.PATH_PREFIX or "."))
+    return VideoSplit(videos, video_files(cfg, d.PATH_PREFIX or "."), notes=notes)

@@ -1,6 +1,7 @@
-"""From a collated batch to what the network makes of it: on the device, mirrored and normalised there."""
+"""From a collated batch to what the network makes of it: on the device, mirrored, normalised and augmented there."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ class Inputs:
     """Prepares batches and calls models, in training and in testing alike.
 
     mean, std:  of R, G, B in [0, 1]
+    bgr:        the network takes B, G, R: the channels are exchanged after they are normalised
     arguments:  what the model is called with, from a prepared batch
     precision:  in which it computes
     """
@@ -34,7 +36,9 @@ class Inputs:
         std: Sequence[float],
         arguments: Arguments = clips_alone,
         precision: Precision | None = None,
+        bgr: bool = False,
     ) -> None:
+        self.bgr = bgr
         self.device, self.arguments, self.precision = device, arguments, precision or Precision()
         self.mean = torch.tensor(mean, dtype=torch.float32, device=device)
         self.std = torch.tensor(std, dtype=torch.float32, device=device)
@@ -42,9 +46,13 @@ class Inputs:
     def prepare(self, batch: ClipBatch) -> ClipBatch:
         """Move a batch to the device as uint8, a quarter of the bytes of float (Prefetch may have done it before).
 
-        There the clips that are marked so are mirrored, and all are normalised: (pixel / 255 - mean) / std.
+        There the clips that are marked so are mirrored, all are normalised, (pixel / 255 - mean) / std, and what training
+        does to a whole batch is done.
         """
-        return batch.to(self.device, non_blocking=True).mirrored().normalized(self.mean, self.std)
+        batch = batch.to(self.device, non_blocking=True).mirrored().normalized(self.mean, self.std)
+        if self.bgr:
+            batch = replace(batch, clips=batch.clips.flip(1))
+        return batch.augmented()
 
     def predictor(self, model: nn.Module) -> Callable[[ClipBatch], Any]:
         """A function that calls `model` on prepared batches of one loop: its batches are compiled for one size."""

@@ -92,6 +92,29 @@ CASES = [
         "SOLVER.LR_POLICY steps_with_relative_lrs SOLVER.STEPS [0,5,8] SOLVER.LRS [1,0.1]",
         "SOLVER.LRS (2 numbers) must have as many as SOLVER.STEPS (3)",
     ),
+    (
+        "AUG.ENABLE True AUG.NUM_SAMPLE 2",
+        "AUG.ENABLE, AUG.NUM_SAMPLE change the clips of classifiers, and TRAIN.DATASET (ava)",
+    ),
+    (
+        "TRAIN.DATASET kinetics MIXUP.ENABLE True NUM_GPUS 4 TRAIN.BATCH_SIZE 12",
+        "TRAIN.BATCH_SIZE (12) must be divisible by 8, twice NUM_GPUS (4) times TRAIN.GRAD_ACCUM_STEPS (1), because MIXUP",
+    ),
+    ("TRAIN.DATASET kinetics MIXUP.ENABLE True TRAIN.BATCH_SIZE 1", "must be divisible by 2, twice NUM_GPUS (1)"),
+    (
+        "TRAIN.DATASET charades DATA.MULTI_LABEL True MIXUP.ENABLE True",
+        "MIXUP.ENABLE (True) mixes clips of one label; with DATA.MULTI_LABEL True it must be False",
+    ),
+    ("TRAIN.DATASET kinetics MODEL.LOSS_FUNC bce", "MODEL.LOSS_FUNC (bce) is for DATA.MULTI_LABEL True"),
+    (
+        "TRAIN.DATASET charades DATA.MULTI_LABEL True MODEL.LOSS_FUNC cross_entropy",
+        "MODEL.LOSS_FUNC (cross_entropy) is for videos of one label; DATA.MULTI_LABEL True needs bce_logit",
+    ),
+    ("MODEL.LOSS_FUNC soft_cross_entropy", "is for classifiers; people on ava need bce, or leave it out"),
+    (
+        "TRAIN.DATASET kinetics MIXUP.ENABLE True MODEL.LOSS_FUNC cross_entropy",
+        "MODEL.LOSS_FUNC (cross_entropy) takes labels, and MIXUP.ENABLE makes soft targets: set soft_cross_entropy",
+    ),
 ]
 
 
@@ -123,6 +146,10 @@ FINE = [
     "SOLVER.BASE_LR 0 NUM_GPUS 2",
     "SOLVER.OPTIMIZING_METHOD sgd SOLVER.DAMPENING 0.1 SOLVER.NESTEROV False",
     "SOLVER.OPTIMIZING_METHOD adamw SOLVER.DAMPENING 0.1",
+    "TRAIN.DATASET kinetics MIXUP.ENABLE True MODEL.LOSS_FUNC soft_cross_entropy AUG.ENABLE True AUG.NUM_SAMPLE 2",
+    "TRAIN.DATASET kinetics MIXUP.ENABLE True MIXUP.PROB 0 TRAIN.BATCH_SIZE 1",
+    "TRAIN.DATASET charades DATA.MULTI_LABEL True MODEL.LOSS_FUNC bce_logit",
+    "MODEL.LOSS_FUNC bce",
 ]
 
 

@@ -25,7 +25,14 @@ def cfg_of(repo_root, name: str, *overrides: str):
             ("MODEL.MODEL_NAME", "MViT", "TRAIN.ENABLE", "False", "TEST.CHECKPOINT_FILE_PATH", "a.pyth"),
             "needs labels of",
         ),
-        (("MODEL.MODEL_NAME", "MViT"), "is for testing only: set TRAIN.ENABLE False"),
+        (
+            ("MODEL.MODEL_NAME", "MViT"),
+            "TEST.DATASET ava has people on key frames, and MODEL.MODEL_NAME MViT needs labels",
+        ),
+        (
+            ("MODEL.MODEL_NAME", "MViT", "TRAIN.ENABLE", "False", "TEST.DATASET", "kinetics"),
+            r"TEST.CHECKPOINT_FILE_PATH \(''\) must name the weights to test",
+        ),
         (("MODEL.MODEL_NAME", "TwoStage"), "name files in AVA.TEST_PREDICT_BOX_LISTS"),
     ],
 )

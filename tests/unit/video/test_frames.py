@@ -34,6 +34,24 @@ def test_folders_count_from_one(tmp_path):
     assert numbers_of(source.read_frames("v", np.array([3, 3, 20]), center=0)) == [3, 3, 20]
 
 
+def test_positions_count_from_the_first_frame(tmp_path):
+    write_frames(tmp_path / "v", range(7, 21))
+    source = FrameFolders(tmp_path, fps=10)
+    length = source.length("v")
+    assert len(length) == 14 and length.fps == 10 and length.times.tolist() == [i / 10 for i in range(14)]
+    frames = source.read_positions("v", np.array([0, 5, 13]))
+    assert [number_in(frame) for frame in frames] == [7, 12, 20] and frames.shape == (3, HEIGHT, WIDTH, 3)
+    assert source.read_positions("v", np.array([1]), short_side=24).shape == (1, 24, 32, 3)
+    for positions in ([14], [-1], [3, 3], []):
+        with pytest.raises(IndexError, match=r"v has positions 0 to 13; asked for \[.*\], which must ascend"):
+            source.read_positions("v", np.array(positions))
+    (tmp_path / "v" / "v_000012.jpg").unlink()
+    again = FrameFolders(tmp_path, fps=10)
+    assert len(again.length("v")) == 14 and len(again.read_positions("v", np.array([4, 6]))) == 2
+    with pytest.raises(ClipReadError, match="frame 12 is missing"):
+        again.read_positions("v", np.array([4, 5]))
+
+
 def test_colours_are_rgb(tmp_path):
     (tmp_path / "v").mkdir()
     red = np.zeros((16, 16, 3), np.uint8)

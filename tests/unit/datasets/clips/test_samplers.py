@@ -62,3 +62,24 @@ def test_batches_that_cannot_be():
         TrainBatches(100, batch_size=12, accumulate=2, world_size=5)
     with pytest.raises(ValueError, match=r"the training set has 11 key frames, fewer than TRAIN.BATCH_SIZE \(12\)"):
         TrainBatches(11, batch_size=12)
+
+
+@pytest.mark.parametrize(("world_size", "accumulate"), [(1, 1), (2, 1), (3, 1), (1, 2), (2, 3)])
+def test_pairs_stay_together(world_size, accumulate):
+    alone = list(TrainBatches(26, batch_size=12, seed=1, pairs=True))
+    pairs = {frozenset(step[i : i + 2]) for step in alone for i in range(0, 12, 2)}
+    found = set()
+    for rank in range(world_size):
+        for micro in TrainBatches(
+            26, batch_size=12, accumulate=accumulate, rank=rank, world_size=world_size, seed=1, pairs=True
+        ):
+            found |= {frozenset(micro[i : i + 2]) for i in range(0, len(micro), 2)}
+    assert found == pairs
+
+
+def test_batches_without_pairs():
+    message = r"mixes videos in pairs, and a batch has 3: TRAIN.BATCH_SIZE \(12\) must be divisible by twice .* \(4\)"
+    with pytest.raises(ValueError, match=message):
+        TrainBatches(26, batch_size=12, world_size=4, pairs=True)
+    with pytest.raises(ValueError, match=r"the training set has 2 videos, fewer"):
+        TrainBatches(2, batch_size=12, what="videos")

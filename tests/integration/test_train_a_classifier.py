@@ -1,0 +1,172 @@
+"""`tools/run_net.py` trains classifiers: every shipped recipe as written, and what a run of one is worth."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from slowfast.config import load_cfg
+from slowfast.video.writer import write_video
+from tests.once import Once
+from tests.rules.sources import ROOT
+from tests.rules.test_configs import CONFIGS
+
+RECIPES = [
+    path for path in CONFIGS if path.parent.name in ("Kinetics", "SSv2", "ImageNet") and "_test" not in path.name
+]
+# The network and its input shrunk; what is done to clips, how a step is taken, and all rates are the file's.
+SMALL = [
+    *(
+        "MVIT.EMBED_DIM",
+        "8",
+        "MVIT.NUM_HEADS",
+        "1",
+        "MVIT.DEPTH",
+        "2",
+        "MVIT.DIM_MUL",
+        "[[1,2.0]]",
+        "MVIT.HEAD_MUL",
+        "[[1,2.0]]",
+    ),
+    *("MVIT.POOL_Q_STRIDE", "[[1,1,2,2]]", "MVIT.POOL_KV_STRIDE", "[]", "MVIT.POOL_KV_STRIDE_ADAPTIVE", "[1,2,2]"),
+    *("DATA.TRAIN_CROP_SIZE", "32", "DATA.TEST_CROP_SIZE", "32", "DATA.TRAIN_JITTER_SCALES", "[36,40]"),
+    *(
+        "TRAIN.BATCH_SIZE",
+        "2",
+        "TEST.BATCH_SIZE",
+        "4",
+        "NUM_GPUS",
+        "0",
+        "DATA_LOADER.NUM_WORKERS",
+        "0",
+        "LOG_PERIOD",
+        "1",
+    ),
+    *("SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0.5", "TENSORBOARD.ENABLE", "False", "MODEL.NUM_CLASSES", "0"),
+]
+
+
+def noise(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def make_small_sets(out: Path) -> None:
+    """Four videos as Kinetics and SSv2 list them, and four images as ImageNet."""
+    for i in range(4):
+        blocks = np.kron(noise(i, 20, 3, 4, 3), np.ones((1, 16, 16, 1), dtype=np.uint8))
+        write_video(blocks, out / f"videos/clip {i}.mp4", fps=25)
+    names = [f"clip {i}.mp4 {i % 2}" for i in range(4)]
+    for split in ("train", "val", "test"):
+        (out / f"{split}.csv").write_text("\n".join(names) + "\n")
+        for label in ("n01", "n02"):
+            folder = out / "images" / split / label
+            folder.mkdir(parents=True)
+            for i in range(2):
+                cv2.imwrite(str(folder / f"{i}.jpg"), noise(i, 48, 64, 3))
+    ssv2 = out / "ssv2"
+    ssv2.mkdir()
+    (ssv2 / "labels.json").write_text(json.dumps({"Closing something": "0", "Opening something": "1"}))
+    rows = [{"id": f"clip {i}", "template": f"{('Closing', 'Opening')[i % 2]} [something]"} for i in range(4)]
+    for name in ("train", "validation"):
+        (ssv2 / f"{name}.json").write_text(json.dumps(rows))
+
+
+@pytest.fixture(scope="session")
+def small_sets(once: Once) -> Path:
+    return once.folder("small_video_sets", make_small_sets)
+
+
+def data_of(config: Path, sets: Path) -> list[str]:
+    """Where a recipe's data set lies, and how long the clips of its short videos are."""
+    if config.parent.name == "ImageNet":
+        return ["DATA.PATH_TO_DATA_DIR", str(sets / "images")]
+    folder = sets / "ssv2" if config.parent.name == "SSv2" else sets
+    classes = [] if config.parent.name == "SSv2" else ["MODEL.NUM_CLASSES", "2"]
+    return [
+        *("DATA.PATH_TO_DATA_DIR", str(folder), "DATA.PATH_PREFIX", str(sets / "videos")),
+        *("DATA.NUM_FRAMES", "4", *classes),
+    ]
+
+
+def records(folder: Path, kind: str) -> list[dict]:
+    lines = map(json.loads, (folder / "log.jsonl").read_text().splitlines())
+    return [line for line in lines if line["kind"] == kind]
+
+
+def test_all_recipes_are_here():
+    assert len(RECIPES) >= 13 and {path.parent.name for path in RECIPES} == {"Kinetics", "SSv2", "ImageNet"}
+
+
+@pytest.mark.parametrize("config", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_recipe_trains_two_steps_and_is_tested(run_main, small_sets, tmp_path, config):
+    done = run_main("tools/run_net.py", "--cfg", str(config), "OUTPUT_DIR", "run", *SMALL, *data_of(config, small_sets))
+    cfg = load_cfg(config)
+    steps = records(tmp_path / "run", "train")
+    assert len(steps) == 2 and all(np.isfinite(step["loss"]) for step in steps)
+    clips = 2 * cfg.AUG.NUM_SAMPLE
+    assert f"BATCH_SIZE 2 videos x AUG.NUM_SAMPLE {cfg.AUG.NUM_SAMPLE} = {clips} clips" in done.stdout
+    assert (
+        f"{clips} clips a step over all machines, 2 steps an epoch; learning rate {cfg.SOLVER.BASE_LR:g}" in done.stdout
+    )
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert metrics["num_videos"] == 4 and not metrics["unreadable_clips"]
+    saved = torch.load(tmp_path / "run/checkpoints/checkpoint_epoch_00001.pyth", weights_only=True)
+    assert len(saved["class_names"]) == 2
+
+
+# ---------------------------------------------------------------------------------------------------------- one run
+
+RUN = ROOT / "configs/Kinetics/MVITv2_S_16x4.yaml"
+
+
+@pytest.fixture
+def train(run_main, small_sets, tmp_path) -> Callable[..., Path]:
+    def train(name: str, *overrides: str) -> Path:
+        run_main(
+            "tools/run_net.py", "--cfg", str(RUN), "OUTPUT_DIR", name, *SMALL, *data_of(RUN, small_sets), *overrides
+        )
+        return tmp_path / name
+
+    return train
+
+
+def weights(run: Path, epoch: int) -> dict[str, torch.Tensor]:
+    return torch.load(run / f"checkpoints/checkpoint_epoch_{epoch:05d}.pyth", weights_only=True)["model_state"]
+
+
+def test_a_resumed_run_repeats_a_straight_one(train):
+    """With repeats, mixup, RandAugment and erasing."""
+    two = ("SOLVER.MAX_EPOCH", "2", "TRAIN.CHECKPOINT_PERIOD", "1", "TEST.ENABLE", "False")
+    run = train("run", *two)
+    last = run / "checkpoints/checkpoint_epoch_00002.pyth"
+    straight = weights(run, 2)
+    last.unlink()
+    resumed = weights(train("run", *two), 2)
+    for name, value in straight.items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def test_validation_is_the_same_whenever_it_is_asked(train):
+    """Learning nothing, two evaluations give the same numbers: no chance is in them."""
+    run = train("run", "SOLVER.MAX_EPOCH", "2", "TRAIN.EVAL_PERIOD", "1", "SOLVER.BASE_LR", "0", "TEST.ENABLE", "False")
+    first, second = records(run, "eval")
+    assert {k: v for k, v in first.items() if k.startswith(("top", "mean"))} == {
+        k: v for k, v in second.items() if k.startswith(("top", "mean"))
+    }
+
+
+def test_a_broken_training_video_is_named_and_left_out(run_main, small_sets, tmp_path):
+    (tmp_path / "lists").mkdir()
+    for split, names in (("train", (*"0123", "9")), ("val", "01"), ("test", "01")):
+        lines = [f"clip {name}.mp4 {i % 2}" for i, name in enumerate(names)]
+        (tmp_path / f"lists/{split}.csv").write_text("\n".join(lines) + "\n")
+    done = run_main(
+        *("tools/run_net.py", "--cfg", str(RUN), "OUTPUT_DIR", "run", *SMALL, *data_of(RUN, small_sets)),
+        *("DATA.PATH_TO_DATA_DIR", "lists", "TRAIN.BATCH_SIZE", "4", "MIXUP.ENABLE", "False", "SOLVER.MAX_EPOCH", "4"),
+    )
+    assert "clip 9.mp4: no such file" in done.stdout and "1 clips could not be read and were left out" in done.stdout
+    assert (tmp_path / "run/metrics.json").is_file()
