@@ -9,6 +9,7 @@ python tools/benchmark.py attention --cfg FILE   every way to compute each atten
 python tools/benchmark.py pooling --cfg FILE     every way to compute each depthwise convolution of the config
 python tools/benchmark.py gpu                    all of these on a GPU, as a table in a file
 python tools/benchmark.py evaluator              the AVA frame-mAP against a per-frame implementation
+python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
 """
 
 import argparse
@@ -20,13 +21,14 @@ import torch
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-from bench import classifiers, detector, evaluator, gpu, layers  # noqa: E402
+from bench import classifiers, detector, evaluator, gpu, layers, loader  # noqa: E402
 from bench.detector import Setup  # noqa: E402
 
 from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 
+CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml")
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
-WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "gpu", "evaluator")
+WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "gpu", "evaluator", "loader")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -44,6 +46,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--rows", type=int, nargs="+", default=[1_000_000, 7_000_000], help="evaluator: numbers of detections"
     )
+    parser.add_argument("--task", choices=("classification",), default="classification", help="loader: whose clips")
+    parser.add_argument("--videos", type=int, default=8, help="loader: how many are made")
+    parser.add_argument("--folder", type=Path, help="loader: of videos to use instead")
     parser.add_argument("--out", type=Path, default=Path("gpu_results.md"), help="gpu: the file to write")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="gpu: some of it, such as --only model train")
     args = parser.parse_args(argv)
@@ -69,7 +74,9 @@ def main(argv: Sequence[str]) -> int:
     print(f"{machine}, {args.clips} clips a batch")
     setup = Setup(args.cfg or DETECTOR, str(device), args.clips, tuple(args.set), args.people)
     measure = {"clips": args.clips, "repeats": args.repeats, "device": device}
-    if args.what == "evaluator":
+    if args.what == "loader":
+        loader.main(args.cfg or CLASSIFIER, args.set, videos=args.videos, repeats=args.repeats, folder=args.folder)
+    elif args.what == "evaluator":
         for rows in args.rows:
             evaluator.main(rows, repeats=args.repeats)
     elif args.what == "gpu":

@@ -15,8 +15,10 @@ COMMANDS = {
     "report": ("report", "write the HTML page of a tested run"),
     "convert-weights": ("convert_weights", "turn a checkpoint of another project into this one's format"),
     "print-config": ("print_config", "show every key, its value and where it came from"),
-    "make-toy-ava": ("make_toy_ava", "make the toy data set"),
+    "make-toy-ava": ("make_toy_ava", "make the toy data set of the demo"),
+    "make-toy-kinetics": ("make_toy_kinetics", "make the toy data set of classifiers"),
     "demo": ("demo", "make the toy data set, train on it on the CPU, test and draw"),
+    "models": ("models", "list the networks that can be made by name"),
     "model-table": ("model_table", "parameters and cost of the configured models"),
 }
 

@@ -20,6 +20,7 @@ from slowfast.config.sections.bmvit import BMVIT
 from slowfast.config.sections.data import DATA, DATA_LOADER
 from slowfast.config.sections.detection import DETECTION
 from slowfast.config.sections.jhmdb import JHMDB
+from slowfast.config.sections.masked import MASK
 from slowfast.config.sections.matching import LOSS, MATCHER
 from slowfast.config.sections.model import MODEL
 from slowfast.config.sections.mvit import MVIT
@@ -34,7 +35,7 @@ from slowfast.config.validate import find_problems
 
 SECTIONS = (
     *(TOP, MODEL, MVIT, BMVIT, DETECTION, MATCHER, LOSS, SOLVER, TRAIN, TEST, DATA, DATA_LOADER),
-    *(AUG, MIXUP, AVA, JHMDB, UCF24, TUBES, TENSORBOARD),
+    *(AUG, MIXUP, MASK, AVA, JHMDB, UCF24, TUBES, TENSORBOARD),
 )
 SCHEMA: dict[str, Key] = {name: key for section in SECTIONS for name, key in section.dotted().items()}
 COMMAND_LINE = "command line"

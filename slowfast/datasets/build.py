@@ -1,5 +1,6 @@
 """From config to splits, clips and loaders; with the builders of `sets/` all of this package that sees a config."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,27 +10,32 @@ from torch.utils.data import DataLoader, Dataset
 from slowfast.datasets import sets
 from slowfast.datasets.augment.batch import Mixing
 from slowfast.datasets.augment.classification_preset import LabelAugmentation, LabelPreset
+from slowfast.datasets.augment.masks import MaskShape
 from slowfast.datasets.augment.mixup import Mixup
+from slowfast.datasets.augment.view_crops import ViewCrops
 from slowfast.datasets.clips.collate import collate
 from slowfast.datasets.clips.key_frame_clips import ClipShape, KeyFrameClips
 from slowfast.datasets.clips.labelled_clips import LabelledClips, collate_labelled
 from slowfast.datasets.clips.presets import Augmentation, DetectionPreset, InputSize
 from slowfast.datasets.clips.samplers import ShardSampler, TrainBatches
-from slowfast.datasets.clips.train_loader import TrainBatchLoader
+from slowfast.datasets.clips.train_loader import StepChange, TrainBatchLoader
 from slowfast.datasets.clips.video_sampling import ClipSampling
-from slowfast.datasets.clips.video_views import Chunks, VideoViews, ViewShape
+from slowfast.datasets.clips.video_views import Chunks, VideoViews
 from slowfast.datasets.registry import find_dataset
 from slowfast.datasets.split import KeyFrameSplit, Split, VideoSplit
 from slowfast.structures.label_map import LabelMap
+from slowfast.video.frames import FrameFolders
 
 __all__ = [
+    "build_clip_sampling",
     "build_clips",
     "build_label_loader",
     "build_label_preset",
+    "build_mask_shape",
     "build_mixup",
-    "build_sampling",
     "build_test_loader",
     "build_train_loader",
+    "build_view_crops",
     "build_view_loader",
     "read_split",
     "sets",
@@ -127,13 +133,15 @@ def _loader(cfg: CfgNode, dataset: Dataset, **sampling: Any) -> DataLoader:
 # ------------------------------------------------------------------------------------------------------ whole videos
 
 
-def build_sampling(cfg: CfgNode, split: VideoSplit) -> ClipSampling:
-    """Which frames of a video a clip shows."""
+def build_clip_sampling(cfg: CfgNode, split: VideoSplit) -> ClipSampling:
+    """Which frames the clips of a split show, in training and in a test."""
+    # Charades: clips of extracted frames are counted in frames, not in seconds.
+    folders = split.sampling == "time" and isinstance(split.pixels, FrameFolders)
     return ClipSampling(
         num_frames=cfg.DATA.NUM_FRAMES,
         sampling_rate=cfg.DATA.SAMPLING_RATE,
         target_fps=cfg.DATA.TARGET_FPS,
-        kind=split.sampling,
+        kind="frames" if folders else split.sampling,
         rule=cfg.TEST.VIEW_SAMPLING,
         use_offset=cfg.DATA.USE_OFFSET_SAMPLING,
     )
@@ -178,14 +186,26 @@ def build_mixup(cfg: CfgNode, num_classes: int) -> Mixup | None:
     )
 
 
-def build_label_loader(cfg: CfgNode, split: VideoSplit, *, rank: int, world_size: int) -> TrainBatchLoader:
-    """The training clips of a classifier."""
+def build_mask_shape(cfg: CfgNode) -> MaskShape:
+    """What masked pre-training hides of a clip. Raises ValueError for values that cannot be."""
+    aug, window = cfg.AUG, tuple(cfg.AUG.MASK_WINDOW_SIZE)
+    if cfg.MVIT.PATCH_2D:  # a cell is a patch
+        height, width = _size(cfg.DATA.TRAIN_CROP_SIZE)
+        window = (1, height // cfg.MVIT.PATCH_STRIDE[0], width // cfg.MVIT.PATCH_STRIDE[1])
+    kind = "tube" if aug.MASK_TUBE else "frames" if aug.MASK_FRAMES else "cube"
+    return MaskShape(window, aug.MASK_RATIO, kind)
+
+
+def build_label_loader(
+    cfg: CfgNode, split: VideoSplit, *, rank: int, world_size: int, change: StepChange | None = None
+) -> TrainBatchLoader:
+    """The training clips of a classifier. change: what is done to the batches of a step instead of mixing them."""
     classes = len(split.videos.class_names)
     mixup = build_mixup(cfg, classes)
     clips = LabelledClips(
         split.videos,
         split.pixels,
-        sampling=build_sampling(cfg, split),
+        sampling=build_clip_sampling(cfg, split),
         preset=build_label_preset(cfg, split),
         repeats=cfg.AUG.NUM_SAMPLE,
         sample_once=cfg.AUG.SAMPLE_ONCE,
@@ -211,7 +231,8 @@ def build_label_loader(cfg: CfgNode, split: VideoSplit, *, rank: int, world_size
         pairs=pairs,
     )
     loader = _loader(cfg, clips, collate_fn=collate_fn, batch_sampler=batches)
-    change = None if mixup is None else Mixing(mixup, seed=cfg.RNG_SEED)
+    if mixup is not None and change is None:
+        change = Mixing(mixup, seed=cfg.RNG_SEED)
     return TrainBatchLoader(loader, batches, clips_per_item=cfg.AUG.NUM_SAMPLE, change=change)
 
 
@@ -222,29 +243,46 @@ def _square(key: str, size: int | list[int]) -> int:
     return height
 
 
+def build_view_crops(cfg: CfgNode, sampling: ClipSampling, num_crops: int) -> ViewCrops:
+    """The square crops that clips of this sampling are tested on."""
+    side, ratio = _square("DATA.TEST_CROP_SIZE", cfg.DATA.TEST_CROP_SIZE), cfg.DATA.IN_VAL_CROP_RATIO
+    if sampling.kind == "image":
+        return ViewCrops(side, num_crops, int(side / ratio) if ratio else 0, "bicubic")
+    if sampling.rule == "mmaction2":
+        return ViewCrops(side, num_crops, side, "bilinear", mmaction2=True)
+    if sampling.kind == "time":
+        return ViewCrops(side, num_crops, cfg.DATA.TRAIN_JITTER_SCALES[0] if num_crops == 1 else side, "area")
+    return ViewCrops(side, num_crops, side, "bilinear")
+
+
 def build_view_loader(
     cfg: CfgNode,
     split: VideoSplit,
     *,
     rank: int,
     world_size: int,
-    num_clips: int | None = None,
-    num_crops: int | None = None,
+    num_clips: int,
+    num_crops: int,
+    in_the_middle: bool = False,
 ) -> Chunks:
-    """All views of each video of this process's share, in batches of at most its share of TEST.BATCH_SIZE."""
-    size = _size(cfg.DATA.TEST_CROP_SIZE)
-    if size[0] != size[1]:
-        raise ValueError(f"views are square, and DATA.TEST_CROP_SIZE is {size}; give one number")
-    shape = ViewShape(
-        num_frames=cfg.DATA.NUM_FRAMES,
-        sampling_rate=cfg.DATA.SAMPLING_RATE,
-        fps=cfg.DATA.TARGET_FPS,
-        size=size[0],
-        num_clips=num_clips or cfg.TEST.NUM_ENSEMBLE_VIEWS,
-        num_crops=num_crops or cfg.TEST.NUM_SPATIAL_CROPS,
-        whole_video=split.sampling == "segments",
+    """num_clips x num_crops views of each video of this process's share, in batches of at most its share of
+    TEST.BATCH_SIZE.
+
+    in_the_middle: one clip is in the middle of its video even where DATA.USE_OFFSET_SAMPLING is False and it would start
+                   at the first frame; for validation
+    """
+    sampling = build_clip_sampling(cfg, split)
+    if in_the_middle:
+        sampling = replace(sampling, use_offset=True)
+    views = VideoViews(
+        split.videos,
+        split.pixels,
+        sampling=sampling,
+        crops=build_view_crops(cfg, sampling, num_crops),
+        num_clips=num_clips,
+        order=cfg.TEST.FRAME_ORDER,
+        strict=cfg.DATA.STRICT,
     )
-    views = VideoViews(split.videos, split.pixels, shape=shape, strict=cfg.DATA.STRICT)
     sampler = ShardSampler(len(views), rank=rank, world_size=world_size)
     loader = _loader(cfg, views, sampler=sampler, batch_size=None)
-    return Chunks(loader, most=max(1, cfg.TEST.BATCH_SIZE // world_size), per_item=shape.num_views)
+    return Chunks(loader, most=max(1, cfg.TEST.BATCH_SIZE // world_size), per_item=views.num_views)

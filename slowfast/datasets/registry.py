@@ -11,7 +11,7 @@ from slowfast.datasets.split import Split
 Builder = Callable[[CfgNode, str], Split]
 
 DATASET_REGISTRY = Registry("DATASET")
-DATASET_REGISTRY.__doc__ = 'Functions from a config and "train" or "test" to a Split.'
+DATASET_REGISTRY.__doc__ = "Functions from a config and the name of a split to a Split."
 
 
 def register_dataset(name: str) -> Callable[[Builder], Builder]:

@@ -25,7 +25,7 @@ class RunState:
     average: the running average of its weights, None without one
     scaler:  of the loss in float16
     epoch:   how many are done
-    best:    the highest headline of an evaluation so far, -1 before the first
+    best:    the highest headline of an evaluation so far, minus infinity before the first
     """
 
     model: nn.Module
@@ -33,7 +33,7 @@ class RunState:
     average: WeightAverage | None
     scaler: torch.amp.GradScaler
     epoch: int = 0
-    best: float = -1.0
+    best: float = float("-inf")
 
     @classmethod
     def fresh(cls, cfg: CfgNode, device: torch.device) -> "RunState":

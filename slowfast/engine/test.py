@@ -72,18 +72,28 @@ def evaluate(
 
 
 def test(task: Task, model: nn.Module, inputs: Inputs, output: Path) -> Tested:
-    """Test `model` and leave in `output` what the task writes, metrics.json and the report."""
-    tested = evaluate(
-        model, task.test_loader(), task.evaluator(), inputs=inputs, postprocess=task.postprocess(), what="testing"
-    )
-    metrics: dict[str, Any] = {}
-    if distributed.is_main():
-        metrics = tested.metrics() | task.finish(tested.result, output)
-    record(tested, RunLog(output), kind="test", metrics=metrics, metrics_file=output / "metrics.json")
-    log = get_logger()
-    log.info("\n%s", tested.result.table())
-    log.info("%d clips in %.1f s (%.1f clips/s)", tested.clips, tested.seconds, tested.clips_per_second)
-    log_unreadable(tested.unreadable, tested.repeated_frames)
+    """Test `model` and leave in `output` what the task writes, metrics.json and the report.
+
+    Where the task has several trials, metrics.json is the last one's with all of them as "tests", and so is the result.
+    """
+    log, trials = get_logger(), {}
+    for trial in task.trials():
+        what = f"testing {trial.name}".rstrip()
+        tested = evaluate(
+            model, trial.loader, trial.evaluator, inputs=inputs, postprocess=task.postprocess(), what=what
+        )
+        metrics: dict[str, Any] = {}
+        if distributed.is_main():
+            metrics = tested.metrics() | task.finish(tested.result, output, suffix=trial.suffix)
+        if trial.name:
+            trials[trial.name] = metrics
+            log.info("test %s:", trial.name)
+        if trial.last:
+            several = {"tests": trials} if trials else {}
+            record(tested, RunLog(output), kind="test", metrics=metrics | several, metrics_file=output / "metrics.json")
+        log.info("\n%s", tested.result.table())
+        log.info("%d clips in %.1f s (%.1f clips/s)", tested.clips, tested.seconds, tested.clips_per_second)
+        log_unreadable(tested.unreadable, tested.repeated_frames)
     if distributed.is_main() and (page := task.report(tested.result, metrics, output)):
         log.info("report: %s", page)
     return tested

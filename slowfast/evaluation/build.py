@@ -36,13 +36,11 @@ def build_evaluator(
     )
 
 
-def build_classification_evaluator(
-    cfg: CfgNode, videos: LabelledVideos, *, num_views: int | None = None
-) -> ClassificationEvaluator:
-    """num_views: that each video has; None for those that TEST says."""
+def build_classification_evaluator(cfg: CfgNode, videos: LabelledVideos, *, num_views: int) -> ClassificationEvaluator:
+    """num_views: of each video"""
     return ClassificationEvaluator(
         videos,
-        num_views=num_views or cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS,
+        num_views=num_views,
         ensemble=ENSEMBLES[cfg.DATA.ENSEMBLE_METHOD],
     )
 

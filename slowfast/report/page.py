@@ -1,19 +1,15 @@
-"""The report of a test: one HTML page that needs nothing beside it, and its plots as PNG and in TensorBoard."""
+"""What every report shares: the HTML page around its sections, its plots as PNG and in TensorBoard, names of runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slowfast.report.cards import Card, gallery_html
-from slowfast.report.figures import FEW_CLASSES, all_figures
-from slowfast.report.sections import class_table, comparison, error_table, hero, most_confused
 from slowfast.report.style import CSS
 from slowfast.report.svg import to_png, to_svg
-from slowfast.report.tubes import has_tubes, tubes_section, video_map_figure
-from slowfast.structures.diagnosis import Diagnosis
-from slowfast.utils.files import write_bytes
+from slowfast.utils.files import write_bytes, write_text
+from slowfast.visualization.tensorboard import TensorBoardLog
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,208 +19,90 @@ LOADS_NOTHING = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True)
-class ReportedRun:
-    """One tested run.
+class Section:
+    """A part of a page under a heading. key: its anchor, distinct on the page; content: HTML."""
 
-    metrics:     the content of metrics.json
-    log:         the records of log.jsonl, maybe none
-    notes:       what a reader must know about these numbers
-    given_boxes: where the boxes came from when the model was told them, such as "annotated boxes"; "" when it found them
-    """
-
-    name: str
-    metrics: dict
-    diagnosis: Diagnosis
-    log: list[dict]
-    notes: tuple[str, ...] = ()
-    given_boxes: str = ""
+    key: str
+    heading: str
+    content: str
 
 
-def report_figures(runs: Sequence[ReportedRun]) -> dict[str, "Figure"]:
-    """The plots of one run, or of two in the same axes."""
-    figures = all_figures([(run.name, run.diagnosis) for run in runs], [(run.name, run.log) for run in runs])
-    videos = [(run.name, run.metrics["video_mAP"]) for run in runs if run.metrics.get("video_mAP")]
-    if len(videos) == len(runs):
-        figures["video_map"] = video_map_figure(videos)
-    return figures
-
-
-def report_html(
-    runs: Sequence[ReportedRun], figures: dict[str, "Figure"], galleries: Mapping[str, Sequence[Card]]
-) -> str:
-    """The page. runs: one, or two to compare; galleries: {heading: cards}, shown in this order."""
-    svg = {
-        name: to_svg(figure, name=name.replace("_", ""), label=_LABELS.get(name, name))
-        for name, figure in figures.items()
-    }
-    diagnoses = [run.diagnosis for run in runs]
-    title = " and ".join(run.name for run in runs)
-    sections = [
-        *_tubes(runs, svg),
-        (
-            "errors",
-            "Where errors come from",
-            f"{_ERRORS}{_pair(_plots(svg, 'errors'), error_table([run.name for run in runs], diagnoses))}",
-        ),
-        *((f"gallery{i}", heading, _gallery(cards, i)) for i, (heading, cards) in enumerate(galleries.items())),
-        ("actions", "Actions", f"{_ACTIONS}{_actions(diagnoses, _plots(svg, 'ap_by_count'))}"),
-        ("confusion", "Confusion", _confusion(runs, svg)),
-        ("people", "Size and crowd", _people(diagnoses[0], svg)),
-        ("actors", "Finding people", _actors(runs, svg)),
-    ]
-    if "loss" in svg or "held_out" in svg:
-        sections.append(("training", "Training", _plots(svg, "loss", "held_out")))
-    links = "".join(f'<a href="#{key}">{escape(heading)}</a>' for key, heading, _ in sections)
+def page_html(names: Sequence[str], head: str, sections: Sequence[Section]) -> str:
+    """The page about one run, or about two; names: of the runs; head: HTML below the names."""
+    title = " and ".join(names)
+    links = "".join(f'<a href="#{section.key}">{escape(section.heading)}</a>' for section in sections)
     body = "".join(
-        f'<section id="{key}"><h2>{escape(heading)}</h2>{content}</section>' for key, heading, content in sections
+        f'<section id="{section.key}"><h2>{escape(section.heading)}</h2>{section.content}</section>'
+        for section in sections
     )
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{LOADS_NOTHING}">'
         f'<title>{escape(title)}: report</title><link rel="icon" href="data:,"><style>{CSS}</style></head><body><main>'
-        f"<header><h1>{_names(runs)}</h1>{_head(runs)}{_notes(runs)}<nav>{links}</nav></header>{body}"
+        f"<header><h1>{_against(names)}</h1>{head}<nav>{links}</nav></header>{body}"
         "<footer>This page is complete: it loads nothing. Its plots are beside it in the folder of its name.</footer>"
         "</main></body></html>\n"
     )
 
 
-def write_figures(figures: dict[str, "Figure"], folder: Path) -> None:
+def _against(names: Sequence[str]) -> str:
+    return " against ".join(f'<span class="run{i}">{escape(name)}</span>' for i, name in enumerate(names))
+
+
+def notes_html(notes: Iterable[tuple[str, str]], *, named: bool) -> str:
+    """What a reader must know about the numbers. notes: (run, note); named: say which run a note is about."""
+    return "".join(f'<p class="note">{escape(f"{run}: {note}" if named else note)}</p>' for run, note in notes)
+
+
+def plots(svg: Mapping[str, str], *names: str) -> str:
+    """Those of the named plots that there are, side by side where there is room."""
+    shown = "".join(f'<figure class="plot">{svg[name]}</figure>' for name in names if name in svg)
+    return f'<div class="plots">{shown}</div>'
+
+
+def beside(left: str, right: str) -> str:
+    """Two blocks side by side, one below the other where the screen is narrow."""
+    return f'<div class="pair">{left}{right}</div>'
+
+
+def figures_as_svg(figures: Mapping[str, "Figure"], labels: Mapping[str, str]) -> dict[str, str]:
+    """{name: <svg>}; labels: what is read aloud instead of a figure."""
+    return {
+        name: to_svg(figure, name=name.replace("_", ""), label=labels.get(name, name))
+        for name, figure in figures.items()
+    }
+
+
+def write_figures(figures: Mapping[str, "Figure"], folder: Path) -> None:
     """Every figure as NAME.png in `folder`, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
         write_bytes(to_png(figure), folder / f"{name}.png")
 
 
-def _names(runs: Sequence[ReportedRun]) -> str:
-    return " against ".join(f'<span class="run{i}">{escape(run.name)}</span>' for i, run in enumerate(runs))
+def write_page(page: str, figures: Mapping[str, "Figure"], out: Path) -> None:
+    """The page at `out`, and its figures in the folder beside it that has its name."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_text(page, out)
+    write_figures(figures, out.with_suffix(""))
 
 
-def _head(runs: Sequence[ReportedRun]) -> str:
-    if len(runs) == 1:
-        return hero(runs[0].metrics, runs[0].diagnosis)
-    return comparison([run.name for run in runs], [run.metrics for run in runs], [run.diagnosis for run in runs])
+def figures_to_tensorboard(figures: Mapping[str, "Figure"], folder: Path, log: Sequence[Mapping]) -> None:
+    """The figures of the run in `folder` at its last epoch; log: the records of its log.jsonl."""
+    epochs = [record["epoch"] for record in log if "epoch" in record]
+    TensorBoardLog(folder / "tensorboard").write_figures("report", max(epochs, default=0), dict(figures))
 
 
-def _notes(runs: Sequence[ReportedRun]) -> str:
-    lines = [(run.name, note) for run in runs for note in (*run.metrics["warnings"], *run.notes)]
-    named = len(runs) > 1
-    return "".join(f'<p class="note">{escape(f"{name}: {note}" if named else note)}</p>' for name, note in lines)
+def run_names(folders: Sequence[Path]) -> list[str]:
+    """Folder names; with their parents where they are the same. Raises ValueError for one run twice."""
+    folders = [folder.resolve() for folder in folders]
+    if len(folders) == 2 and folders[0] == folders[1]:
+        raise ValueError(f"{folders[0]} cannot be compared with itself; --compare takes another run")
+    same = len({folder.name for folder in folders}) < len(folders)
+    return [f"{folder.parent.name}/{folder.name}" if same else folder.name for folder in folders]
 
 
-def _plots(svg: dict[str, str], *names: str) -> str:
-    plots = "".join(f'<figure class="plot">{svg[name]}</figure>' for name in names if name in svg)
-    return f'<div class="plots">{plots}</div>'
-
-
-def _matrices(runs: Sequence[ReportedRun], svg: dict[str, str]) -> str:
-    """Confusion matrices; one of many classes keeps its size and is scrolled on a phone."""
-    shown = [(svg[f"confusion{i or ''}"], run.diagnosis.confusion) for i, run in enumerate(runs)]
-    plots = (
-        f'<figure class="plot tall{" crowded" if len(c.names) > FEW_CLASSES else ""}">{one}</figure>'
-        for one, c in shown
-    )
-    return f'<div class="plots">{"".join(plots)}</div>'
-
-
-def _pair(left: str, right: str) -> str:
-    """Two blocks side by side, one below the other where the screen is narrow."""
-    return f'<div class="pair">{left}{right}</div>'
-
-
-def _actions(diagnoses: Sequence[Diagnosis], plot: str) -> str:
-    """The table of two runs takes the whole width."""
-    table = class_table(diagnoses)
-    return _pair(table, plot) if len(diagnoses) == 1 else table + plot
-
-
-def _gallery(cards: Sequence[Card], number: int) -> str:
-    told = _GALLERY if number == 0 else ""
-    return f"{told}{gallery_html(cards, name=f'clip{number}')}" if cards else f"{told}<p>No key frame to show.</p>"
-
-
-def _confusion(runs: Sequence[ReportedRun], svg: dict[str, str]) -> str:
-    words = "".join(
-        (f"<p><b>{escape(run.name)}</b></p>" if len(runs) > 1 else "") + most_confused(run.diagnosis) for run in runs
-    )
-    first = runs[0].diagnosis.confusion
-    text = (
-        f"<p>Of the people whose box was found ({first.people:,}; {first.missed:,} were not): is an action that they "
-        "do scored above every action that they do not do (blue)? If not, which one beats it (orange)?</p>"
-    )
-    plots = _matrices(runs, svg)
-    return text + (_pair(plots, f"<div>{words}</div>") if len(runs) == 1 else f"{plots}{words}")
-
-
-def _tubes(runs: Sequence[ReportedRun], svg: dict[str, str]) -> list[tuple[str, str, str]]:
-    metrics = [run.metrics for run in runs]
-    if not all(map(has_tubes, metrics)):
-        return []
-    plot = _plots(svg, "video_map") if "video_map" in svg else ""
-    return [("video", "Video-mAP and conventions", tubes_section([run.name for run in runs], metrics, plot))]
-
-
-def _people(diagnosis: Diagnosis, svg: dict[str, str]) -> str:
-    if len(diagnosis.by_crowd) > 1:
-        return f"{_PARTS}{_plots(svg, 'by_size', 'by_crowd')}"
-    crowd = "".join(f"<p>Every key frame with people has {escape(part.name)}.</p>" for part in diagnosis.by_crowd)
-    return f"{_PARTS}{_plots(svg, 'by_size')}{crowd}"
-
-
-def _actors(runs: Sequence[ReportedRun], svg: dict[str, str]) -> str:
-    """Curves where people were found; where boxes were given, why there is none."""
-    found = [run for run in runs if not run.given_boxes]
-    text = "".join(_given_text(run, named=len(runs) > 1) for run in runs if run.given_boxes)
-    return f"{text}{_actor_text(found[0].diagnosis)}{_plots(svg, 'actors', 'sweep')}" if found else text
-
-
-def _given_text(run: ReportedRun, *, named: bool) -> str:
-    actor, who = run.diagnosis.actor, f"<b>{escape(run.name)}</b>: " if named else ""
-    recall, precision = (f"{values[-1]:.3f}" if len(values) else "0" for values in (actor.recall, actor.precision))
-    return (
-        f"<p>{who}The model did not find the people: it was given {escape(run.given_boxes)}, each with p(actor) 1. So "
-        "there is no precision-recall curve and no threshold to sweep. Of the annotated people the boxes cover "
-        f"<b>{recall}</b>, and <b>{precision}</b> of the boxes fit a person (IoU 0.5).</p>"
-    )
-
-
-def _actor_text(diagnosis: Diagnosis) -> str:
-    stand_in = " The run left no people.csv with p(actor), so the best action score of a box stands for it."
-    stand_in = "" if diagnosis.actor.score == "p(actor)" else stand_in
-    return (
-        f"<p>Boxes of people, whatever they do, ranked by {escape(diagnosis.actor.score)}.{stand_in} "
-        "The second plot: what the mAP would be if only people above a threshold were kept, with and without "
-        "suppressing overlapping boxes. The detections are those of the test: what its own threshold and suppression "
-        "dropped cannot come back.</p>"
-    )
-
-
-_ERRORS = (
-    "<p>What the mAP would gain if one kind of error were mended and all else stayed (after TIDE). <b>Wrong "
-    "action</b>: the box is right, the person does something else. <b>Wrong box</b>: IoU between 0.1 and 0.5. "
-    "<b>Duplicate</b>: a second box on what was found. <b>Background</b>: nobody is there. <b>Missed</b>: no box that "
-    "could be mended. Shares are of the false detections; of the ground truth for what was missed.</p>"
-)
-_GALLERY = (
-    "<p>Dashed: annotated; solid: detected with at least 0.3. Error, per person: 1 minus the score of what people do, "
-    "plus the score of what they do not do. – marks what was missed, + what was wrongly found. Point at or tap a "
-    "picture to play its clip.</p>"
-)
-_ACTIONS = "<p>Classes by the number of their annotated boxes.</p>"
-_PARTS = (
-    "<p>The same evaluation on parts of the ground truth: thirds of the people by the area of their box, and key "
-    "frames by the number of people. Parts hold different actions, so compare runs rather than bars.</p>"
-)
-_LABELS = {
-    "errors": "mAP gained by mending each kind of error",
-    "ap_by_count": "AP of each class against its number of annotated boxes",
-    "by_size": "mAP by the size of people",
-    "by_crowd": "mAP by the number of people on the key frame",
-    "confusion": "confusion matrix of actions",
-    "confusion1": "confusion matrix of actions, second run",
-    "actors": "precision-recall curve of finding people",
-    "sweep": "mAP, precision and recall against the threshold on the actor score",
-    "video_map": "video-mAP by the overlap of tubes",
-    "loss": "training loss over the steps",
-    "held_out": "held-out average precision over the epochs",
-}
+def page_path(folder: Path, names: Sequence[str]) -> Path:
+    """Where the page of a run goes unless it is told: report.html, or report_against_NAME.html, in its folder."""
+    return folder / ("report.html" if len(names) == 1 else f"report_against_{names[1].replace('/', '_')}.html")

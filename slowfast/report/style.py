@@ -57,6 +57,14 @@ figcaption { font-size: .82rem; color: var(--muted); margin-top: 8px; } figcapti
 figcaption li::before { display: inline-block; width: 1.3em; font-weight: 700; } li.miss::before { content: "–";
   color: var(--bad); }
 li.false::before { content: "+"; color: var(--bad); }
+.gallery.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 236px), 1fr)); }
+.still { display: block; width: 100%; height: auto; border-radius: 8px; background: var(--soft); }
+.answers li { display: flex; justify-content: space-between; gap: 10px; color: var(--muted); }
+.answers li::before { display: none; } .answers span { font-variant-numeric: tabular-nums; }
+.answers li.hit { color: var(--good); font-weight: 600; }
+.table.long { max-height: 36rem; overflow: auto; } .table.long thead th { position: sticky; top: 0;
+  background: var(--card); }
+th.name, td.name { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 6em; }
 .clip { display: block; position: relative; cursor: pointer; border-radius: 8px; overflow: hidden;
   background: var(--soft); }
 .clip img, .clip .strip { display: block; position: absolute; inset: 0; width: 100%; height: 100%; }

@@ -1,6 +1,6 @@
 """Classification: tell what a whole clip shows."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,27 @@ from slowfast.config.classes import with_num_classes
 from slowfast.datasets.annotations.class_names import numbers_as_names
 from slowfast.datasets.annotations.label_order import follow_order, overlap_note
 from slowfast.datasets.build import (
+    build_clip_sampling,
     build_label_loader,
     build_label_preset,
     build_mixup,
+    build_view_crops,
     build_view_loader,
     read_split,
 )
 from slowfast.datasets.clips.train_loader import TrainBatchLoader
+from slowfast.datasets.clips.video_views import Chunks
 from slowfast.datasets.split import VideoSplit
 from slowfast.evaluation.build import build_classification_evaluator
+from slowfast.evaluation.videos.confusion import write_class_table, write_matrix
 from slowfast.evaluation.videos.evaluator import ClassificationEvaluator
-from slowfast.evaluation.videos.scores import VideoScores, write_scores
+from slowfast.evaluation.videos.score_files import write_scores
+from slowfast.evaluation.videos.scores import VideoScores
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
+from slowfast.report.videos.run import ClassifierRun, write_report
 from slowfast.structures.clip import ClipBatch
-from slowfast.tasks.task import Normalisation, Task
+from slowfast.tasks.task import Normalisation, Task, Trial
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.weights.file import read_weight_file
@@ -52,6 +58,15 @@ class Classification(Task):
         if cfg.TRAIN.ENABLE:
             build_label_preset(self.cfg, self.train_split)
             build_mixup(self.cfg, len(self.class_names))
+        if cfg.TEST.ENABLE:
+            self._check_views()
+
+    def _check_views(self) -> None:
+        """Raises ValueError for views that this data set does not have, before anything is computed or written."""
+        sampling = build_clip_sampling(self.cfg, self.test_split)
+        for clips in self.clip_counts:
+            sampling.check_clips(clips)
+        build_view_crops(self.cfg, sampling, self.cfg.TEST.NUM_SPATIAL_CROPS)
 
     def _same_classes(self, cfg: CfgNode) -> tuple[str, ...]:
         """The class names of the splits. Raises ValueError where these are not the same, or not read alike."""
@@ -94,14 +109,45 @@ class Classification(Task):
         return build_label_loader(self.cfg, self.train_split, rank=rank, world_size=processes)
 
     def test_loader(self) -> Iterable[ClipBatch]:
-        rank, processes = distributed.rank(), distributed.world_size()
-        return build_view_loader(self.cfg, self.test_split, rank=rank, world_size=processes)
+        """Of the last trial."""
+        return self._view_loader(self.clip_counts[-1])
+
+    @property
+    def clip_counts(self) -> list[int]:
+        """Clips of a video, of each of the run's tests."""
+        return list(self.cfg.TEST.NUM_TEMPORAL_CLIPS) or [self.cfg.TEST.NUM_ENSEMBLE_VIEWS]
+
+    def trials(self) -> Iterator[Trial]:
+        counts, crops = self.clip_counts, self.cfg.TEST.NUM_SPATIAL_CROPS
+        for clips in counts:
+            name = f"{clips}x{crops}" if len(counts) > 1 else ""
+            yield Trial(name, self._view_loader(clips), self._evaluator(clips), last=clips == counts[-1])
+
+    def _view_loader(self, clips: int) -> Chunks:
+        return build_view_loader(
+            self.cfg,
+            self.test_split,
+            rank=distributed.rank(),
+            world_size=distributed.world_size(),
+            num_clips=clips,
+            num_crops=self.cfg.TEST.NUM_SPATIAL_CROPS,
+        )
+
+    def _evaluator(self, clips: int) -> ClassificationEvaluator:
+        views = clips * self.cfg.TEST.NUM_SPATIAL_CROPS
+        return build_classification_evaluator(self.cfg, self.test_split.videos, num_views=views)
 
     def validation_loader(self) -> Iterable[ClipBatch]:
         """One clip in the middle of each video, its centre: the same in every epoch."""
         rank, processes = distributed.rank(), distributed.world_size()
         return build_view_loader(
-            self.cfg, self.validation_split, rank=rank, world_size=processes, num_clips=1, num_crops=1
+            self.cfg,
+            self.validation_split,
+            rank=rank,
+            world_size=processes,
+            num_clips=1,
+            num_crops=1,
+            in_the_middle=True,
         )
 
     @property
@@ -121,18 +167,26 @@ class Classification(Task):
         return lambda logits, metas: logits.float().cpu()
 
     def evaluator(self) -> ClassificationEvaluator:
-        return build_classification_evaluator(self.cfg, self.test_split.videos)
+        """Of the last trial."""
+        return self._evaluator(self.clip_counts[-1])
 
     def validation_evaluator(self) -> ClassificationEvaluator:
         return build_classification_evaluator(self.cfg, self.validation_split.videos, num_views=1)
 
-    def finish(self, result: VideoScores, output: Path) -> dict[str, Any]:
-        """Every video's scores, from which everything can be recomputed; an absolute path stays as it is."""
-        write_scores(result, output / self.cfg.TEST.SAVE_RESULTS_PATH)
-        return {}
+    def finish(self, result: VideoScores, output: Path, *, suffix: str = "") -> dict[str, Any]:
+        """Every video's scores, from which everything can be recomputed (an absolute path stays as it is), and tables."""
+        path = output / self.cfg.TEST.SAVE_RESULTS_PATH
+        write_scores(result, path.with_name(f"{path.stem}{suffix}{path.suffix}"))
+        write_class_table(result.classes, output / f"per_class{suffix}.csv", multi_label=result.multi_label)
+        if not result.multi_label:
+            write_matrix(result.confusion, output / f"confusion{suffix}.csv")
+        # What is not the usual test says so.
+        return {} if self.cfg.TEST.FRAME_ORDER == "forward" else {"frame_order": self.cfg.TEST.FRAME_ORDER}
 
     def report(self, result: VideoScores, metrics: dict[str, Any], output: Path) -> Path | None:
-        return None
+        if not self.cfg.TEST.REPORT:
+            return None
+        return write_report(ClassifierRun(output, self.cfg, self.test_split, metrics, result))
 
 
 def _read(cfg: CfgNode, name: str) -> VideoSplit:

@@ -21,7 +21,7 @@ from slowfast.evaluation.frames.result import DetectionResult
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.models.build import build_postprocess
-from slowfast.report.run import TestedRun, write_report
+from slowfast.report.detection.run import TestedRun, write_report
 from slowfast.structures.clip import ClipBatch
 from slowfast.tasks.task import Task
 from slowfast.tasks.tube_scores import score_tubes
@@ -101,9 +101,9 @@ class Localization(Task):
             frame_by_frame=self.test_split.frame_by_frame,
         )
 
-    def finish(self, result: DetectionResult, output: Path) -> dict[str, Any]:
-        write_detections_csv(result.detections, output / "detections.csv")
-        write_detections_csv(result.people, output / "people.csv")
+    def finish(self, result: DetectionResult, output: Path, *, suffix: str = "") -> dict[str, Any]:
+        write_detections_csv(result.detections, output / f"detections{suffix}.csv")
+        write_detections_csv(result.people, output / f"people{suffix}.csv")
         more: dict[str, Any] = {"frame_order": self.cfg.TEST.FRAME_ORDER}
         if self.given_boxes:
             more["given_boxes"] = self.given_boxes

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -34,6 +35,27 @@ class Normalisation(NamedTuple):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     bgr: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One whole test of a run, which may have several.
+
+    name:      "5x3"; "" where there is one only
+    loader:    this process's share of the clips
+    evaluator: `engine/test.Evaluator`, new
+    last:      its result is the run's, and its files have their usual names
+    """
+
+    name: str
+    loader: Iterable[ClipBatch]
+    evaluator: Any
+    last: bool = True
+
+    @property
+    def suffix(self) -> str:
+        """What is added to the names of its files."""
+        return "" if self.last else f"_{self.name}"
 
 
 class Task(ABC):
@@ -93,10 +115,15 @@ class Task(ABC):
         """The same of what `validation_loader` gives."""
         return self.evaluator()
 
+    def trials(self) -> Iterator[Trial]:
+        """The tests of a run, one after the other; all on the same test split and the same weights."""
+        yield Trial("", self.test_loader(), self.evaluator())
+
     @abstractmethod
-    def finish(self, result: Any, output: Path) -> dict[str, Any]:
+    def finish(self, result: Any, output: Path, *, suffix: str = "") -> dict[str, Any]:
         """Write the files of a test into `output`, on the main process; result: what the task's evaluator gave.
 
+        suffix: of the names of its files, see Trial
         Returns what metrics.json holds beside it."""
 
     @abstractmethod

@@ -15,7 +15,7 @@ from slowfast.engine.run import build_inputs, run
 from slowfast.engine.test import evaluate
 from slowfast.evaluation.frames.result import DetectionResult
 from slowfast.models.build import build_model
-from slowfast.report.clips import ReportGallery
+from slowfast.report.detection.clips import ReportGallery
 from slowfast.structures.predictions import Detections
 from slowfast.tasks.localization import Localization
 from slowfast.toy.data_set import APPEARANCE_ACTIONS, MOTION_ACTIONS, make_toy_ava

@@ -161,7 +161,7 @@ def read_frame_lists(paths: Sequence[str | Path]) -> dict[str, _FrameFiles]:
     ids: dict[str, list[int]] = {}
     files: dict[str, list[bytes]] = {}
     for path in paths:
-        with open(path, encoding="utf-8") as lines:
+        with open(path, encoding="utf-8-sig") as lines:
             header = next(lines, "").strip()
             if header != FRAME_LIST_HEADER:
                 raise ValueError(f"{path}:1: a frame list starts with {FRAME_LIST_HEADER!r}, found {header[:80]!r}")

@@ -19,9 +19,10 @@ _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.Decom
 class ImageFiles:
     """Images under `root`, named with their extension. A VideoSource: the length of each is one frame.
 
-    Pixels are those of Pillow's `convert("RGB")`, so grey, palette, CMYK and 16-bit images become RGB as they do in the
-    reference. They are as stored: an EXIF orientation is not applied (neither does PySlowFast, and published ImageNet
-    numbers are measured so). Of a file of several pictures the first counts.
+    Pixels are those of Pillow's `convert("RGB")`, so grey, palette and CMYK images become RGB as they do in the
+    reference; 16-bit grey is clipped at 255 there, not scaled. They are as stored: an EXIF orientation is not applied
+    (neither does PySlowFast, and published ImageNet numbers are measured so). Of a file of several pictures the first
+    counts.
     """
 
     def __init__(self, root: str | Path) -> None:

@@ -134,7 +134,8 @@ class OpenVideo:
             yield packet
 
     def _second(self, pts: int) -> float:
-        return float(pts * self._time_base) - self._zero
+        # Whole numbers divide to the nearest float, as a Fraction does, in a tenth of its time.
+        return pts * self._time_base.numerator / self._time_base.denominator - self._zero
 
     def _mark_damage(self, second: float | None) -> None:
         """Whatever follows the last frame shown is in doubt, until a key frame that is later than the broken packet."""

@@ -16,7 +16,8 @@ from slowfast.video.open_video import OpenVideo, UnreadableError, named_errors
 from slowfast.video.source import ClipReadError, VideoLength, check_positions
 
 # Codecs whose packets are one shown frame each. VP8, for one, has packets that are never shown.
-_ONE_FRAME_A_PACKET = {"h264", "hevc", "vp9", "libvpx-vp9", "av1", "libdav1d", "mpeg1video", "mpeg2video", "mpeg4"}
+_ONE_FRAME_A_PACKET = {"h264", "hevc", "vp9", "libvpx-vp9", "av1", "libdav1d", "mpeg4", "mpeg1video", "mpeg2video"}
+_ONE_FRAME_A_PACKET |= {"mjpeg", "ffv1", "rawvideo"}
 _MAYBE_NO_FRAME = 20  # bytes: MPEG-4 packets below may stand for "nothing new", and then there is no frame
 _WORTH_A_SEEK = 16  # frames that are decoded sooner than a seek pays
 _RATE_AGREES = 0.02  # how far the file's nominal rate may be from its mean rate
@@ -88,11 +89,13 @@ class WholeVideo:
         found: dict[int, np.ndarray] = {}
         wanted, last = set(asked.tolist()), int(asked[-1])
         for _, frame in video.frames(from_key_frame=True):
+            if frame.pts is None:
+                continue
             if frame.pts in wanted:
                 if video.in_doubt:
                     raise self._lost(int(np.searchsorted(self._pts, frame.pts)), "the data is damaged there")
                 found[frame.pts] = video.rgb(frame, short_side=short_side)
-            if frame.pts is not None and frame.pts >= last:
+            if frame.pts >= last:
                 break
         return found
 

@@ -101,10 +101,10 @@ class _Plan:
         """The file's parameters under our names; notes what is renamed and what is dropped."""
         source, origin = {}, {}
         for original, name in stripped.items():
-            if why := reason(name, self.naming.drops):
+            ours = rename(name, self.naming)
+            if (why := reason(name, self.naming.drops)) and ours not in self.wanted:
                 self.dropped[original] = why
                 continue
-            ours = rename(name, self.naming)
             if ours in source:  # two names of the file mean one parameter of ours
                 self.unexpected.append(original)
                 continue

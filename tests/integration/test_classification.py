@@ -1,5 +1,6 @@
 """`tools/run_net.py` testing a classifier on several views of each video, and what it leaves."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -56,13 +57,86 @@ def test_multi_view_test_and_everything_recomputed_from_its_dump(run_main, run_t
         np.testing.assert_allclose(dump["scores"][:5].sum(axis=1), 1, rtol=1e-5)
     run_main("tools/evaluate_scores.py", "mine.npz", "--json", "again.json")
     assert json.loads((tmp_path / "again.json").read_text()) == without_the_loop(metrics)
+    the_page_and_the_tables(tmp_path / "run", metrics)
 
-    two = [*classifier, "OUTPUT_DIR", str(tmp_path / "two")]
+    # On two processes, and as the last of several tests of one run.
+    two = [*classifier, "OUTPUT_DIR", str(tmp_path / "two"), "TEST.NUM_TEMPORAL_CLIPS", "[1, 2]"]
     run_tool("tools/run_net.py", "--cfg", toy_config, *two, processes=2)
     with np.load(tmp_path / "two/scores.npz") as shared, np.load(tmp_path / "mine.npz") as alone:
         # Each process runs smaller batches of views, so the network's own sums round otherwise.
         np.testing.assert_allclose(shared["scores"], alone["scores"], rtol=1e-5)
         assert shared["views"].tolist() == alone["views"].tolist()
+    with np.load(tmp_path / "two/scores_1x3.npz") as first:
+        assert first["views"].tolist() == [3] * 5 + [0]
+    both = json.loads((tmp_path / "two/metrics.json").read_text())
+    tests = both.pop("tests")
+    assert list(tests) == ["1x3", "2x3"] and tests["2x3"] == both and tests["1x3"]["views_per_video"] == 3
+    assert without_the_loop(both) == without_the_loop(metrics)
+    records = [json.loads(line) for line in (tmp_path / "two/log.jsonl").read_text().splitlines()]
+    assert [record["top1"] for record in records if record.get("kind") == "test"] == [metrics["top1"]]
+
+
+def the_page_and_the_tables(run: Path, metrics: dict) -> None:
+    """What a test of a classifier leaves beside its numbers."""
+    page = (run / "report.html").read_text()
+    assert f'id="top1">{metrics["top1"]:.3f}<' in page and "missing.mp4" in page
+    assert page.count("data:image/jpeg") == 5 and "could not be read:" not in page  # a frame of each that was tested
+    assert "views <b>2 clips x 3 crops</b>" in page and (run / "report/confusion.png").is_file()
+    rows = list(csv.DictReader((run / "per_class.csv").open()))
+    assert [row["videos"] for row in rows] == ["2", "3", "1"]
+    accuracy = {row["class"]: float(row["accuracy"]) for row in rows}
+    assert accuracy == pytest.approx(metrics["accuracy"], abs=1e-6)
+    cells = [row[1:] for row in list(csv.reader((run / "confusion.csv").open()))[1:]]
+    assert sum(sum(map(int, row)) for row in cells) == 6 and [row[-1] for row in cells] == ["0", "1", "0"]
+    wrong = sum(int(cells[i][j]) for i in range(3) for j in range(3) if i != j)
+    assert sum(pair["count"] for pair in metrics["confused_pairs"]) == wrong
+
+
+def test_reports_of_classifiers_are_written_later_and_compared(
+    run_main, toy_config, classifier, detector_run, tmp_path
+):
+    """One run keeps its scores as .npz and one as .json; the page made later is that of the test."""
+    for name, change in (("one", []), ("two", ["TEST.SAVE_RESULTS_PATH", "mine.json", "RNG_SEED", "3"])):
+        run_main("tools/run_net.py", "--cfg", toy_config, *classifier, *change, "OUTPUT_DIR", str(tmp_path / name))
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert json.loads((two / "mine.json").read_text())[5]["pred_score"] is None  # missing.mp4
+    metrics = [without_the_loop(json.loads((run / "metrics.json").read_text())) for run in (one, two)]
+    assert metrics[0] == metrics[1]
+    first = (one / "report.html").read_text()
+    (one / "report.html").unlink()
+    assert run_main("tools/report.py", str(one)).stdout.strip() == str(one / "report.html")
+    assert (one / "report.html").read_text() == first
+    run_main("tools/report.py", str(one), "--compare", str(two))
+    page = (one / "report_against_two.html").read_text()
+    assert f"<td>top-1 accuracy</td><td>{metrics[0]['top1']:.3f}</td>" in page and "Only two is right" in page
+
+    for arguments, message in (
+        (["--compare", str(detector_run)], "runs of two kinds cannot be compared"),
+        (
+            ["DATA.PATH_TO_DATA_DIR", "nowhere"],
+            "test.csv: no such file, and no val.csv beside it (DATA.PATH_TO_DATA_DIR)",
+        ),
+    ):
+        done = run_main("tools/report.py", str(one), *arguments, expect=2)
+        assert message in done.stderr and "Traceback" not in done.stderr
+    (two / "mine.json").unlink()
+    done = run_main("tools/report.py", str(two), expect=2)
+    assert "two has no mine.json: it is not the OUTPUT_DIR of a run that was tested" in done.stderr
+    (one / "metrics.json").write_text('{"top1": 1}')
+    done = run_main("tools/report.py", str(one), expect=2)
+    assert "lacks ensemble, num_videos, views_per_video: it is not the metrics.json of a classification" in done.stderr
+
+
+@pytest.fixture
+def detector_run(toy_config: str, overrides: list[str], tmp_path: Path) -> Path:
+    """The folder of a tested detector, with as much as it takes to know it for one."""
+    folder = tmp_path / "detector"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(load_cfg(toy_config, overrides).dump())
+    numbers = dict.fromkeys(("mAP", "protocol", "key_frames", "iou_threshold", "instances", "counters", "warnings"))
+    (folder / "metrics.json").write_text(json.dumps(numbers))
+    (folder / "detections.csv").write_text("toy_val_000,0902,0.1,0.1,0.5,0.9,1,0.5\n")
+    return folder
 
 
 def test_charades_from_frame_lists(run_main, toy_config, classifier, tmp_path):
@@ -92,6 +166,9 @@ def test_charades_from_frame_lists(run_main, toy_config, classifier, tmp_path):
     )
     run_main("tools/evaluate_scores.py", "mine.npz", "--json", "again.json")
     assert json.loads((tmp_path / "again.json").read_text()) == without_the_loop(metrics)
+    page = (tmp_path / "run/report.html").read_text()
+    assert f'id="mAP">{metrics["mAP"]:.3f}<' in page and page.count("data:image/jpeg") == 3
+    assert (tmp_path / "run/per_class.csv").is_file() and not (tmp_path / "run/confusion.csv").exists()
 
 
 def sum_over_thresholds(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -107,11 +184,16 @@ def sum_over_thresholds(scores: np.ndarray, positive: np.ndarray) -> float:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["TRAIN.ENABLE", "True"], "set TRAIN.ENABLE False"),
+        (["TRAIN.ENABLE", "True"], "TRAIN.DATASET ava has people on key frames"),
         (["TEST.CHECKPOINT_FILE_PATH", ""], "TEST.CHECKPOINT_FILE_PATH ('') must name the weights"),
         (["DATA.PATH_TO_DATA_DIR", "nowhere"], "test.csv: no such file"),
         (["MODEL.NUM_CLASSES", "2", "MODEL.HEAD_REINIT", "True"], "class 2 is not one of 0 to 1"),
         (["DATA.STRICT", "True"], "missing.mp4"),
+        (
+            ["DATA.TEST_CROP_SIZE", "64", "TEST.NUM_SPATIAL_CROPS", "1", "DATA.TRAIN_JITTER_SCALES", "[60, 80]"],
+            "raise DATA.TRAIN_J",
+        ),
+        (["--dump", "mine.pkl"], "mine.pkl') must end in .npz, or in .json for a list as mmaction2's DumpResults"),
     ],
 )
 def test_what_cannot_run_says_why(run_main, toy_config, classifier, change, message):

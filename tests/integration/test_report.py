@@ -16,7 +16,7 @@ from slowfast.evaluation.frames.conventions import FrameConvention, all_conventi
 from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.evaluation.tubes.linking import LinkRules
 from slowfast.evaluation.tubes.video_map import video_map
-from slowfast.report.run import write_report
+from slowfast.report.detection.run import write_report
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
 from slowfast.structures.tube import Tube

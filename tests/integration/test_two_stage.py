@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slowfast.config import load_cfg
-from slowfast.report.clips import ReportGallery
+from slowfast.report.detection.clips import ReportGallery
 from slowfast.tasks.two_stage import TwoStage
 from slowfast.utils.ava_csv import read_groundtruth_csv
 from tests.unit.evaluation.tables import found

@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "tasks": BASE | PARTS | {"config", "report"},
     "engine": BASE | PARTS | {"config", "report", "tasks"},
     "toy": BASE | PARTS | {"config", "report", "tasks", "engine"},
-    "commands": BASE | PARTS | {"config", "report", "tasks", "engine", "toy"},
+    "hub": BASE | PARTS | {"config"},
+    "commands": BASE | PARTS | {"config", "report", "tasks", "engine", "toy", "hub"},
 }
 # Beside the standard library. structures and utils stay light, so that an evaluation needs little more than numpy:
 # utils reads and writes files (CSV with pandas, JSON with simplejson) and shows progress (tqdm). fvcore is its CfgNode
@@ -33,7 +34,7 @@ PACKAGES = {
     "structures": {"torch", "numpy"},
     "utils": {"torch", "numpy", "pandas", "simplejson", "tqdm"},
     "layers": {"torch", "triton"},  # triton in the file of its kernels, which is imported on CUDA only
-    "video": {"av", "cv2", "numpy"},
+    "video": {"av", "cv2", "numpy", "PIL"},
     "models": {"torch", "torchvision", "numpy"},
     "weights": {"torch", "safetensors", "yaml"},  # yaml: the config that a checkpoint holds tells its token grid
     "losses": {"torch", "torchvision", "numpy", "scipy"},
@@ -41,13 +42,14 @@ PACKAGES = {
     "evaluation": {"torch", "numpy", "scipy"},
     "config": {"fvcore", "yaml"},
 }
-MAY_SEE_CONFIG = {"config", "report", "tasks", "engine", "toy", "commands"}
+MAY_SEE_CONFIG = {"config", "report", "tasks", "engine", "toy", "hub", "commands"}
 TOOLS_MAY_IMPORT = {"commands", "engine", "utils"}  # engine: tools/benchmark.py says how it compiles
 COMMANDS_MAY_IMPORT = {
     "commands",
     "config",
     "engine",
     "report",
+    "hub",
     "toy",
     "visualization",
     "evaluation",

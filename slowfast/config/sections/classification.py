@@ -117,14 +117,19 @@ CLASSIFICATION_TEST = {
     ),
     "NUM_SPATIAL_CROPS": Key(
         3,
-        "Square crops of each clip: 1, the centre of a frame whose short side is 8/7 of the crop; 3, which cover the "
-        "long side of a frame whose short side is the crop. PySlowFast's default.",
+        "Square crops of each clip: 1, the centre of a frame whose short side is TRAIN_JITTER_SCALES[0] (ssv2, charades "
+        "and mmaction2's rule: TEST_CROP_SIZE); 3, which cover the long side of a frame whose short side is "
+        "TEST_CROP_SIZE. PySlowFast's default. imagenet: 1.",
         one_of(1, 3),
     ),
     "SAVE_RESULTS_PATH": Key(
         "scores.npz",
-        "File for every video's scores; tools/evaluate_scores.py recomputes the result from it. A relative path starts "
-        "at OUTPUT_DIR. `--dump FILE` sets it, too.",
-        not_empty(),
+        "File for every video's scores; tools/evaluate_scores.py recomputes the result from it. Its ending is the format: "
+        ".npz, or .json as mmaction2's DumpResults without its pickle. A relative path starts at OUTPUT_DIR. `--dump FILE` "
+        "sets it, too.",
+        Rule(
+            "must end in .npz, or in .json for a list as mmaction2's DumpResults",
+            lambda path: path.lower().endswith((".npz", ".json")),
+        ),
     ),
 }

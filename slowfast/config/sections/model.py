@@ -9,7 +9,8 @@ MODEL = Section(
         "MODEL_NAME": Key(
             "BMViT",
             "Name in the model registry: BMViT finds people; TwoStage tells what given people do; MViT classifies "
-            "clips; or one of yours. PySlowFast's MViT with DETECTION.ENABLE True is TwoStage.",
+            "clips; MaskMViT learns from clips without labels (MASK); or one of yours. PySlowFast's MViT with "
+            "DETECTION.ENABLE True is TwoStage.",
             not_empty(),
         ),
         "BACKBONE": Key("MViT", "Name in the backbone registry: MViT, ViT, or one of yours.", not_empty()),
@@ -35,9 +36,9 @@ MODEL = Section(
         "LOSS_FUNC": Key(
             "",
             "Loss of a classifier. cross_entropy: of labels; soft_cross_entropy: of labels or soft targets, as MIXUP makes "
-            "them; bce_logit: one yes or no per class, for DATA.MULTI_LABEL (PySlowFast's bce is this). Empty: what the "
-            "data needs.",
-            one_of("", "cross_entropy", "soft_cross_entropy", "bce_logit", "bce"),
+            "them; bce_logit: one yes or no per class, for DATA.MULTI_LABEL (PySlowFast's bce is this). multi_mse: the squared "
+            "error of MODEL_NAME MaskMViT, which has no other. Empty: what the data needs.",
+            one_of("", "cross_entropy", "soft_cross_entropy", "bce_logit", "bce", "multi_mse"),
         ),
         "DROPOUT_RATE": Key(
             0.0,

@@ -38,13 +38,14 @@ TEST = Section(
         ),
         "FRAME_ORDER": Key(
             "forward",
-            "Order of a test clip's frames: forward; reversed; frozen (the key frame repeated). The last two are "
+            "Order of a test clip's frames: forward; reversed; frozen (the key frame repeated, or the middle "
+            "frame of a clip of a labelled video). The last two are "
             "controls that show what the model learnt from time.",
             one_of("forward", "reversed", "frozen"),
         ),
         "REPORT": Key(
             True,
-            "Write report.html, one page that shows where the detections are right and wrong, and its plots as PNG "
+            "Write report.html, one page that shows where detections or classes are right and wrong, and its plots as PNG "
             "in report/. tools/report.py writes it later.",
         ),
         **CLASSIFICATION_TEST,

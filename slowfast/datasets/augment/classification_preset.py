@@ -9,24 +9,26 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from slowfast.datasets.augment.draws import draw_seed
 from slowfast.datasets.augment.erasing import IMAGE_TRIES, VIDEO_TRIES, check_mode, draw_rectangles
 from slowfast.datasets.augment.operations import IMAGE_FILL, VIDEO_FILL, Colour, check_interpolation
+from slowfast.datasets.augment.partial import apply_to_part
 from slowfast.datasets.augment.rand_augment import RandAugment, parse_rand_augment
 from slowfast.datasets.augment.resized_crop import (
     CropBox,
     Range,
     crop_and_resize_plain,
+    cut_square,
     jitter_scale,
     random_resized_box,
     random_square_box,
-    uniform_crop_offsets,
+    resize_bicubic,
+    shrink_all,
 )
+from slowfast.datasets.augment.view_crops import Resize, ViewCrops
 from slowfast.datasets.clips.transforms import jitter_colours
-from slowfast.video.open_video import shrink
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,8 @@ class LabelPreset:
         """The generator decides everything random."""
         aug = self.augmentation
         if aug is None:
-            pixels = self._centre_of_image(frames) if self.image else self._centre_of_video(frames)
+            resize: Resize = "bicubic" if self.image else "area"
+            pixels = ViewCrops(self.size, 1, self.short_side, resize)(frames)[0]
             return LabelInput(_to_clip(pixels), False, torch.zeros(1, 4, dtype=torch.int64), 0)
         if self.image:
             pixels = self._crop_image(frames, aug, generator)
@@ -133,8 +136,7 @@ class LabelPreset:
                 pixels = np.ascontiguousarray(pixels[:, :, ::-1])
             pixels, flipped = self._change_colours(pixels, aug, generator), False
         else:
-            pixels = self._change_colours(_shrink_all(frames, self.short_side), aug, generator)
-            pixels = self._crop_video(pixels, aug, generator)
+            pixels = self._augment_video(shrink_all(frames, self.short_side), aug, generator)
             flipped = _flips(aug, generator)
         height, width = pixels.shape[1:3]
         tries = IMAGE_TRIES if self.image else VIDEO_TRIES
@@ -153,62 +155,39 @@ class LabelPreset:
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
         return jitter_colours(pixels, aug.colour, generator).permute(0, 2, 3, 1).numpy()
 
-    def _crop_video(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
+    def _augment_video(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
+        """RandAugment and the crop; what the crop discards is not computed."""
         height, width = frames.shape[1:3]
-        if aug.jitter is None:
+        if aug.jitter is not None:
+            return self._scale_and_cut(self._change_colours(frames, aug, generator), aug, generator)
+        size = (self.size, self.size)
+        if self.rand_augment is None:
+            frames = self._change_colours(frames, aug, generator)
             box = random_resized_box(height, width, area=aug.area, aspect=aug.aspect, generator=generator)
-            return crop_and_resize_plain(frames, box, (self.size, self.size))
+            return crop_and_resize_plain(frames, box, size)
+        draws = self.rand_augment.draw(generator)
+        box = random_resized_box(height, width, area=aug.area, aspect=aug.aspect, generator=generator)
+        part = apply_to_part(frames, draws, box, fill=aug.fill or VIDEO_FILL, interpolation=aug.interpolation)
+        return crop_and_resize_plain(part, CropBox(0, 0, box.height, box.width), size)
+
+    def _scale_and_cut(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
+        height, width = frames.shape[1:3]
+        assert aug.jitter is not None
         scaled = jitter_scale(height, width, scales=aug.jitter, inverse=aug.inverse_uniform, generator=generator)
         frames = crop_and_resize_plain(frames, CropBox(0, 0, height, width), scaled)
         box = random_square_box(*scaled, size=self.size, generator=generator)
-        return _cut(frames, box.top, box.left, self.size)
+        return cut_square(frames, box.top, box.left, self.size)
 
     def _crop_image(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
         height, width = frames.shape[1:3]
         box = random_resized_box(height, width, area=aug.area, aspect=aug.aspect, generator=generator)
         part = frames[:, box.top : box.top + box.height, box.left : box.left + box.width]
-        return _resize_bicubic(part, (self.size, self.size))
-
-    def _centre_of_video(self, frames: np.ndarray) -> np.ndarray:
-        """Shrunk by area, or enlarged bilinearly; then the crop of a test of one crop."""
-        frames = _shrink_all(frames, self.short_side)
-        height, width = frames.shape[1:3]
-        if min(height, width) < self.short_side:
-            scale = self.short_side / min(height, width)
-            size = (round(height * scale), round(width * scale))
-            frames = crop_and_resize_plain(frames, CropBox(0, 0, height, width), size)
-        (offset,) = uniform_crop_offsets(*frames.shape[1:3], size=self.size, num_crops=1)
-        return _cut(frames, *offset, self.size)
-
-    def _centre_of_image(self, frames: np.ndarray) -> np.ndarray:
-        """torchvision's Resize and CenterCrop: the long side is rounded down, the offset to the nearest (even) pixel."""
-        height, width = frames.shape[1:3]
-        short = min(height, width)
-        size = (height * self.short_side // short, width * self.short_side // short)
-        frames = _resize_bicubic(frames, size)
-        top, left = (round((side - self.size) / 2) for side in frames.shape[1:3])
-        return _cut(frames, top, left, self.size)
+        return resize_bicubic(part, (self.size, self.size))
 
 
 def _flips(aug: LabelAugmentation, generator: torch.Generator) -> bool:
     """A number is drawn in any case, so that what follows does not depend on the switch."""
     return torch.rand((), generator=generator).item() < 0.5 and aug.flip
-
-
-def _shrink_all(frames: np.ndarray, short_side: int) -> np.ndarray:
-    if min(frames.shape[1:3]) <= short_side:
-        return frames
-    return np.stack([shrink(frame, short_side) for frame in frames])
-
-
-def _resize_bicubic(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(T, H, W, 3) uint8 -> (T, *size, 3), antialiased, by Pillow as the reference."""
-    pictures = (Image.fromarray(frame).resize(size[::-1], Image.Resampling.BICUBIC) for frame in frames)
-    return np.stack([np.asarray(picture) for picture in pictures])
-
-
-def _cut(frames: np.ndarray, top: int, left: int, size: int) -> np.ndarray:
-    return frames[:, top : top + size, left : left + size]
 
 
 def _to_clip(frames: np.ndarray) -> Tensor:

@@ -61,8 +61,21 @@ def apply_op(
         raise ValueError(f"{name} needs an argument")
     if family in _WITH_ARGUMENT:
         return _WITH_ARGUMENT[family](frames, argument)
-    matrix = _GEOMETRIC[family](argument, frames.shape[1], frames.shape[2])
-    return _affine(frames, matrix, fill=fill, interpolation=interpolation)
+    height, width = frames.shape[1:3]
+    matrix = _GEOMETRIC[family](argument, height, width)
+    return apply_matrix(frames, matrix, (height, width), fill=fill, interpolation=interpolation)
+
+
+def matrix_of(name: str, argument: float | None, height: int, width: int) -> Matrix | None:
+    """Where a geometric operation takes the pixels of a height x width frame from, None for one that moves none.
+
+    (a, b, c, d, e, f): output (x, y) comes from (a x + b y + c, d x + e y + f), in pixels, whose centres are at halves.
+    """
+    if name not in _GEOMETRIC:
+        return None
+    if argument is None:
+        raise ValueError(f"{name} needs an argument")
+    return _GEOMETRIC[name](argument, height, width)
 
 
 # Point operations: the same table for the whole clip.
@@ -104,8 +117,9 @@ def _look_up(frames: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 def _auto_contrast(frames: np.ndarray) -> np.ndarray:
     """Stretch each channel of each frame from its darkest and brightest pixel to 0 and 255."""
-    low = frames.min(axis=1).min(axis=1).astype(np.float64)  # (T, 3)
-    high = frames.max(axis=1).max(axis=1).astype(np.float64)
+    lines = frames.reshape(len(frames), frames.shape[1], -1)  # whole lines are compared at once, which is faster
+    low = lines.min(axis=1).reshape(len(frames), -1, 3).min(axis=1).astype(np.float64)  # (T, 3)
+    high = lines.max(axis=1).reshape(len(frames), -1, 3).max(axis=1).astype(np.float64)
     flat = high <= low
     scale = 255.0 / np.where(flat, 1, high - low)
     tables = np.arange(256)[None, :, None] * scale[:, None] + (-low * scale)[:, None]  # (T, 256, 3)
@@ -210,13 +224,16 @@ def _translate_y(fraction: float, height: int, width: int) -> Matrix:
     return (1, 0, 0, 0, 1, fraction * height)
 
 
-def _affine(frames: np.ndarray, matrix: Matrix, *, fill: Colour, interpolation: str) -> np.ndarray:
-    found = np.empty_like(frames)
+def apply_matrix(
+    frames: np.ndarray, matrix: Matrix, size: tuple[int, int], *, fill: Colour, interpolation: str
+) -> np.ndarray:
+    """(T, H, W, 3) uint8 -> (T, *size, 3): each pixel from where `matrix` says, as in `matrix_of`; outside it is `fill`."""
+    found = np.empty((len(frames), *size, 3), dtype=np.uint8)
+    method = INTERPOLATIONS[interpolation]
     for index, frame in enumerate(frames):
         picture = Image.fromarray(frame)
-        found[index] = picture.transform(
-            picture.size, Image.Transform.AFFINE, matrix, INTERPOLATIONS[interpolation], fillcolor=fill
-        )
+        moved = picture.transform((size[1], size[0]), Image.Transform.AFFINE, matrix, method, fillcolor=fill)
+        found[index] = np.asarray(moved)
     return found
 
 

@@ -10,8 +10,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 
 from slowfast.datasets.augment.draws import Draws, GeneratorDraws
+from slowfast.video.open_video import shrink
 
 Range = tuple[float, float]
 TRIES = 10
@@ -136,3 +138,21 @@ def crop_and_resize_plain(frames: np.ndarray, box: CropBox, size: tuple[int, int
     for index, frame in enumerate(part):
         resized[index] = cv2.resize(frame, size[::-1], interpolation=method)
     return resized
+
+
+def shrink_all(frames: np.ndarray, short_side: int) -> np.ndarray:
+    """Frames (T, H, W, 3) uint8, scaled by area where their short side is longer, as PySlowFast's decoder does."""
+    if min(frames.shape[1:3]) <= short_side:
+        return frames
+    return np.stack([shrink(frame, short_side) for frame in frames])
+
+
+def resize_bicubic(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(T, H, W, 3) uint8 -> (T, *size, 3), antialiased, by Pillow as the reference resizes images."""
+    pictures = (Image.fromarray(frame).resize(size[::-1], Image.Resampling.BICUBIC) for frame in frames)
+    return np.stack([np.asarray(picture) for picture in pictures])
+
+
+def cut_square(frames: np.ndarray, top: int, left: int, size: int) -> np.ndarray:
+    """(T, H, W, 3) -> (T, size, size, 3), a view."""
+    return frames[:, top : top + size, left : left + size]

@@ -13,6 +13,12 @@ Order = Literal["forward", "reversed", "frozen"]
 ORDERS = ("forward", "reversed", "frozen")
 
 
+def check_order(order: str) -> None:
+    """Raises ValueError for an order that is none."""
+    if order not in ORDERS:
+        raise ValueError(f"clip order {order!r} is unknown; known: {', '.join(ORDERS)} (TEST.FRAME_ORDER)")
+
+
 def clip_offsets(num_frames: int, sampling_rate: int, order: Order = "forward") -> np.ndarray:
     """(T,) int64 offsets in frames from the key frame, which is at index T // 2 (offset 0); T = 1 is the key frame alone.
 
@@ -23,8 +29,7 @@ def clip_offsets(num_frames: int, sampling_rate: int, order: Order = "forward") 
         raise ValueError(
             f"a clip needs at least 1 frame and a sampling rate of at least 1, got {num_frames} x {sampling_rate}"
         )
-    if order not in ORDERS:
-        raise ValueError(f"clip order {order!r} is unknown; known: {', '.join(ORDERS)} (TEST.FRAME_ORDER)")
+    check_order(order)
     direction = {"forward": 1, "reversed": -1, "frozen": 0}[order]
     return direction * (np.arange(num_frames, dtype=np.int64) - num_frames // 2) * sampling_rate
 

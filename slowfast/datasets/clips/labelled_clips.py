@@ -84,7 +84,7 @@ class LabelledClips(Dataset):
         for repeat in range(self.repeats):
             own = repeat % self._samples
             generator = generator_for(self.seed, epoch, index, repeat)
-            inputs.append(self.preset(frames[place[own]], generator))
+            inputs.append(self.preset(_shown(frames, place[own]), generator))
             labels.append(self.videos.label_of(index, positions[own]))
             # Frames that repeat the last one are counted once where clips share them.
             metas.append(ViewMeta(name, repeat, drawn[own][1] if repeat < self._samples else 0))
@@ -101,6 +101,11 @@ class LabelledClips(Dataset):
         draws = GeneratorDraws(generator_for(self.seed, epoch, index, repeat, _TIME))
         fps = self.sampling.target_fps + draws.uniform(0, self.jitter_fps)
         return self.sampling.train(length, draws, target_fps=fps)
+
+
+def _shown(frames: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """frames[place], without a copy where that is all of them in order."""
+    return frames if np.array_equal(place, np.arange(len(frames))) else frames[place]
 
 
 def collate_labelled(

@@ -43,7 +43,7 @@ class ClipSampling:
     target_fps: float
     kind: Kind = "time"
     rule: Rule = "pyslowfast"
-    use_offset: bool = True
+    use_offset: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -57,6 +57,17 @@ class ClipSampling:
             )
         if self.kind == "image" and self.num_frames != 1:
             raise ValueError(f"an image is one frame, and a clip has {self.num_frames}; set DATA.NUM_FRAMES 1")
+
+    def check_clips(self, num_clips: int) -> None:
+        """Raises ValueError for several clips of "segments" or "image", where a video has one, and for none."""
+        if num_clips > 1 and self.kind in ("segments", "image"):
+            what = "of the whole video" if self.kind == "segments" else "of an image"
+            raise ValueError(
+                f"a clip {what} is one clip, got {num_clips}; set TEST.NUM_ENSEMBLE_VIEWS 1 and "
+                "TEST.NUM_TEMPORAL_CLIPS []"
+            )
+        if num_clips < 1:
+            raise ValueError(f"a test has 1 clip or more, got {num_clips} (TEST.NUM_ENSEMBLE_VIEWS)")
 
     def train(self, length: VideoLength, draws: Draws, *, target_fps: float | None = None) -> tuple[np.ndarray, int]:
         """(T,) int64 positions of a random clip, and how many of them repeat the first or last frame.
@@ -80,12 +91,9 @@ class ClipSampling:
     def test(self, length: VideoLength, num_clips: int) -> tuple[np.ndarray, np.ndarray]:
         """(clips, T) int64 positions, and (clips,) how many of each repeat frames because the video is too short.
 
-        Raises ValueError for several clips of "segments" or "image", where there is one.
+        Raises ValueError as `check_clips`.
         """
-        if num_clips < 1 or (num_clips > 1 and self.kind in ("segments", "image")):
-            what = "of the whole video" if self.kind == "segments" else "of an image"
-            rule = f"a clip {what} is one clip" if num_clips > 1 else "a test has 1 clip or more"
-            raise ValueError(f"{rule}, got {num_clips}; set TEST.NUM_ENSEMBLE_VIEWS 1 (and TEST.NUM_TEMPORAL_CLIPS [])")
+        self.check_clips(num_clips)
         frames, last = len(length), len(length) - 1
         match self.kind, self.rule:
             case "time", "pyslowfast":

@@ -1,92 +1,54 @@
-"""The views of a video that a classifier is tested on: clips spread over its time, square crops along its long side."""
+"""The views of a video that a classifier is tested on: clips at fixed times, square crops at fixed places."""
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms.v2 import functional as F
 
+from slowfast.datasets.augment.view_crops import ViewCrops
+from slowfast.datasets.clips.clip_sampling import Order, check_order
+from slowfast.datasets.clips.video_sampling import ClipSampling, read_clips
 from slowfast.structures.clip import ClipBatch, UnreadableClip, ViewMeta
 from slowfast.structures.labelled_videos import LabelledVideos
 from slowfast.structures.targets import Labels
-from slowfast.video.frames import FrameFolders
-from slowfast.video.reader import VideoFiles, read_all
-from slowfast.video.source import ClipReadError
-
-CENTRE_MARGIN = 8 / 7  # short side of a frame whose centre is cropped: 256 for 224, as PySlowFast's
-
-
-@dataclass(frozen=True)
-class ViewShape:
-    """num_clips x num_crops views of num_frames frames.
-
-    A clip spans num_frames * sampling_rate frames at `fps`, whatever the rate of the video, and its frames are spread
-    evenly from the first to the last of these (PySlowFast: 16 x 4 are 16 of 64 frames, 4.2 apart). The clips start
-    evenly between the first moment and the last at which one fits; one clip is in the middle. View v is crop
-    v % num_crops of clip v // num_crops.
-
-    whole_video: instead, the one clip is the middle frames of num_frames equal parts of the video (SSv2)
-    """
-
-    num_frames: int
-    sampling_rate: int
-    fps: float
-    size: int
-    num_clips: int
-    num_crops: int
-    whole_video: bool = False
-
-    def __post_init__(self) -> None:
-        if self.whole_video and self.num_clips != 1:
-            raise ValueError(
-                f"a clip of the whole video is one clip, and TEST.NUM_ENSEMBLE_VIEWS is {self.num_clips}; set it to 1"
-            )
-
-    @property
-    def num_views(self) -> int:
-        return self.num_clips * self.num_crops
-
-    def clip_times(self, duration: float) -> np.ndarray:
-        """(num_clips, T) seconds since the start of a video of `duration` seconds; past its end if it is too short."""
-        if self.whole_video:
-            return (np.arange(self.num_frames)[None] + 0.5) / self.num_frames * duration
-        span = self.num_frames * self.sampling_rate / self.fps
-        room = max(duration - span, 0.0)
-        starts = np.linspace(0, room, self.num_clips) if self.num_clips > 1 else np.array([room / 2])
-        return starts[:, None] + np.linspace(0, span - 1 / self.fps, self.num_frames)
-
-    def clip_positions(self, video_frames: int) -> np.ndarray:
-        """(num_clips, T) positions from 0 among the frames of a video, for videos that are folders of frames.
-
-        The frames of a clip are `sampling_rate` apart and starts are rounded, as PySlowFast samples Charades; past the
-        end if the video is too short.
-        """
-        span = (self.num_frames - 1) * self.sampling_rate + 1
-        room = max(video_frames - span, 0)
-        starts = np.linspace(0, room, self.num_clips) if self.num_clips > 1 else np.array([room / 2])
-        return starts.round().astype(np.int64)[:, None] + self.sampling_rate * np.arange(self.num_frames)
-
-    def short_side(self) -> int:
-        return self.size if self.num_crops > 1 else round(self.size * CENTRE_MARGIN)
+from slowfast.video.source import ClipReadError, VideoSource
 
 
 class VideoViews(Dataset):
     """One item per video: all of its views, from one decoding, as a ClipBatch (uint8, Labels, a ViewMeta each).
 
-    A video that cannot be read is a batch of nothing that names it in `unreadable`, as `collate` makes them.
+    View v is crop v % num_crops of clip v // num_crops. A video that cannot be read is a batch of nothing that names it
+    in `unreadable`, as `collate` makes them.
 
-    pixels: video files, or folders of extracted frames
+    order: of the frames of a clip. "reversed" plays it backwards, "frozen" repeats its middle frame: controls that ask
+           whether a model uses time
+    Raises ValueError for several clips where a video has one.
     """
 
     def __init__(
-        self, videos: LabelledVideos, pixels: VideoFiles | FrameFolders, *, shape: ViewShape, strict: bool = False
+        self,
+        videos: LabelledVideos,
+        pixels: VideoSource,
+        *,
+        sampling: ClipSampling,
+        crops: ViewCrops,
+        num_clips: int,
+        order: Order = "forward",
+        strict: bool = False,
     ) -> None:
-        self.videos, self.pixels, self.shape, self.strict = videos, pixels, shape, strict
+        sampling.check_clips(num_clips)
+        check_order(order)
+        self.videos, self.pixels, self.strict = videos, pixels, strict
+        self.sampling, self.crops, self.num_clips, self.order = sampling, crops, num_clips, order
+
+    @property
+    def num_views(self) -> int:
+        """Of a video."""
+        return self.num_clips * self.crops.num_crops
 
     def __len__(self) -> int:
         return len(self.videos.names)
@@ -94,41 +56,42 @@ class VideoViews(Dataset):
     def __getitem__(self, index: int) -> ClipBatch:
         name = self.videos.names[index]
         try:
-            frames, shown, repeated = self._read(name)
+            positions, repeated = self.sampling.test(self.pixels.length(name), self.num_clips)
+            frames, place = read_clips(
+                self.pixels, name, in_order(positions, self.order), short_side=self.crops.read_short_side
+            )
         except ClipReadError as error:
             if self.strict:
                 raise
-            blank = torch.zeros(1, 3, self.shape.num_frames, self.shape.size, self.shape.size, dtype=torch.uint8)
+            blank = torch.zeros(1, 3, self.sampling.num_frames, *[self.crops.size] * 2, dtype=torch.uint8)
             return ClipBatch(blank, self._labels(index, 1), (), (UnreadableClip(name, 0, str(error)),))
-        views, crops = crop_views(frames, shown, self.shape), self.shape.num_crops
+        views, crops = arrange(self.crops(frames), place), self.crops.num_crops
         # The crops of a clip show the same frames: those that it repeats count once.
         metas = (ViewMeta(name, v, 0 if v % crops else int(repeated[v // crops])) for v in range(len(views)))
         return ClipBatch(views, self._labels(index, len(views)), tuple(metas))
 
     def _labels(self, index: int, count: int) -> Labels:
         """What the video shows, once for each of its views."""
-        label = torch.as_tensor(self.videos.labels[index])
+        label = torch.as_tensor(self.videos.label_of(index))
         if self.videos.multi_label:
             label = label.float()
         return Labels(label.expand(count, *label.shape).contiguous())
 
-    def _read(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Frames (N, H, W, 3), which of them each clip shows (clips, T), and how many each repeats (clips,)."""
-        if isinstance(self.pixels, FrameFolders):
-            first, last = self.pixels.span(name)
-            numbers = first + self.shape.clip_positions(last - first + 1)
-            used, place = np.unique(numbers, return_inverse=True)
-            read = self.pixels.read_frames(name, used, center=0)
-            return read.frames, place.reshape(numbers.shape), (numbers > last).sum(axis=1)
-        frames, times = read_all(self.pixels.path(name), threads=self.pixels.threads)
-        frame_seconds = float(np.diff(times).mean()) if len(times) > 1 else 1 / self.shape.fps
-        asked = self.shape.clip_times(float(times[-1] - times[0]) + frame_seconds) + times[0]
-        # Asked times are starts of frames at `fps`, of which the nearest is meant, or the middles of parts of a video.
-        tolerance = 1e-6 if self.shape.whole_video else frame_seconds / 2
-        shown = np.searchsorted(times, asked + tolerance, side="right") - 1
-        repeated = (asked >= times[-1] + frame_seconds).sum(axis=1)
-        used, place = np.unique(shown.clip(0), return_inverse=True)
-        return frames[used], place.reshape(shown.shape), repeated
+
+def in_order(positions: np.ndarray, order: Order) -> np.ndarray:
+    """(clips, T) positions as they are played."""
+    match order:
+        case "reversed":
+            return positions[:, ::-1]
+        case "frozen":
+            middle = positions[:, positions.shape[1] // 2]
+            return np.repeat(middle[:, None], positions.shape[1], axis=1)
+    return positions
+
+
+def arrange(crops: np.ndarray, place: np.ndarray) -> Tensor:
+    """(crops, K, h, w, 3) frames, (clips, T) which of them each clip shows -> (clips * crops, 3, T, h, w)."""
+    return torch.stack([torch.from_numpy(crop[clip]).permute(3, 0, 1, 2) for clip in place for crop in crops])
 
 
 class Chunks:
@@ -158,28 +121,3 @@ def _pieces(batch: ClipBatch, most: int) -> Iterator[ClipBatch]:
         rows = slice(start, start + len(clips))
         yield ClipBatch(clips, batch.targets.map(itemgetter(rows)), batch.meta[rows])
         start += len(clips)
-
-
-def crop_views(frames: np.ndarray, shown: np.ndarray, shape: ViewShape) -> Tensor:
-    """(N, H, W, 3) uint8 frames, (clips, T) which of them each clip shows -> (V, 3, T, size, size), see ViewShape."""
-    crops = square_crops(frames, short_side=shape.short_side(), size=shape.size, count=shape.num_crops)
-    clips = crops[:, shown]  # (crops, clips, T, 3, size, size)
-    views = clips.permute(1, 0, 3, 2, 4, 5).reshape(-1, 3, *clips.shape[2:3], *clips.shape[4:])
-    return views.contiguous()
-
-
-def square_crops(frames: np.ndarray, *, short_side: int, size: int, count: int) -> Tensor:
-    """(N, H, W, 3) uint8 -> (count, N, 3, size, size): scaled to the short side, cut at evenly spread places."""
-    pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
-    height, width = pixels.shape[-2:]
-    scale = short_side / min(height, width)
-    height, width = max(round(height * scale), size), max(round(width * scale), size)
-    pixels = F.resize(pixels, [height, width], antialias=True)
-    top, left = height - size, width - size
-    if count == 1:
-        places = [(top // 2, left // 2)]
-    elif width >= height:
-        places = [(top // 2, round(left * i / (count - 1))) for i in range(count)]
-    else:
-        places = [(round(top * i / (count - 1)), left // 2) for i in range(count)]
-    return torch.stack([pixels[..., y : y + size, x : x + size] for y, x in places])

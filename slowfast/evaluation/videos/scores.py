@@ -1,4 +1,4 @@
-"""VideoScores: one row of class scores per video, the numbers they give, and the file that keeps them. Numpy only.
+"""VideoScores: one row of class scores per video, and the numbers they give. Numpy only; `score_files` keeps them.
 
 Top-k: the true class is among the k best; of equal scores the class with the lower index comes first. Mean class
 accuracy: the mean over classes of the share of their videos whose best class is right. Multi-label mAP (Charades): per
@@ -8,18 +8,24 @@ A video without any view counts as wrong and ranks last. Videos with some of the
 """
 
 from dataclasses import dataclass
-from pathlib import Path
-from zipfile import is_zipfile
+from functools import cached_property
 
 import numpy as np
 
 from slowfast.evaluation.average_precision import mean_precision
+from slowfast.evaluation.videos.confusion import (
+    NOTHING,
+    ClassRow,
+    VideoConfusion,
+    class_rows,
+    confused_pairs,
+    confusion_matrix,
+)
 from slowfast.structures.result import Headline
-from slowfast.utils.files import open_whole
 
 TOP = (1, 5)
-FORMAT = "slowfast video scores 1"
 SHOWN = 10
+CONFUSED = 20  # pairs that a report holds, at most
 NEVER = 1 << 30  # a place that no k reaches
 
 
@@ -93,10 +99,39 @@ class VideoScores:
             if not self.labels.any():
                 raise ValueError("no video has any label: there is no mAP")
             return np.array([mean_precision(s, p) for s, p in zip(self._ranking().T, self.labels.T, strict=True)])
-        classes = len(self.class_names)
-        right = np.bincount(self.labels[self._rank_of_truth() == 1], minlength=classes)
-        total = np.bincount(self.labels, minlength=classes)
-        return np.divide(right, total, out=np.full(classes, np.nan), where=total > 0)
+        return np.array([row.value for row in self.classes])
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """(V,) int64 best class, of equal scores the one with the lower index; NOTHING (-1) for a video without views."""
+        return np.where(self.views > 0, self._ranking().argmax(axis=1), NOTHING)
+
+    @cached_property
+    def confusion(self) -> VideoConfusion:
+        """Raises ValueError with many labels: there a video is not taken for one class."""
+        if self.multi_label:
+            raise ValueError("videos with many labels have no confusion matrix")
+        return confusion_matrix(self.labels, self.predicted, self.class_names)
+
+    @cached_property
+    def classes(self) -> list[ClassRow]:
+        """A row per class, in index order."""
+        if not self.multi_label:
+            return class_rows(self.confusion)
+        videos, values = self.labels.sum(axis=0), self.class_values()
+        return [ClassRow(k, n, int(videos[k]), float(values[k])) for k, n in enumerate(self.class_names)]
+
+    def confused(self, most: int = CONFUSED) -> list[dict[str, str | int | float]]:
+        """The pairs of classes most often confused: {"true", "predicted", "count", "share"}, see `confusion`."""
+        return [
+            {
+                "true": self.class_names[pair.true],
+                "predicted": self.class_names[pair.predicted],
+                "count": pair.count,
+                "share": pair.share,
+            }
+            for pair in confused_pairs(self.confusion, most=most)
+        ]
 
     def _ranking(self) -> np.ndarray:
         return np.where(np.isnan(self.scores), -np.inf, self.scores)
@@ -120,6 +155,7 @@ class VideoScores:
             "num_classes": len(self.class_names),
             "videos_with_some_views": self.partial,
             "videos_without_views": self.missing,
+            **({} if self.multi_label else {"confused_pairs": self.confused()}),
             "AP" if self.multi_label else "accuracy": {n: float(v) if np.isfinite(v) else None for n, v in per_class},
         }
 
@@ -128,51 +164,17 @@ class VideoScores:
         values = ", ".join(f"{name} {value:.4f}" for name, value in self.summary().items())
         videos = f"{len(self.names)} videos, {len(self.class_names)} classes"
         lines = [f"{values} | {videos} | {self.num_views} views, {self.ensemble}"]
-        for names, what in (
-            (self.partial, "only some of their views"),
-            (self.missing, "no view at all and count as wrong"),
-        ):
-            if names:
-                more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-                lines.append(f"warning: {len(names)} videos have {what}: {', '.join(names[:SHOWN])}{more}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"warning: {text}" for text in self.warnings)])
 
-
-def write_scores(scores: VideoScores, path: str | Path) -> None:
-    """Write a compressed `.npz`; `read_scores` gives the same back. Only a complete file appears under `path`."""
-    with open_whole(path, "wb") as file:
-        np.savez_compressed(
-            file,
-            format=np.array(FORMAT),
-            names=np.array(scores.names),
-            class_names=np.array(scores.class_names),
-            labels=scores.labels,
-            scores=scores.scores,
-            views=scores.views,
-            num_views=np.array(scores.num_views),
-            ensemble=np.array(scores.ensemble),
-        )
-
-
-def read_scores(path: str | Path) -> VideoScores:
-    """Raises FileNotFoundError, or ValueError naming the file when `write_scores` did not write it."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        if not is_zipfile(path):
-            raise ValueError("it is no .npz archive")
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["format"]) != FORMAT:
-                raise ValueError(f"its format is {str(file['format'])!r}, not {FORMAT!r}")
-            return VideoScores(
-                names=tuple(file["names"].tolist()),
-                class_names=tuple(file["class_names"].tolist()),
-                labels=file["labels"],
-                scores=file["scores"],
-                views=file["views"],
-                num_views=int(file["num_views"]),
-                ensemble=str(file["ensemble"]),
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the numbers must know: videos that lack views, counted and named."""
+        return [
+            f"{len(names)} videos have {what}: {', '.join(names[:SHOWN])}"
+            + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+            for names, what in (
+                (self.partial, "only some of their views"),
+                (self.missing, "no view at all and count as wrong"),
             )
-    except (KeyError, ValueError, OSError, EOFError, TypeError) as error:  # TypeError: a bare array
-        raise ValueError(f"{path}: not a file of video scores: {error}") from None
+            if names
+        ]

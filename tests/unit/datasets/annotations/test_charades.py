@@ -8,12 +8,15 @@ import pytest
 import torch
 
 from slowfast.datasets.annotations.charades import read_charades
-from slowfast.datasets.clips.video_views import VideoViews, ViewShape
+from slowfast.datasets.augment.view_crops import ViewCrops
+from slowfast.datasets.clips.video_sampling import ClipSampling
+from slowfast.datasets.clips.video_views import VideoViews
 from slowfast.structures.labelled_videos import LabelledVideos
 from slowfast.video.frames import FRAME_LIST_HEADER, FrameFolders
-from slowfast.video.source import ClipReadError
+from slowfast.video.source import ClipReadError, VideoLength
 
-SHAPE = ViewShape(num_frames=4, sampling_rate=2, fps=24, size=32, num_clips=3, num_crops=1)
+SAMPLING = ClipSampling(4, 2, 24.0, kind="frames")
+CROPS = ViewCrops(32, 1, 32, "bilinear")
 
 
 def write_list(folder: Path, *rows: str) -> Path:
@@ -35,6 +38,27 @@ def test_a_video_has_every_action_that_one_of_its_frames_has(tmp_path):
     assert found.labels.tolist() == [[True, False, True, False], [False, True, False, False], [False] * 4]
 
 
+def test_labels_of_the_frames_of_a_clip(tmp_path):
+    """Frames are listed out of order, and their ids start at 1: positions count the frames from 0 by id."""
+    labels = ["", "2,0", "2,0", "", "1", ""]
+    rows = [f'AB1 0 {k + 1} AB1/{k}.jpg "{text}"' for k, text in enumerate(labels)]
+    rows = [*rows[::2], 'CD2 1 0 CD2/0.jpg "3"', *rows[1::2]]
+    found = read_charades(write_list(tmp_path, *rows), num_classes=4, by_frame=True)
+    everything = [set(map(int, filter(None, text.split(",")))) for text in labels]
+    for first in range(6):
+        for last in range(first, 6):
+            shown = set(np.flatnonzero(found.label_of(0, np.array([first, last]))))
+            assert shown == set().union(*everything[first : last + 1]), (first, last)
+    assert found.label_of(1, np.array([0, 7])).tolist() == [False, False, False, True]
+    assert found.label_of(0).tolist() == [True, True, True, False]
+    assert found.frames is not None and len(found.frames.starts) == 6  # runs, not frames
+    lost = read_charades(write_list(tmp_path, *rows[:1], *rows[2:]), num_classes=4, by_frame=True)  # without id 3
+    assert lost.label_of(0, np.array([4])).tolist() == [False, True, False, False]
+    plain = read_charades(write_list(tmp_path, *rows), num_classes=4, class_names=tuple("wxyz"))
+    assert plain.frames is None and plain.class_names == tuple("wxyz")
+    assert plain.label_of(0, np.array([0])).tolist() == [True, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -43,6 +67,7 @@ def test_a_video_has_every_action_that_one_of_its_frames_has(tmp_path):
             r"val\.csv:3: class 4 is not one of 0 to 3 \(MODEL.NUM_CLASSES\)",
         ),
         (['AB1 0 0 AB1/0.jpg "sit"'], r"val\.csv:2: labels are class indices between commas, found 'sit'"),
+        (['AB1 0 x AB1/0.jpg ""'], r"val\.csv:2: expected 'original_vido_id .*found 'AB1 0 x AB1/0.jpg '"),
         (["AB1 0 0 AB1/0.jpg"], r"val\.csv:2: expected 'original_vido_id .*found 'AB1 0 0 AB1/0.jpg'"),
         ([], "lists no video"),
     ],
@@ -65,9 +90,10 @@ def test_positions_are_those_of_pyslowfast(video_frames):
     """Clip i starts at round(i * gap), gap = max(frames - (T - 1) * rate - 1, 0) / (clips - 1)."""
     gap = max(video_frames - 7, 0) / 2
     expected = [[round(i * gap) + 2 * t for t in range(4)] for i in range(3)]
-    assert SHAPE.clip_positions(video_frames).tolist() == expected
-    one = ViewShape(num_frames=4, sampling_rate=2, fps=24, size=32, num_clips=1, num_crops=1)
-    assert one.clip_positions(21).tolist() == [[7, 9, 11, 13]]  # in the middle
+    length = VideoLength(np.arange(video_frames) / 24, 24.0)
+    inside, repeated = SAMPLING.test(length, 3)
+    assert inside.tolist() == [[min(position, video_frames - 1) for position in clip] for clip in expected]
+    assert repeated.tolist() == [sum(position >= video_frames for position in clip) for clip in expected]
 
 
 @pytest.fixture
@@ -86,7 +112,9 @@ def folders(tmp_path) -> FrameFolders:
 def test_views_show_the_frames_they_should(folders):
     def views(*videos: str, **options) -> VideoViews:
         hot = np.tile([True, False], (len(videos), 1))
-        return VideoViews(LabelledVideos(videos, hot, ("0", "1")), folders, shape=SHAPE, **options)
+        return VideoViews(
+            LabelledVideos(videos, hot, ("0", "1")), folders, sampling=SAMPLING, crops=CROPS, num_clips=3, **options
+        )
 
     data = views("A", "B", "C")
     whole, short, missing = data[0], data[1], data[2]

@@ -3,7 +3,7 @@ import gzip
 import numpy as np
 import pytest
 
-from slowfast.datasets.annotations.jhmdb import read_jhmdb
+from slowfast.datasets.annotations.jhmdb import read_jhmdb, read_jhmdb_videos
 
 
 @pytest.fixture
@@ -41,6 +41,19 @@ def test_subsets_and_errors(tiny):
     (tiny / "jhmdb21_videos.csv").write_text("video,frames\n")
     with pytest.raises(ValueError, match=r"jhmdb21_videos.csv lacks the columns \['height', 'width', 'split1'\]"):
         read_jhmdb(tiny, split=1, subset="train")
+
+
+def test_as_videos_with_one_label(tiny):
+    (tiny / "jhmdb21_boxes.csv.gz").unlink()  # not needed
+    train = read_jhmdb_videos(tiny, split=1, subset="train")
+    assert (train.names, train.labels.tolist()) == (("catch/c1", "wave/w0"), [0, 1])
+    test = read_jhmdb_videos(tiny, split=2, subset="test")
+    assert (test.names, test.labels.tolist(), test.class_names) == (("wave/w0",), [1], ("catch", "wave"))
+    with pytest.raises(ValueError, match="splits 1, 2 and 3, got 4"):
+        read_jhmdb_videos(tiny, split=4, subset="test")
+    (tiny / "jhmdb21_videos.csv").write_text("video,frames,height,width,split1\na/b,1,2,3,train\n")
+    with pytest.raises(ValueError, match=r"jhmdb21_videos.csv: no video of split 1 is marked 'test'"):
+        read_jhmdb_videos(tiny, split=1, subset="test")
 
 
 @pytest.mark.parametrize(("split", "train", "test"), [(1, 660, 268), (2, 658, 270), (3, 663, 265)])

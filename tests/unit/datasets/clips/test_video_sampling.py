@@ -57,7 +57,7 @@ def test_pyslowfast_test_clips(ticks):
 
 def test_matroska_rounds_timestamps_to_milliseconds():
     """Frame 122 of 30 fps is at 4067 ms, and a clip that ends there ends at 4066 ms: its last frame is left out."""
-    sampling = ClipSampling(16, 4, 30.0)
+    sampling = ClipSampling(16, 4, 30.0, use_offset=True)
     exact, rounded = sampling.test(steady(300), 5)[0], sampling.test(steady(300, ticks=1000), 5)[0]
     assert (exact[1, -1], rounded[1, -1]) == (122, 121)
     assert exact[:, 0].tolist() == rounded[:, 0].tolist() == [0, 59, 118, 177, 236]

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from slowfast.evaluation.videos.evaluator import ClassificationEvaluator
-from slowfast.evaluation.videos.scores import VideoScores, read_scores, write_scores
+from slowfast.evaluation.videos.score_files import read_scores, write_scores
+from slowfast.evaluation.videos.scores import VideoScores
 from slowfast.structures.clip import ViewMeta
 from slowfast.structures.labelled_videos import LabelledVideos
 

@@ -2,15 +2,15 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import cv2
 import numpy as np
 import pytest
 
-from slowfast.report.cards import STRIP_FRAMES, STRIP_LONG_SIDE, Card, Shot, card_html, frame_strip
-from slowfast.report.figures import CONFUSION_CLASSES
-from slowfast.report.page import LOADS_NOTHING, ReportedRun, report_figures, report_html, write_figures
+from slowfast.report.axes import MATRIX_CLASSES
+from slowfast.report.detection.cards import STRIP_FRAMES, STRIP_LONG_SIDE, Card, Shot, card_html, frame_strip
+from slowfast.report.detection.page import ReportedRun, report_figures, report_html
+from slowfast.report.page import LOADS_NOTHING, write_figures
 from slowfast.report.svg import RUN_COLOURS, new_figure, styled, to_svg
 from slowfast.structures.diagnosis import (
     ActorCurve,
@@ -23,6 +23,7 @@ from slowfast.structures.diagnosis import (
 )
 from slowfast.visualization.draw import DrawnClip
 from slowfast.visualization.tensorboard import TensorBoardLog
+from tests.unit.report.page_elements import Elements, outside_references
 
 NAMES = ("stand", "walk <left>", "wave & jump")
 
@@ -76,53 +77,15 @@ def shot(run_name: str = "runA", *, frames: int = 16) -> Shot:
     return Shot(run_name, clip, 1.25, 2, 1, ("stand: nobody found",), ("sit: 0.80 (wrong action)",))
 
 
-class _Elements(HTMLParser):
-    """Checks that tags close in order, and keeps ids and references."""
-
-    VOID = frozenset({"meta", "link", "img", "input", "br"})
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open, self.ids, self.references = [], [], []
-        self.feed(page)
-        self.close()
-        assert not self.open, self.open
-
-    def handle_starttag(self, tag, attributes):
-        if tag not in self.VOID:
-            self.open.append(tag)
-        for key, value in attributes:
-            if key == "id":
-                self.ids.append(value)
-            if key in ("src", "href", "srcset", "action", "data"):
-                self.references.append(value)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in self.VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open[-1] == tag, (tag, self.open[-3:])
-        self.open.pop()
-
-
 def page_of(*runs: ReportedRun, galleries: dict | None = None) -> str:
     return report_html(runs, report_figures(runs), galleries or {})
-
-
-def outside_references(page: str) -> list[str]:
-    """Whatever the page would load from elsewhere."""
-    found = [r for r in _Elements(page).references if not r.startswith(("data:", "#"))]
-    found += [u for u in re.findall(r"url\(\s*['\"]?([^'\")]*)", page) if not u.startswith(("data:", "#"))]
-    return found + re.findall(r"@import|<script|<iframe", page)
 
 
 @pytest.mark.long
 def test_the_page_of_one_run_is_whole_and_needs_nothing_else():
     cards = [Card("video 1, second 3", (shot(),))]
     page = page_of(run(notes=("log is <odd>",)), galleries={"Worst misses": cards, "Best hits": []})
-    elements = _Elements(page)
+    elements = Elements(page)
     assert len(elements.ids) == len(set(elements.ids))
     assert outside_references(page) == []
     assert f'<meta http-equiv="Content-Security-Policy" content="{LOADS_NOTHING}">' in page
@@ -203,7 +166,7 @@ def test_two_runs_share_their_plots_and_show_the_difference():
     assert "<td>0.500</td><td>0.750</td>" in page and '<td class="up">+0.250</td>' in page
     assert page.count("Both: frame-mAP@0.5") == 1
     assert "var(--run0)" in page and "var(--run1)" in page
-    assert len(_Elements(page).ids) == len(set(_Elements(page).ids))
+    assert len(Elements(page).ids) == len(set(Elements(page).ids))
     other = page_of(run("runA"), run("runB", protocol="uncapped"))
     assert "Both:" not in other and "<b>uncapped</b>" in other
     assert "runB: 5 detections are odd" in page
@@ -250,7 +213,7 @@ def test_of_many_classes_the_matrix_shows_those_with_most_mistakes():
     many = diagnosis(names)
     one = ReportedRun("r", run().metrics, Diagnosis(**{**vars(many), "confusion": Confusion(names, counts, 9, 2)}), [])
     shown = [t.get_text() for t in report_figures([one])["confusion"].axes[0].get_xticklabels()]
-    assert len(shown) == CONFUSION_CLASSES and {"action 38", "action 39"} <= set(shown)
+    assert len(shown) == MATRIX_CLASSES and {"action 38", "action 39"} <= set(shown)
 
 
 def test_svg_takes_its_colours_from_the_page_and_ids_do_not_meet():
@@ -266,7 +229,7 @@ def test_svg_takes_its_colours_from_the_page_and_ids_do_not_meet():
 
 def test_a_card_plays_its_clip_from_one_strip():
     html = card_html(Card("video <1>", (shot(),)), name="clip0")
-    _Elements(html)
+    Elements(html)
     assert f"--frames:{STRIP_FRAMES}" in html and html.count("data:image/jpeg") == 2
     assert 'type="checkbox" id="clip0-0"' in html and "video &lt;1&gt;" in html
     assert "1 of 2 people found" in html and "stand: nobody found" in html

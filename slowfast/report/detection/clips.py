@@ -9,7 +9,7 @@ from slowfast.datasets.build import build_clips
 from slowfast.datasets.clips.key_frame_clips import SecondClock
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.evaluation.diagnosis.key_frame_verdicts import KeyFrameVerdict
-from slowfast.report.cards import Card, Shot
+from slowfast.report.detection.cards import Card, Shot
 from slowfast.structures.box_table import NO_LABEL, BoxTable
 from slowfast.video.source import ClipReadError
 from slowfast.visualization.draw import DrawnClip

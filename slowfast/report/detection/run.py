@@ -1,4 +1,4 @@
-"""The report of a run: what its test left on disk, or still has at hand, becomes one HTML page with its plots."""
+"""The report of a detector: what its test left on disk, or still has at hand, becomes one HTML page with its plots."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from slowfast.datasets.split import KeyFrameSplit
 from slowfast.evaluation.diagnosis.diagnose import diagnose
 from slowfast.evaluation.diagnosis.key_frame_verdicts import KeyFrameVerdict
 from slowfast.evaluation.frames.conventions import convention_named
-from slowfast.report.cards import Card
-from slowfast.report.clips import ReportGallery
-from slowfast.report.page import ReportedRun, report_figures, report_html, write_figures
+from slowfast.report.detection.cards import Card
+from slowfast.report.detection.clips import ReportGallery
+from slowfast.report.detection.page import ReportedRun, report_figures, report_html
+from slowfast.report.page import figures_to_tensorboard, page_path, run_names, write_page
+from slowfast.report.varied import varied
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.diagnosis import Diagnosis
-from slowfast.utils.files import write_text
 from slowfast.visualization.plots import read_log
-from slowfast.visualization.tensorboard import TensorBoardLog
 
 SHOWN_KEY_FRAMES = 6  # of each gallery
 MAP_TOLERANCE = 1e-4
@@ -90,33 +90,18 @@ def write_report(run: TestedRun, out: str | Path | None = None, *, compare: Test
     compare: another run on the same annotations, shown beside it
     Raises ValueError when the two were not tested on the same classes and annotations.
     """
-    names = _names(run, compare)
     runs = [run] if compare is None else [run, compare]
+    names = run_names([one.folder for one in runs])
     if compare is not None:
         _refuse_other_data(run, compare)
-    if out is None:
-        out = run.folder / ("report.html" if compare is None else f"report_against_{names[1].replace('/', '_')}.html")
-    out = Path(out)
+    out = page_path(run.folder, names) if out is None else Path(out)
     reported = [one.reported(name) for one, name in zip(runs, names, strict=True)]
     figures = report_figures(reported)
     galleries = _one_gallery(run, names[0]) if compare is None else _two_galleries(runs, names)
-    page = report_html(reported, figures, galleries)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_text(page, out)
-    write_figures(figures, out.with_suffix(""))
+    write_page(report_html(reported, figures, galleries), figures, out)
     if run.cfg.TENSORBOARD.ENABLE and compare is None:
-        epochs = [record["epoch"] for record in reported[0].log if "epoch" in record]
-        TensorBoardLog(run.folder / "tensorboard").write_figures("report", max(epochs, default=0), figures)
+        figures_to_tensorboard(figures, run.folder, reported[0].log)
     return out
-
-
-def _names(run: TestedRun, compare: TestedRun | None) -> list[str]:
-    """Folder names; with their parents where they are the same."""
-    folders = [one.folder.resolve() for one in (run, compare) if one is not None]
-    if len(folders) == 2 and folders[0] == folders[1]:
-        raise ValueError(f"{folders[0]} cannot be compared with itself; --compare takes another run")
-    same = len({folder.name for folder in folders}) < len(folders)
-    return [f"{folder.parent.name}/{folder.name}" if same else folder.name for folder in folders]
 
 
 def _refuse_other_data(run: TestedRun, compare: TestedRun) -> None:
@@ -158,11 +143,4 @@ def _two_galleries(runs: Sequence[TestedRun], names: Sequence[str]) -> dict[str,
 
 
 def _varied(verdicts: Sequence[KeyFrameVerdict]) -> list[KeyFrameVerdict]:
-    """The first SHOWN_KEY_FRAMES, one of each video as long as there are enough videos."""
-    seen: dict[str, int] = {}
-    ranked = []
-    for place, verdict in enumerate(verdicts):
-        seen[verdict.video] = seen.get(verdict.video, 0) + 1
-        ranked.append((seen[verdict.video], place, verdict))
-    chosen = sorted(ranked, key=lambda item: item[:2])[:SHOWN_KEY_FRAMES]
-    return [verdict for _, _, verdict in sorted(chosen, key=lambda item: item[1])]
+    return varied(verdicts, lambda verdict: verdict.video, most=SHOWN_KEY_FRAMES)

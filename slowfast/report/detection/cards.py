@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-import cv2
 import numpy as np
 
+from slowfast.report.pictures import fitted, img, jpeg
 from slowfast.report.svg import data_uri
 from slowfast.visualization.draw import DrawnClip, draw_detections
 
@@ -68,12 +68,11 @@ def _clip_html(clip: DrawnClip, *, name: str) -> str:
     frames = clip.frames[_shown_frames(len(clip.frames))]
     picture, strip = key_picture(clip), frame_strip(frames)
     height, width = picture.shape[:2]
-    still = data_uri(jpeg(picture, quality=PICTURE_QUALITY), kind="image/jpeg")
     moving = data_uri(jpeg(strip, quality=STRIP_QUALITY), kind="image/jpeg")
     return (
         f'<label class="clip" style="--frames:{len(frames)};aspect-ratio:{width}/{height}">'
         f'<input type="checkbox" id="{name}" aria-label="play the clip of {escape(clip.title, quote=True)}">'
-        f'<img src="{still}" width="{width}" height="{height}" alt="{escape(clip.title, quote=True)}" decoding="async">'
+        f"{img(picture, quality=PICTURE_QUALITY, alt=clip.title)}"
         f'<span class="strip" style="background-image:url(\'{moving}\')"></span></label>'
     )
 
@@ -85,32 +84,14 @@ def _shown_frames(count: int) -> np.ndarray:
 
 def key_picture(clip: DrawnClip) -> np.ndarray:
     """(h, w, 3) RGB key frame with what was found and what is annotated; big frames are made smaller first."""
-    frame = _fitted(clip.frames[clip.key_index], PICTURE_LONG_SIDE)
+    frame = fitted(clip.frames[clip.key_index], PICTURE_LONG_SIDE)
     return draw_detections(frame[None], clip.boxes, clip.labels, groundtruth=clip.groundtruth)[0]
 
 
 def frame_strip(frames: np.ndarray) -> np.ndarray:
     """(T, H, W, 3) RGB -> (h, T * w, 3), the frames side by side."""
-    small = [_fitted(frame, STRIP_LONG_SIDE, enlarge=True) for frame in frames]
+    small = [fitted(frame, STRIP_LONG_SIDE, enlarge=True) for frame in frames]
     return np.concatenate(small, axis=1)
-
-
-def _fitted(frame: np.ndarray, long_side: int, *, enlarge: bool = False) -> np.ndarray:
-    """The frame with this long side; smaller ones stay unless `enlarge`."""
-    height, width = frame.shape[:2]
-    factor = long_side / max(height, width)
-    if factor >= 1 and not enlarge:
-        return frame
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA)
-
-
-def jpeg(picture: np.ndarray, *, quality: int) -> bytes:
-    """(h, w, 3) uint8 RGB as JPEG. Raises ValueError when OpenCV cannot encode it."""
-    done, content = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        raise ValueError(f"OpenCV could not encode a picture of shape {picture.shape} as JPEG")
-    return content.tobytes()
 
 
 def gallery_html(cards: Sequence[Card], *, name: str) -> str:

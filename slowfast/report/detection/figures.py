@@ -5,20 +5,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slowfast.report.svg import GRID, INK, MUTED, PAPER, PART_COLOURS, RUN_COLOURS, new_figure, styled
+from slowfast.report.axes import MARKERS, classes_to_show, run_legend, share_matrix, unit_range
+from slowfast.report.svg import INK, MUTED, PART_COLOURS, RUN_COLOURS, new_figure, styled
+from slowfast.report.training import Logs, training_figures
 from slowfast.structures.diagnosis import Confusion, Diagnosis, Part
-from slowfast.visualization.plots import SMOOTHING_SHARE, running_mean, series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Runs = Sequence[tuple[str, Diagnosis]]
-Logs = Sequence[tuple[str, list[dict]]]
-MARKERS = ("o", "s")
+HELD_OUT = (("mAP", "mAP", "-"), ("person_AP", "person AP", "--"))
 LABELLED_CLASSES = 12  # points of the scatter that bear a name, at most
-CONFUSION_CLASSES = 24  # rows of the matrix, at most
-FEW_CLASSES = 12  # up to which the cells of the matrix bear numbers
 
 
 def all_figures(runs: Runs, logs: Logs) -> dict[str, "Figure"]:
@@ -36,11 +34,7 @@ def all_figures(runs: Runs, logs: Logs) -> dict[str, "Figure"]:
             figures |= {"actors": actor_curves(runs), "sweep": threshold_sweeps(runs)}
         for i, (name, diagnosis) in enumerate(runs):
             figures[f"confusion{i or ''}"] = confusion_matrix(diagnosis.confusion, name if len(runs) > 1 else "")
-        if any(r.get("kind") == "train" for _, log in logs for r in log):
-            figures["loss"] = losses(logs)
-        if any(r.get("kind") == "eval" for _, log in logs for r in log):
-            figures["held_out"] = held_out(logs)
-    return figures
+    return figures | training_figures(logs, HELD_OUT, title="Held-out AP@0.5")
 
 
 def error_costs(runs: Runs) -> "Figure":
@@ -64,7 +58,7 @@ def error_costs(runs: Runs) -> "Figure":
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.16)
     axes.set(title="mAP gained if mended", xlabel="mAP")
-    _legend(axes, runs)
+    run_legend(axes, len(runs))
     return figure
 
 
@@ -87,10 +81,10 @@ def ap_by_count(runs: Runs) -> "Figure":
         axes.annotate(c.name, (c.instances, c.ap), xytext=(4, 4), textcoords="offset points", fontsize=8.5, color=MUTED)
     axes.set_xscale("log")
     axes.margins(x=0.18)
-    _unit_range(axes)
+    unit_range(axes)
     axes.set(title="AP against annotated boxes", xlabel="boxes (logarithmic)", ylabel="AP@0.5")
     _plain_log_ticks(axes)
-    _legend(axes, runs)
+    run_legend(axes, len(runs))
     return figure
 
 
@@ -162,9 +156,9 @@ def parts(runs: Runs, which: Callable[[Diagnosis], tuple[Part, ...]], title: str
     axes.set_xticks(range(len(names)), [f"{_wrapped(name)}\n{counts[name]} boxes" for name in names], fontsize=8.5)
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="x", visible=False)
-    _unit_range(axes)
+    unit_range(axes)
     axes.set(title=f"mAP {title}")
-    _legend(axes, runs)
+    run_legend(axes, len(runs))
     return figure
 
 
@@ -174,49 +168,16 @@ def _wrapped(name: str) -> str:
 
 def confusion_matrix(confusion: Confusion, run: str) -> "Figure":
     """Rows are normalised: of the people who do an action, the share that is taken for each."""
-    chosen = _rows_to_show(confusion)
+    chosen = classes_to_show(confusion.counts)
     total = confusion.counts[chosen].sum(axis=1)
-    share = confusion.counts[np.ix_(chosen, chosen)] / np.maximum(total, 1)[:, None]
-    names, n = [confusion.names[k] for k in chosen], len(chosen)
-    few = n <= FEW_CLASSES
-    figure = new_figure(width=4.7, height=4.3)
-    axes = figure.subplots()
-    for i in range(n):
-        for j in range(n):
-            _cell(axes, i, j, float(share[i, j]), with_number=few)
-    size = 8 if few else 6
-    slant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if few else {"rotation": 90}
-    axes.set(xlim=(-0.5, max(n, 1) - 0.5), ylim=(max(n, 1) - 0.5, -0.5), aspect="equal")
-    axes.set_xticks(range(n), names, fontsize=size, **slant)
-    axes.set_yticks(range(n), [f"{name} ({count})" for name, count in zip(names, total, strict=True)], fontsize=size)
-    axes.tick_params(length=0)
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
-    axes.set_xlabel("taken for", fontsize=size + 1)
-    axes.set_ylabel("does (people found)", fontsize=size + 1)
-    axes.set_title(f"Actions of found people, %{'  · ' + run if run else ''}", fontsize=size + 2)
-    return figure
-
-
-def _cell(axes: "Axes", i: int, j: int, share: float, *, with_number: bool) -> None:
-    """Row i, column j of a matrix: blue on the diagonal, orange beside it, the stronger the more."""
-    from matplotlib.patches import Rectangle
-
-    colour = GRID if not share else RUN_COLOURS[0] if i == j else RUN_COLOURS[1]
-    alpha = 0.12 + 0.78 * share if share else 0.3
-    axes.add_patch(Rectangle((j - 0.48, i - 0.48), 0.96, 0.96, color=colour, alpha=alpha, linewidth=0))
-    if with_number and share >= 0.005:
-        ink = PAPER if share > 0.6 else INK
-        axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=9, color=ink)
-
-
-def _rows_to_show(confusion: Confusion) -> np.ndarray:
-    """Classes that occur; of very many those with most mistakes."""
-    counts = confusion.counts
-    mistakes = counts.sum(axis=0) + counts.sum(axis=1) - 2 * np.diag(counts)
-    occurs = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
-    best = occurs[np.argsort(-mistakes[occurs], kind="stable")][:CONFUSION_CLASSES]
-    return np.sort(best)
+    return share_matrix(
+        [confusion.names[k] for k in chosen],
+        confusion.counts[np.ix_(chosen, chosen)] / np.maximum(total, 1)[:, None],
+        total.tolist(),
+        title=f"Actions of found people, %{'  · ' + run if run else ''}",
+        rows="does (people found)",
+        columns="taken for",
+    )
 
 
 def actor_curves(runs: Runs) -> "Figure":
@@ -260,56 +221,3 @@ def threshold_sweeps(runs: Runs) -> "Figure":
     axes.set_title("People of at least this score only")
     figure.legend(fontsize=8, ncols=2, loc="outside lower center")
     return figure
-
-
-def losses(logs: Logs) -> "Figure":
-    figure = new_figure()
-    axes = figure.subplots()
-    for i, (name, log) in enumerate(logs):
-        train = [record for record in log if record.get("kind") == "train"]
-        parts = sorted({key for record in train for key in record if key.startswith("loss/")}) if len(logs) == 1 else []
-        for j, key in enumerate(["loss", *parts]):
-            steps, values = series(train, "step", key)
-            if not len(steps):
-                continue
-            total = key == "loss"
-            colour = (RUN_COLOURS[i] if len(logs) > 1 else INK) if total else PART_COLOURS[(j - 1) % len(PART_COLOURS)]
-            label = (name if len(logs) > 1 else "total") if total else key.removeprefix("loss/")
-            smooth = running_mean(values, half_width=round(SMOOTHING_SHARE * len(values)))
-            axes.plot(steps, values, color=colour, alpha=0.2, linewidth=0.8)
-            axes.plot(steps, smooth, color=colour, linewidth=1.9 if total else 1.3, label=label)
-    axes.set_ylim(bottom=0)
-    axes.set(title="Training loss", xlabel="step")
-    axes.legend(fontsize=8.5)
-    return figure
-
-
-def held_out(logs: Logs) -> "Figure":
-    figure = new_figure()
-    axes = figure.subplots()
-    for i, (name, log) in enumerate(logs):
-        evaluations = [record for record in log if record.get("kind") == "eval"]
-        for key, what, dashes in (("mAP", "mAP", "-"), ("person_AP", "person AP", "--")):
-            epochs, values = series(evaluations, "epoch", key)
-            if len(epochs):
-                label = what if len(logs) == 1 else f"{name}, {what}"
-                axes.plot(epochs, values, dashes, color=RUN_COLOURS[i], marker=MARKERS[i], markersize=3.5, label=label)
-    low, high = axes.get_xlim()
-    axes.set(xlim=(min(low, high - 1), max(high, low + 1)), ylim=(0, 1.02), title="Held-out AP@0.5", xlabel="epoch")
-    # An AutoLocator, which its declared type does not say.
-    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
-    axes.legend(fontsize=8.5)
-    return figure
-
-
-def _legend(axes: "Axes", runs: Runs) -> None:
-    """Which colour is which run, above the plot."""
-    if len(runs) > 1:
-        handles, labels = axes.get_legend_handles_labels()
-        axes.figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=8.5)
-
-
-def _unit_range(axes: "Axes") -> None:
-    """0 to 1 on the vertical axis, with room for a label above 1."""
-    axes.set_ylim(0, 1.1)
-    axes.set_yticks(np.linspace(0, 1, 6))
