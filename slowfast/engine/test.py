@@ -71,14 +71,19 @@ def evaluate(
     )
 
 
-def test(task: Task, model: nn.Module, inputs: Inputs, output: Path) -> Tested:
-    """Test `model` and leave in `output` what the task writes, metrics.json and the report."""
+def test(
+    task: Task, model: nn.Module, inputs: Inputs, output: Path, *, made_with: dict[str, Any] | None = None
+) -> Tested:
+    """Test `model` and leave in `output` what the task writes, metrics.json and the report.
+
+    made_with: what the result was made with (`record/provenance.py`), "run" in metrics.json
+    """
     tested = evaluate(
         model, task.test_loader(), task.evaluator(), inputs=inputs, postprocess=task.postprocess(), what="testing"
     )
     metrics: dict[str, Any] = {}
     if distributed.is_main():
-        metrics = tested.metrics() | task.finish(tested.result, output)
+        metrics = tested.metrics() | task.finish(tested.result, output) | ({"run": made_with} if made_with else {})
     record(tested, RunLog(output), kind="test", metrics=metrics, metrics_file=output / "metrics.json")
     log = get_logger()
     log.info("\n%s", tested.result.table())

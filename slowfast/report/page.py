@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from slowfast.report.cards import Card, gallery_html
 from slowfast.report.figures import FEW_CLASSES, all_figures
+from slowfast.report.provenance import made_with
 from slowfast.report.sections import class_table, comparison, error_table, hero, most_confused
 from slowfast.report.style import CSS
 from slowfast.report.svg import to_png, to_svg
@@ -50,9 +51,16 @@ def report_figures(runs: Sequence[ReportedRun]) -> dict[str, "Figure"]:
 
 
 def report_html(
-    runs: Sequence[ReportedRun], figures: dict[str, "Figure"], galleries: Mapping[str, Sequence[Card]]
+    runs: Sequence[ReportedRun],
+    figures: dict[str, "Figure"],
+    galleries: Mapping[str, Sequence[Card]],
+    *,
+    differing: str = "",
 ) -> str:
-    """The page. runs: one, or two to compare; galleries: {heading: cards}, shown in this order."""
+    """The page. runs: one, or two to compare; galleries: {heading: cards}, shown in this order.
+
+    differing: HTML about the keys in which two runs differ
+    """
     svg = {
         name: to_svg(figure, name=name.replace("_", ""), label=_LABELS.get(name, name))
         for name, figure in figures.items()
@@ -83,8 +91,9 @@ def report_html(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{LOADS_NOTHING}">'
         f'<title>{escape(title)}: report</title><link rel="icon" href="data:,"><style>{CSS}</style></head><body><main>'
-        f"<header><h1>{_names(runs)}</h1>{_head(runs)}{_notes(runs)}<nav>{links}</nav></header>{body}"
-        "<footer>This page is complete: it loads nothing. Its plots are beside it in the folder of its name.</footer>"
+        f"<header><h1>{_names(runs)}</h1>{_head(runs)}{_notes(runs)}{differing}<nav>{links}</nav></header>{body}"
+        f"<footer>{''.join(made_with(run.name, run.metrics) for run in runs)}"
+        "This page is complete: it loads nothing. Its plots are beside it in the folder of its name.</footer>"
         "</main></body></html>\n"
     )
 

@@ -15,6 +15,7 @@ from slowfast.evaluation.frames.conventions import convention_named
 from slowfast.report.cards import Card
 from slowfast.report.clips import ReportGallery
 from slowfast.report.page import ReportedRun, report_figures, report_html, write_figures
+from slowfast.report.provenance import differing_keys
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.diagnosis import Diagnosis
 from slowfast.utils.files import write_text
@@ -100,7 +101,8 @@ def write_report(run: TestedRun, out: str | Path | None = None, *, compare: Test
     reported = [one.reported(name) for one, name in zip(runs, names, strict=True)]
     figures = report_figures(reported)
     galleries = _one_gallery(run, names[0]) if compare is None else _two_galleries(runs, names)
-    page = report_html(reported, figures, galleries)
+    differing = "" if compare is None else differing_keys((names[0], names[1]), (run.cfg, compare.cfg))
+    page = report_html(reported, figures, galleries, differing=differing)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_text(page, out)
     write_figures(figures, out.with_suffix(""))

@@ -12,7 +12,6 @@ held out. See toy_people.py for why no single key frame tells a motion.
 
 import json
 import multiprocessing
-import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy as np
 from slowfast.structures.label_map import LabelMap, write_label_map
 from slowfast.toy.people import FRAME_HEIGHT, FRAME_WIDTH
 from slowfast.toy.scene import FPS, SCENE_SECONDS, Scene, key_boxes, render_scene, sample_scene
+from slowfast.utils.cores import effective_cores, ignore_ctrl_c
 from slowfast.utils.files import write_text
 from slowfast.video.writer import write_video
 
@@ -78,7 +78,7 @@ def make_toy_ava(
     missing = [i for i in range(videos) if not _video_path(out, i).is_file()]
     annotated = all(path.is_file() for path in _annotation_paths(out / "annotations"))
     jobs = [(str(_video_path(out, i)), seed, i, seconds) for i in (missing if annotated else range(videos))]
-    rows = _run(jobs, num_workers=_cores() if num_workers is None else num_workers)
+    rows = _run(jobs, num_workers=effective_cores().count if num_workers is None else num_workers)
     held_out = [is_held_out(i, videos) for i in range(videos)]
     if not annotated:
         splits: dict[str, list[str]] = {"train": [], "val": []}
@@ -162,10 +162,6 @@ def _claim_folder(out: Path, arguments: dict[str, int]) -> None:
     write_text(json.dumps(arguments, indent=2) + "\n", manifest)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _video_path(out: Path, index: int) -> Path:
     return out / "videos" / f"{video_name(index)}.mp4"
 
@@ -200,7 +196,7 @@ def _run(jobs: list[tuple[str, int, int, int]], *, num_workers: int) -> dict[int
             return rows
         # spawn: a fork of a process that has used OpenCV or torch threads may hang
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(num_workers, len(jobs)), mp_context=context) as pool:
+        with ProcessPoolExecutor(min(num_workers, len(jobs)), mp_context=context, initializer=ignore_ctrl_c) as pool:
             try:
                 futures = {pool.submit(_make_video, *job): job[2] for job in jobs}
                 for done in as_completed(futures):

@@ -12,8 +12,8 @@ import torch
 from slowfast.config import load_cfg
 from slowfast.video.writer import write_video
 from tests.once import Once
-from tests.rules.test_configs import CONFIGS
 from tests.rules.sources import ROOT
+from tests.rules.test_configs import CONFIGS
 
 RECIPES = [
     path for path in CONFIGS if path.parent.name in ("Kinetics", "SSv2", "ImageNet") and "_test" not in path.name
