@@ -42,5 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"bmvit: there is no command {name}\n{usage()}", file=sys.stderr)
         return 2
-    module = importlib.import_module(f"slowfast.commands.{COMMANDS[name][0]}")
-    return module.main(rest, prog=f"bmvit {name}")
+    return run_command(COMMANDS[name][0], rest, prog=f"bmvit {name}")
+
+
+def run_command(module: str, argv: Sequence[str], *, prog: str | None = None) -> int:
+    """Run a module of this folder; returns its exit code, 130 after Ctrl-C, which its imports may meet too."""
+    try:
+        return importlib.import_module(f"slowfast.commands.{module}").main(argv, prog=prog)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

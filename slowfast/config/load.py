@@ -132,6 +132,7 @@ def load_cfg_with_sources(path: str | Path, overrides: Sequence[Any] = ()) -> tu
 
     cfg = _tree({name: values.get(name, key.convert(key.default)) for name, key in SCHEMA.items()})
     problems += find_problems(cfg, broken=broken)
+    problems += _misspelt(cfg.CHANGED_ON_PURPOSE)
     if problems:
         raise ValueError("this config cannot run:" + "".join(f"\n  - {problem}" for problem in problems))
     cfg.freeze()
@@ -229,9 +230,20 @@ def _problem_of_foreign_key(entry: Entry) -> str | None:
         return f"{name} is called {RENAMED[name]} here ({source})"
     if name in _KNOWN_SECTIONS:
         return f"{name} is a section of keys, not a key; it cannot be {show(value)} ({source})"
-    nearest = nearest_keys(name)
-    meant = f"; did you mean {' or '.join(nearest)}?" if nearest else "; tools/print_config.py lists all keys"
-    return f"{name} is not a key ({source}){meant}"
+    return f"{name} is not a key ({source}){_meant(nearest_keys(name))}"
+
+
+def _misspelt(names: Iterable[str]) -> list[str]:
+    """What is wrong with the keys that CHANGED_ON_PURPOSE lists."""
+    return [
+        f"CHANGED_ON_PURPOSE lists {name}, which is not a key{_meant(nearest_keys(name))}"
+        for name in names
+        if name not in SCHEMA
+    ]
+
+
+def _meant(nearest: Sequence[str]) -> str:
+    return f"; did you mean {' or '.join(nearest)}?" if nearest else "; tools/print_config.py lists all keys"
 
 
 def nearest_keys(name: str, *, count: int = 3) -> list[str]:
