@@ -45,7 +45,9 @@ def test_perfect_detections_and_a_false_alarm(run, run_tool, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert "frames every, trapezoid AP, remaining matching" in done.stdout
     written = json.loads((tmp_path / "out.json").read_text())
-    assert written["frame"]["AP/wave"] == 1 and written["frame"]["AP/run"] == pytest.approx((0 + 20 / 21) / 2)
+    # The false alarm, then 20 boxes of one score, one after another: precision 0, 1/2, 2/3, ..., 20/21.
+    run_ap = sum((n / (n + 1) + (n + 1) / (n + 2)) / 2 for n in range(20)) / 20
+    assert written["frame"]["AP/wave"] == 1 and written["frame"]["AP/run"] == pytest.approx(run_ap)
     assert written["conventions"]["frames annotated, trapezoid AP, remaining matching"] == 1
     # The box at frame 24 lies within 5 frames and joins the tube: 20 of 22 frames are right.
     assert written["video"]["video_mAP@0.75"] == 1 and written["video"]["AP"]["0.5:0.95"]["run"] == pytest.approx(0.9)
