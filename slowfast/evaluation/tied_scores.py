@@ -187,7 +187,6 @@ def _last_hits(
     pair = np.repeat(np.arange(len(size)), size)
     hit = np.arange(len(pair)) - start[pair] + 1
     own, t = steps.take(pair), level[pair]
-    end = own.d + own.n
     line = (own.h + hit) / t
     first = np.clip(np.floor(line).astype(np.int64) - own.d, 0, own.n)
     rest = _log_binomial(log_factorial, own.n - first, own.k - hit)

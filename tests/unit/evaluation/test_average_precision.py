@@ -14,7 +14,6 @@ from slowfast.evaluation.average_precision import (
     mean_precision,
     precision_and_recall,
     precision_recall,
-    trapezoid,
     voc_11_point,
 )
 from slowfast.evaluation.diagnosis.breakdown import class_curves
