@@ -62,6 +62,7 @@ def test_options_reach_the_evaluation(run, tmp_path: Path) -> None:
             ("--json", "no/such/folder.json"),
             "error: could not write no/such/folder.json: [Errno 2]",
         ),
+        (GROUNDTRUTH, "", ("--detections", "./gt.csv"), "error: --groundtruth and --detections are one file, gt.csv"),
         (GROUNDTRUTH, DETECTIONS, ("--labelmap", "gt.csv"), "error: gt.csv: no `item"),
     ],
 )
