@@ -281,16 +281,19 @@ def _read_file(path: Path, *, chain: tuple[Path, ...]) -> tuple[list[Entry], lis
     if resolved in (file.resolve() for file in chain):
         raise ValueError(f"{BASE_KEY} goes in a circle: " + " -> ".join(map(str, (*chain, path))))
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         wanted_by = f", the {BASE_KEY} of {chain[-1]}," if chain else ""
         sought = "" if chain else where_configs_are_sought(path)
         message = f"config file {path}{wanted_by} does not exist (working directory {Path.cwd()}{sought})"
         raise FileNotFoundError(message) from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"config file {path} is not UTF-8 text: {error}") from None
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ValueError(f"config file {path} is not UTF-8 text, see line {line}; save it as UTF-8 ({error})") from None
 
     own, notes = _parse(text, str(path))
+    if not own:
+        notes.append(f"config file {path} {'holds no key' if text.strip() else 'is empty'}: it changes no default")
     if image_mvit.is_layout_of({entry.key: decode(entry.value) for entry in own}):
         read, note = image_mvit.translate([(entry.key, decode(entry.value), entry.source) for entry in own], str(path))
         own, notes = [Entry(*entry) for entry in read], [*notes, note]

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from slowfast.utils.text import open_text
 from slowfast.video.open_video import shrink
 from slowfast.video.source import ClipPixels, ClipReadError, VideoLength, check_positions
 
@@ -161,7 +162,7 @@ def read_frame_lists(paths: Sequence[str | Path]) -> dict[str, _FrameFiles]:
     ids: dict[str, list[int]] = {}
     files: dict[str, list[bytes]] = {}
     for path in paths:
-        with open(path, encoding="utf-8-sig") as lines:
+        with open_text(path, newline=None) as lines:
             header = next(lines, "").strip()
             if header != FRAME_LIST_HEADER:
                 raise ValueError(f"{path}:1: a frame list starts with {FRAME_LIST_HEADER!r}, found {header[:80]!r}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.rules.sources import ROOT, imports, name_of, python_files, tree_of
 
 # Modules that import nothing of the project, and that every package may therefore import.
-LEAVES = {"slowfast.utils.files"}
+LEAVES = {"slowfast.utils.files", "slowfast.utils.text"}
 BASE = {"layers", "structures", "utils"}
 PARTS = {"models", "losses", "datasets", "video", "evaluation", "solver", "visualization", "weights"}
 # Each package, and the other packages of the project that it may import.
