@@ -11,6 +11,7 @@ from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.precision import Precision
 from slowfast.engine.record.files import save_config
 from slowfast.engine.record.summary import model_summary
+from slowfast.engine.starting_weights import check_starting_weights
 from slowfast.engine.test import test
 from slowfast.engine.train import train
 from slowfast.layers import kernels
@@ -26,6 +27,7 @@ def run(cfg: CfgNode, device: torch.device) -> None:
     """Train if TRAIN.ENABLE, then test if TEST.ENABLE. Everything it leaves is in OUTPUT_DIR."""
     task = build_task(cfg)
     cfg, output = task.cfg, Path(cfg.OUTPUT_DIR)
+    check_starting_weights(task, output)
     if distributed.is_main():
         output.mkdir(parents=True, exist_ok=True)
     distributed.barrier()
