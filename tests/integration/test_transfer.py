@@ -3,6 +3,7 @@
 Networks are shrunk and learn nothing (SOLVER.BASE_LR 0), so that the checkpoint of a step holds what it started from.
 """
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,3 +146,63 @@ def test_fine_tuning_after_maskfeat(step, small_sets, tmp_path, separate):
     assert {name.split(",")[0] for name in groups} == {
         *("backbone x0.421875", "backbone x0.5625", "backbone x0.75", "backbone x1", "heads x1")
     }
+
+
+@pytest.fixture
+def own_clips(small_sets, tmp_path) -> Path:
+    """clips/CLASS/VIDEO.mp4 of three classes, two of each."""
+    for label in ("clap", "golf", "jump"):
+        (tmp_path / "clips" / label).mkdir(parents=True)
+        for i in range(2):
+            shutil.copy(small_sets / f"videos/clip {i}.mp4", tmp_path / "clips" / label)
+    return tmp_path / "clips"
+
+
+def test_own_clips_from_a_published_checkpoint(step, own_clips, tmp_path):
+    """README's second command: the data set is a folder, its classes are counted, and only the classifier is new."""
+    config, two = "Kinetics/MVITv2_S_16x4.yaml", ["MODEL.NUM_CLASSES", "2", "DATA.NUM_FRAMES", "4"]
+    published = build_model(load_cfg(ROOT / "configs" / config, [*SMALL, *two])).state_dict()
+    torch.save({"model_state": published}, tmp_path / "k400.pyth")
+    folder = [
+        "TRAIN.DATASET",
+        "folder",
+        "TEST.DATASET",
+        "folder",
+        "DATA.PATH_TO_DATA_DIR",
+        "clips",
+        "DATA.NUM_FRAMES",
+        "4",
+    ]
+    log = step(config, "own", *folder, *start_from("k400.pyth"), "MODEL.HEAD_REINIT", "True")
+    assert "folder (train): 3 videos, 3 classes" in log
+    assert "clips: 3 of 6 videos are held out for val and test (DATA.HELD_OUT 0.2)" in log
+    assert "head.projection.{weight,bias}: 2 classes in the file, 3 in the model; MODEL.HEAD_REINIT is True" in log
+    assert (line(log, "loaded"), line(log, "started")) == (len(published) - 2, 2)
+    mine = weights_of(tmp_path / "own")
+    assert all(is_in(published, name, value) for name, value in mine.items() if not name.startswith("head."))
+    assert mine["head.projection.weight"].shape[0] == 3
+
+
+def test_own_clips_from_nothing_and_on(run_main, own_clips, tmp_path):
+    """README's first command, with the network that it ships on smaller crops; the same command goes on."""
+    short = [
+        "SOLVER.MAX_EPOCH",
+        "1",
+        "SOLVER.WARMUP_EPOCHS",
+        "0.5",
+        "TRAIN.BATCH_SIZE",
+        "3",
+        "TENSORBOARD.ENABLE",
+        "False",
+    ]
+    small = ["DATA.TRAIN_CROP_SIZE", "32", "DATA.TEST_CROP_SIZE", "32", "DATA.TRAIN_JITTER_SCALES", "[36,40]", *short]
+    config = str(ROOT / "configs/Folder/MViTv2_small.yaml")
+    command = ["tools/run_net.py", "--cfg", config, "DATA.PATH_TO_DATA_DIR", str(own_clips), *small]
+    run_main(*command)
+    run = tmp_path / "runs/folder"
+    assert (run / "report.html").is_file()
+    assert (run / "per_class.csv").read_text().count("\n") == 4
+    saved = torch.load(run / "checkpoints/best.pyth", weights_only=True)
+    assert saved["class_names"] == ["clap", "golf", "jump"]
+    again = run_main(*command, "SOLVER.MAX_EPOCH", "2", "TEST.ENABLE", "False").stdout
+    assert "going on after epoch 1 from runs/folder/checkpoints/checkpoint_epoch_00001.pyth" in again
