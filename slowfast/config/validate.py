@@ -253,9 +253,9 @@ def _pairs_to_mix(cfg: CfgNode) -> Iterable[str]:
     parts = max(cfg.NUM_GPUS, 1) * train.GRAD_ACCUM_STEPS
     if train.BATCH_SIZE % (2 * parts):
         yield (
-            f"TRAIN.BATCH_SIZE ({train.BATCH_SIZE}) must be divisible by {2 * parts}, twice NUM_GPUS ({cfg.NUM_GPUS}) times "
-            f"TRAIN.GRAD_ACCUM_STEPS ({train.GRAD_ACCUM_STEPS}), because MIXUP.ENABLE mixes videos in pairs; or set "
-            "MIXUP.ENABLE False"
+            f"TRAIN.BATCH_SIZE ({train.BATCH_SIZE}) must be divisible by {2 * parts}: MIXUP.ENABLE mixes videos in pairs, in "
+            f"each of {max(cfg.NUM_GPUS, 1)} processes (NUM_GPUS {cfg.NUM_GPUS}) times TRAIN.GRAD_ACCUM_STEPS "
+            f"({train.GRAD_ACCUM_STEPS}); or set MIXUP.ENABLE False"
         )
 
 

@@ -17,6 +17,7 @@ from slowfast.engine.record.files import save_config
 from slowfast.engine.record.provenance import provenance
 from slowfast.engine.record.summary import model_summary
 from slowfast.engine.same_run import refuse_another_run, refuse_other_weights
+from slowfast.engine.starting_weights import check_starting_weights
 from slowfast.engine.test import test
 from slowfast.engine.train import train
 from slowfast.layers import kernels
@@ -41,6 +42,7 @@ def run(cfg: CfgNode, device: torch.device, *, config_file: str = "", overrides:
         refuse_another_run(cfg, Checkpointer(output / "checkpoints"), task.known_names)
     elif cfg.TEST.ENABLE:
         refuse_other_weights(cfg, cfg.TEST.CHECKPOINT_FILE_PATH)
+    check_starting_weights(task, output)
     if distributed.is_main():
         output.mkdir(parents=True, exist_ok=True)
     distributed.barrier()

@@ -13,14 +13,13 @@ from slowfast.datasets.annotations.label_order import follow_order, overlap_note
 from slowfast.datasets.build import (
     build_clip_sampling,
     build_label_loader,
-    build_label_preset,
-    build_mixup,
     build_view_crops,
     build_view_loader,
     read_split,
 )
 from slowfast.datasets.clips.train_loader import TrainBatchLoader
 from slowfast.datasets.clips.video_views import Chunks
+from slowfast.datasets.readable import check_readable
 from slowfast.datasets.split import VideoSplit
 from slowfast.evaluation.build import build_classification_evaluator
 from slowfast.evaluation.videos.confusion import write_class_table, write_matrix
@@ -56,10 +55,14 @@ class Classification(Task):
         self.class_ids = tuple(range(len(self.class_names)))
         self.cfg = with_num_classes(cfg, len(self.class_names), cfg.TEST.DATASET)
         if cfg.TRAIN.ENABLE:
-            build_label_preset(self.cfg, self.train_split)
-            build_mixup(self.cfg, len(self.class_names))
+            # Loaders read nothing before they are asked for clips, and refuse what cannot be.
+            self.train_loader()
+            self.validation_loader()
+            self.criterion()
         if cfg.TEST.ENABLE:
             self._check_views()
+        for name, split in self._splits():
+            check_readable(split, name)
 
     def _check_views(self) -> None:
         """Raises ValueError for views that this data set does not have, before anything is computed or written."""
@@ -100,9 +103,17 @@ class Classification(Task):
             for note in split.notes:
                 log.info("%s (%s): %s", dataset, name, note)
         if cfg.TRAIN.ENABLE:
-            if note := overlap_note(self.train_split.videos, self.test_split.videos):
-                log.warning("%s", note)
+            self._warn_of_overlap()
             log.info("%s", describe_training(cfg, len(self.train_split.videos.names)))
+
+    def _warn_of_overlap(self) -> None:
+        """Where videos that are trained on are validated or tested on, too; once where these are the same videos."""
+        train, validation, test = (s.videos for s in (self.train_split, self.validation_split, self.test_split))
+        notes = [overlap_note(train, test)]
+        if validation.names != test.names:
+            notes.append(overlap_note(train, validation, what="validation"))
+        for note in filter(None, notes):
+            get_logger().warning("%s", note)
 
     def train_loader(self) -> TrainBatchLoader:
         rank, processes = distributed.rank(), distributed.world_size()

@@ -227,8 +227,10 @@ class _Plan:
                 "The classifier of the file reads a class token, and this image model has none: set MVIT.CLS_EMBED_ON True, "
                 "or MODEL.HEAD_REINIT True to train a new classifier."
             )
-        if any(_CLASS_LAYER.match(name) for name in (*self.mismatched, *self.missing)):
-            lines.append("To replace the classifier by a new one, set MODEL.HEAD_REINIT True.")
+        if any(map(_DETECTOR_HEADS.match, self.origin)) and not any(map(_DETECTOR_HEADS.match, self.target)):
+            lines.append("It is a file of a detector: MODEL.MODEL_NAME BMViT reads all of it.")
+        elif any(_CLASS_LAYER.match(name) for name in (*self.mismatched, *self.missing)):
+            lines.append("To train a new classifier in its place, set MODEL.HEAD_REINIT True.")
         if self.naming == UNKNOWN:
             lines.append("Its parameter names are not those of a project we know (slowfast/weights/names.py).")
         elif self.unexpected or not all(map(_CLASS_LAYER.match, (*self.mismatched, *self.missing))):

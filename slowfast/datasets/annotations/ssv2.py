@@ -13,6 +13,7 @@ from slowfast.utils.text import open_text, read_json
 SSV2_PREFIX = "something-something-v2-"  # of the names in the official archive; newer downloads lack it
 SSV2_PARTS = ("train", "validation")
 _SHOWN = 3
+_KEY = "DATA.PATH_TO_DATA_DIR"
 
 
 def read_ssv2(folder: str | Path, *, part: str) -> LabelledVideos:
@@ -29,7 +30,7 @@ def read_ssv2(folder: str | Path, *, part: str) -> LabelledVideos:
     unknown = sorted({template for _, template in rows} - set(classes))
     if unknown:
         raise ValueError(
-            f"{path}: {len(unknown)} templates are no class of {labels_file.name}, the first is {unknown[0]!r}"
+            f"{path}: {len(unknown)} templates are no class of {labels_file.name}, the first is {unknown[0]!r} ({_KEY})"
         )
     check_paths(path, [name for name, _ in rows])
     names = tuple(sorted(classes, key=classes.__getitem__))
@@ -56,10 +57,12 @@ def _read_classes(path: Path) -> dict[str, int]:
     content = read_json(path)
     indices = list(content.values()) if isinstance(content, dict) else []
     if not indices or not all(isinstance(index, str | int) and str(index).isdecimal() for index in indices):
-        raise ValueError(f'{path}: expected an object {{"TEMPLATE": "INDEX"}} as of SSv2, found {_found(content)}')
+        raise ValueError(
+            f'{path}: expected an object {{"TEMPLATE": "INDEX"}} as of SSv2, found {_found(content)} ({_KEY})'
+        )
     classes = {name: int(index) for name, index in content.items()}
     if sorted(classes.values()) != list(range(len(classes))):
-        raise ValueError(f"{path}: the class indices are not 0 to {len(classes) - 1}")
+        raise ValueError(f"{path}: the class indices are not 0 to {len(classes) - 1} ({_KEY})")
     return classes
 
 
@@ -68,12 +71,12 @@ def _read_rows(path: Path) -> list[tuple[str, str]]:
     expected = 'a list of {"id": "78687", "template": "Holding [something]"} as of SSv2'
     content = read_json(path)
     if not isinstance(content, list):
-        raise ValueError(f"{path}: expected {expected}, found {_found(content)}")
+        raise ValueError(f"{path}: expected {expected}, found {_found(content)} ({_KEY})")
     rows = []
     for number, row in enumerate(content, start=1):
         known = isinstance(row, dict) and isinstance(row.get("id"), str | int) and isinstance(row.get("template"), str)
         if not known:
-            raise ValueError(f"{path}: entry {number}: expected {expected}, found {json.dumps(row)[:80]}")
+            raise ValueError(f"{path}: entry {number}: expected {expected}, found {json.dumps(row)[:80]} ({_KEY})")
         rows.append((str(row["id"]), row["template"].replace("[", "").replace("]", "")))
     return rows
 
