@@ -110,7 +110,7 @@ class _Sound:
             yield packet
 
     def copy_until(self, second: float) -> None:
-        while self._next is not None and self._next.pts * self._unit <= second:
+        while self._next is not None and (self._next.pts or 0) * self._unit <= second:
             self._next.stream = self._to
             self._target.mux(self._next)
             self._next = next(self._packets, None)
