@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from slowfast.inference import player
 from slowfast.inference.player import player_html, plays_in_browsers, video_address, write_player
 from slowfast.inference.player_style import SCRIPT
+from slowfast.inference.spans import BetweenKeyFrames
 from tests.unit.inference.results_by_hand import NASTY, classification, detections
 from tests.unit.video.video_maker import write_video
 
@@ -122,3 +125,58 @@ def test_which_videos_browsers_play(tmp_path):
     assert plays_in_browsers(write_video(tmp_path / "a.mp4", frames=3))
     assert not plays_in_browsers(write_video(tmp_path / "a.mkv", frames=3))
     assert not plays_in_browsers(write_video(tmp_path / "b.mp4", frames=3, codec="mpeg4", b_frames=0))
+
+
+# As much of a browser as the script touches: elements that note what they are given, a pen that draws nothing.
+BROWSER = """
+const made = [];
+function element(tag) {
+  const self = { tag, style: {}, children: [], listeners: {}, checked: true, currentTime: 0, paused: true, hidden: true };
+  self.append = (...more) => self.children.push(...more);
+  self.addEventListener = (name, call) => { self.listeners[name] = call; };
+  self.setAttribute = (name, value) => { self[name] = value; };
+  self.getAttribute = name => self[name];
+  self.getBoundingClientRect = () => ({ left: 0, width: 640, height: 480 });
+  self.getContext = () => new Proxy({}, { get: () => () => ({ width: 10 }), set: () => true });
+  made.push(self);
+  return self;
+}
+const byId = {}, byQuery = {};
+const document = {
+  getElementById: id => byId[id] ||= element(id),
+  querySelector: query => byQuery[query] ||= element(query),
+  createElement: element,
+};
+const window = { devicePixelRatio: 2, addEventListener() {} };
+byId.data = { textContent: require("fs").readFileSync(0, "utf8") };
+byQuery.video = element("video");
+byQuery.video.src = "v.mp4";
+"""
+ASK = """
+const lanesMade = byQuery[".lanes"].children;
+const button = lanesMade[0].children[1].children[0];
+button.listeners.click({ stopPropagation() {} });
+const asked = [0, 0.1, 0.3, 0.5, 0.6, 0.74, 0.76, 1.0, 1.9].map(t => peopleAt(t).map(one => [one.b, one.found]));
+console.log(JSON.stringify({ asked, lanes: lanesMade.length, jumped: byQuery.video.currentTime, start: button.style.left,
+  told: byQuery.output.textContent, missing: byId.missing.hidden }));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node runs the script of the page")
+@pytest.mark.parametrize("track", [False, True])
+def test_the_script_runs_and_draws_what_the_drawn_video_draws(track):
+    result = detections(track=track)
+    data = Page(player_html(result, "")).text("script")[0]
+    done = subprocess.run(
+        ["node", "-e", BROWSER + SCRIPT.replace('"use strict";', "") + ASK], input=data, text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["lanes"], told["jumped"], told["start"], told["missing"]) == (3 if track else 2, 0, "0%", True)
+    assert told["told"] == "0.00 s of 2.00 s"
+    between = BetweenKeyFrames(result.moments, every=result.every, tolerance=0.02 + 1e-6)
+    for time, people in zip([0, 0.1, 0.3, 0.5, 0.6, 0.74, 0.76, 1.0, 1.9], told["asked"], strict=True):
+        expected = sorted((one.box, not one.interpolated) for one in between.at(time))
+        assert len(people) == len(expected)
+        for (box, found), (wanted, solid) in zip(sorted(people), expected, strict=True):
+            assert box == pytest.approx(wanted) and found is solid
