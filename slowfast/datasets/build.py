@@ -56,7 +56,8 @@ def _size(size: int | list[int]) -> InputSize:
 
 def build_test_preset(cfg: CfgNode) -> DetectionPreset:
     """What a test, and a prediction, does to the frames of a clip."""
-    return DetectionPreset(size=_size(cfg.DATA.TEST_CROP_SIZE), keep_aspect=cfg.DATA.RESIZE == "keep_aspect")
+    keep_aspect = cfg.DATA.RESIZE == "keep_aspect"
+    return DetectionPreset(size=_size(cfg.DATA.TEST_CROP_SIZE), keep_aspect=keep_aspect)
 
 
 def _preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:
@@ -77,9 +78,8 @@ def _preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:
         colour=d.COLOR_JITTER,
         sizes=tuple(_size(size) for size in d.MULTI_SCALE),
     )
-    return DetectionPreset(
-        size=_size(d.TRAIN_CROP_SIZE), keep_aspect=d.RESIZE == "keep_aspect", augmentation=augmentation
-    )
+    keep_aspect = d.RESIZE == "keep_aspect"
+    return DetectionPreset(size=_size(d.TRAIN_CROP_SIZE), keep_aspect=keep_aspect, augmentation=augmentation)
 
 
 def build_clips(cfg: CfgNode, name: str, split: KeyFrameSplit) -> KeyFrameClips:

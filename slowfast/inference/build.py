@@ -16,6 +16,7 @@ from slowfast.datasets.build import build_test_preset
 from slowfast.datasets.clips.clip_sampling import clip_offsets
 from slowfast.datasets.clips.presets import DetectionPreset
 from slowfast.datasets.clips.video_sampling import ClipSampling
+from slowfast.datasets.registry import reading_of
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.precision import Precision
 from slowfast.inference.clip_stream import Prepare
@@ -24,17 +25,13 @@ from slowfast.models.build import build_model, task_of_model
 from slowfast.structures.label_map import read_label_map
 from slowfast.structures.moment import ActionClass
 from slowfast.tasks.task import normalisation_of
+from slowfast.utils.files import write_text
 from slowfast.utils.seed import generator_for
 from slowfast.video.open_video import shrink
 from slowfast.weights.file import WeightFile, read_weight_file
 from slowfast.weights.load import load_weights
 
 DETECTS, CLASSIFIES = "Localization", "Classification"
-# Sets annotated frame by frame: their clips count frames of the video and not of DATA.TARGET_FPS.
-COUNT_FRAMES = ("jhmdb", "ucf24")
-# How clips are taken from a video of these sets, and that PySlowFast reads their frames as B, G, R.
-SAMPLINGS = {"ssv2": "segments", "charades": "frames"}
-READ_AS_BGR = ("ssv2", "charades")
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ def _config_of(path: Path, file: WeightFile, given: CfgNode | str | Path | None)
         )
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "config.yaml")
-        copy.write_text(file.config, encoding="utf-8")
+        write_text(file.config, copy)
         try:
             tree = load_cfg(copy)
         except ValueError as error:
@@ -168,8 +165,9 @@ def _with_classes(cfg: CfgNode, path: Path, count: int) -> CfgNode:
 def _inputs(cfg: CfgNode, task: str, device: torch.device) -> Inputs:
     mean, std, bgr = tuple(cfg.DATA.MEAN), tuple(cfg.DATA.STD), False
     if task == CLASSIFIES:  # detectors are given R, G, B always, as in their test
-        mean, std, bgr = normalisation_of(cfg, bgr=cfg.TEST.DATASET in READ_AS_BGR)
-    return Inputs(device, mean=mean, std=std, bgr=bgr, precision=Precision(cfg.MODEL.PRECISION))
+        mean, std, bgr = normalisation_of(cfg, bgr=reading_of(cfg.TEST.DATASET).bgr)
+    precision = Precision(cfg.MODEL.PRECISION)
+    return Inputs(device, mean=mean, std=std, bgr=bgr, precision=precision)
 
 
 # ----------------------------------------------------------------------------------------------------- what is shown
@@ -177,7 +175,7 @@ def _inputs(cfg: CfgNode, task: str, device: torch.device) -> Inputs:
 
 def clip_offset_seconds(cfg: CfgNode, frame_seconds: float) -> np.ndarray:
     """(T,) seconds of a detector's clip from its key frame, as in its test. frame_seconds: of the video."""
-    fps = 1 / frame_seconds if cfg.TEST.DATASET in COUNT_FRAMES else cfg.DATA.TARGET_FPS
+    fps = 1 / frame_seconds if reading_of(cfg.TEST.DATASET).counts_frames else cfg.DATA.TARGET_FPS
     return clip_offsets(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE) / fps
 
 
@@ -197,14 +195,16 @@ def build_prepare(cfg: CfgNode) -> Prepare:
 
 def build_video_sampling(cfg: CfgNode) -> ClipSampling:
     """How a classifier's clips are taken from a video file, as in its test. Raises ValueError for one of images."""
-    dataset = cfg.TEST.DATASET
-    if dataset == "imagenet":
-        raise ValueError("this model classifies single images (TEST.DATASET imagenet), and prediction reads videos")
+    kind = reading_of(cfg.TEST.DATASET).sampling
+    if kind == "image":
+        raise ValueError(
+            f"this model classifies single images (TEST.DATASET {cfg.TEST.DATASET}), and prediction reads videos"
+        )
     return ClipSampling(
         num_frames=cfg.DATA.NUM_FRAMES,
         sampling_rate=cfg.DATA.SAMPLING_RATE,
         target_fps=cfg.DATA.TARGET_FPS,
-        kind=SAMPLINGS.get(dataset, "time"),  # type: ignore[arg-type]
+        kind=kind,
         rule=cfg.TEST.VIEW_SAMPLING,
         use_offset=cfg.DATA.USE_OFFSET_SAMPLING,
     )
