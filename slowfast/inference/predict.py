@@ -220,7 +220,7 @@ def _notes(result: Result, job: Job, options: Options) -> Iterator[str]:
     if isinstance(result, DetectionResult):
         if result.skipped:
             first = result.skipped[0]
-            yield f"{len(result.skipped)} key frames were skipped, the first at second {first.time:g}: {first.reason}"
+            yield f"key frames skipped: {len(result.skipped)}, the first at second {first.time:g}: {first.reason}"
         if result.between_seconds:
             yield (
                 f"{result.between_seconds} key frames lie between whole seconds, which AVA's CSV cannot name; they are "
