@@ -7,7 +7,6 @@ import numpy as np
 
 from slowfast.inference.results import ClassificationResult, DetectionResult
 from slowfast.inference.spans import BetweenKeyFrames
-from slowfast.structures.moment import Person
 from slowfast.utils.progress import progress
 from slowfast.video.source import MAX_TOLERANCE_SECONDS, ROUNDING_SECONDS
 from slowfast.video.stream import FileSource
@@ -60,18 +59,16 @@ def _people(result: DetectionResult) -> Draw:
     def draw(time: float, picture: np.ndarray) -> np.ndarray:
         shown = people.at(time)
         boxes = np.array([one.box for one in shown]).reshape(-1, 4)
-        dashed = [one.interpolated for one in shown]
         drawn: np.ndarray = draw_detections(
-            picture[None], boxes, [_labels(one.person) for one in shown], dashed=dashed
+            picture[None],
+            boxes,
+            [[(told.name, told.score) for told in one.person.actions[:DRAWN_ACTIONS]] for one in shown],
+            dashed=[one.interpolated for one in shown],
+            numbers=[one.person.track for one in shown],
         )[0]
         return drawn
 
     return draw
-
-
-def _labels(person: Person) -> list[tuple[str, float]]:
-    number = "" if person.track is None else f"{person.track}: "
-    return [(f"{number}{action.name}", action.score) for action in person.actions[:DRAWN_ACTIONS]]
 
 
 def _classes(result: ClassificationResult) -> Draw:

@@ -74,6 +74,7 @@ def draw_detections(
     *,
     groundtruth: tuple[np.ndarray, Sequence[Sequence[str]]] | None = None,
     dashed: Sequence[bool] | None = None,
+    numbers: Sequence[int | None] | None = None,
     scale: int | None = None,
 ) -> np.ndarray:
     """Draw the same detections on every frame -> (T, scale*H, scale*W, 3) uint8 RGB; the input is not changed.
@@ -83,6 +84,7 @@ def draw_detections(
     labels:      n lists of (action name, score), one line each on a filled strip in the action's colour, best first
     groundtruth: boxes (m, 4) and m lists of action names: thin dashed rectangles, the names below them
     dashed:      n flags: boxes drawn with dashed lines, as they were not found on this very frame
+    numbers:     n numbers of people, written before the names of their actions; None for one without
     scale:       whole enlargement; None enlarges until text can be read
 
     Raises ValueError when boxes and labels differ in number or have another shape.
@@ -114,8 +116,9 @@ def draw_detections(
             cv2.rectangle(canvas, box[:2].tolist(), box[2:].tolist(), INK, thickness=4, lineType=cv2.LINE_AA)
             cv2.rectangle(canvas, box[:2].tolist(), box[2:].tolist(), colour, thickness=2, lineType=cv2.LINE_AA)
         taken: list[Area] = []  # texts come after all boxes, so that no line crosses them
-        for box, entries in zip(corners, ranked, strict=True):
-            lines = [(f"{name} {score:.2f}", action_colour(name)) for name, score in entries]
+        for box, entries, number in zip(corners, ranked, numbers or [None] * len(corners), strict=True):
+            before = "" if number is None else f"{number}: "
+            lines = [(f"{before}{name} {score:.2f}", action_colour(name)) for name, score in entries]
             _draw_strip(canvas, box, lines, taken, corners.tolist(), below=False)
         for box, names in zip(true_corners, true_names, strict=True):
             lines = [(", ".join(names), PAPER)] if names else []

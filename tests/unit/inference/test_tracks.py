@@ -27,6 +27,9 @@ def test_matching_takes_the_best_sum_not_the_best_first():
     a, b = (0.0, 0.0, 1.0, 1.0), (0.3, 0.0, 1.3, 1.0)
     others = [(0.1, 0.0, 1.1, 1.0), (-0.3, 0.0, 0.7, 1.0)]
     assert match([a, b], others, 0.3) == [(0, 1), (1, 0)]
+    # Overlaps by hand: 0.6 and 0 in one assignment, 0.45 twice in the other, which counts for nothing at 0.5.
+    at = [(x, 0.0, x + 1.0, 1.0) for x in (0.0, 0.629, 0.25, -0.379)]
+    assert match(at[:2], at[2:], 0.5) == [(0, 0)] and match(at[:2], at[2:], 0.4) == [(0, 1), (1, 0)]
     assert match([], others, 0.3) == [] and match([a], [], 0.3) == []
     assert match([a], [(2.0, 0.0, 3.0, 1.0)], 0.1) == []
 

@@ -66,6 +66,17 @@ def test_sound_is_copied_as_it_is(tmp_path):
         assert not container.streams.audio
 
 
+def test_sound_keeps_step_where_the_file_does_not_start_at_zero(tmp_path):
+    """An MPEG transport stream starts 1.4 s after its zero; second 0 of the video is there."""
+    source = add_sound(write_video(tmp_path / "silent.ts", fps=10, frames=20), tmp_path / "sound.ts")
+    with av.open(str(source)) as container:
+        assert container.start_time > 1_000_000
+    write_timed_video(((i / 10, picture(i)) for i in range(20)), tmp_path / "v.mp4", sound_of=source)
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        times = [float(p.pts * p.time_base) for p in container.demux(container.streams.audio[0]) if p.size]
+    assert 0 <= times[0] < 0.2 and 1.7 < times[-1] < 2.2
+
+
 def test_sound_that_mp4_does_not_hold_is_said(tmp_path):
     source = add_sound(write_video(tmp_path / "silent.avi", frames=9), tmp_path / "v.avi", codec="pcm_s16le")
     assert copied_sound(source) == "its sound is pcm_s16le, which an MP4 does not hold"
