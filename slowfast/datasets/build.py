@@ -34,6 +34,7 @@ __all__ = [
     "build_mask_shape",
     "build_mixup",
     "build_test_loader",
+    "build_test_preset",
     "build_train_loader",
     "build_view_crops",
     "build_view_loader",
@@ -55,11 +56,16 @@ def _size(size: int | list[int]) -> InputSize:
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
+def build_test_preset(cfg: CfgNode) -> DetectionPreset:
+    """What a test, and a prediction, does to the frames of a clip."""
+    keep_aspect = cfg.DATA.RESIZE == "keep_aspect"
+    return DetectionPreset(size=_size(cfg.DATA.TEST_CROP_SIZE), keep_aspect=keep_aspect)
+
+
 def _preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:
-    d = cfg.DATA
-    keep_aspect = d.RESIZE == "keep_aspect"
     if split == "test":
-        return DetectionPreset(size=_size(d.TEST_CROP_SIZE), keep_aspect=keep_aspect)
+        return build_test_preset(cfg)
+    d = cfg.DATA
     swaps = [tuple(label_map.to_index(pair).tolist()) for pair in d.FLIP_SWAPS]
     if any(-1 in pair for pair in swaps):
         raise ValueError(
@@ -74,6 +80,7 @@ def _preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:
         colour=d.COLOR_JITTER,
         sizes=tuple(_size(size) for size in d.MULTI_SCALE),
     )
+    keep_aspect = d.RESIZE == "keep_aspect"
     return DetectionPreset(size=_size(d.TRAIN_CROP_SIZE), keep_aspect=keep_aspect, augmentation=augmentation)
 
 

@@ -58,7 +58,11 @@ def refuse_other_weights(cfg: CfgNode, path: str | Path) -> None:
 
     Weights that do not tell their configuration, or are of another project, are not compared.
     """
-    wrong = _refused(cfg, changes(cfg, read_weight_file(path).config), TO_TEST)
+    try:
+        config = read_weight_file(path).config
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(f"TEST.CHECKPOINT_FILE_PATH: {error}") from error
+    wrong = _refused(cfg, changes(cfg, config), TO_TEST)
     if wrong:
         raise ValueError(
             f"{path} was trained with another configuration:{_lines(wrong)}\n"

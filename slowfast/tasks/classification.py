@@ -30,7 +30,7 @@ from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.report.videos.run import ClassifierRun, write_report
 from slowfast.structures.clip import ClipBatch
-from slowfast.tasks.task import Normalisation, Task, Trial
+from slowfast.tasks.task import Normalisation, Task, Trial, normalisation_of
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.weights.file import read_weight_file
@@ -163,10 +163,7 @@ class Classification(Task):
 
     @property
     def normalisation(self) -> Normalisation:
-        """DATA.MEAN and STD in the order of the data set's files, as PySlowFast normalises before it exchanges channels."""
-        d, bgr = self.cfg.DATA, self.test_split.bgr
-        order = slice(None, None, -1 if bgr else 1)
-        return Normalisation(tuple(d.MEAN[order]), tuple(d.STD[order]), bgr != d.REVERSE_INPUT_CHANNEL)
+        return normalisation_of(self.cfg, bgr=self.test_split.bgr)
 
     def arguments(self, batch: ClipBatch) -> tuple[Tensor, ...]:
         return (batch.clips,)

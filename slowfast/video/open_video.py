@@ -33,11 +33,12 @@ def named_errors(path: str | Path, at: float | None, unit: str = "s") -> Iterato
 class OpenVideo:
     """One video file, open for decoding forward once. Use as a context manager.
 
-    threads: decoding threads, 0 for as many as there are cores
+    threads:  decoding threads, 0 for as many as there are cores
+    remember: keep the time of every frame for `timeline`; without it memory does not grow with the video
     """
 
-    def __init__(self, path: str | Path, *, threads: int = 0) -> None:
-        self.path = str(path)
+    def __init__(self, path: str | Path, *, threads: int = 0, remember: bool = True) -> None:
+        self.path, self._remember = str(path), remember
         self._container = av.open(self.path)
         if not self._container.streams.video:
             raise UnreadableError("it holds no video stream")
@@ -95,6 +96,11 @@ class OpenVideo:
     def codec(self) -> str:
         """FFmpeg's name of the codec: "h264"."""
         return str(self._stream.codec_context.name)
+
+    @property
+    def length_told(self) -> float | None:
+        """Seconds that the container says the video has; may be wrong."""
+        return None if self._container.duration is None else self._container.duration / av.time_base
 
     def seek_to(self, pts: int) -> bool:
         """Go to the key frame with this timestamp, or the one before it; False where the file cannot seek."""
@@ -158,6 +164,8 @@ class OpenVideo:
             self._mark_damage(second)
         elif frame.key_frame and self._damaged and second > self._damage_second:
             self._damaged[-1][1] = min(self._damaged[-1][1], second)
+        if not self._remember:
+            self._times.clear()
         self._times.append(second)
         if frame.duration:
             self._last_duration = float(frame.duration * (frame.time_base or self._time_base))
@@ -171,8 +179,17 @@ class OpenVideo:
         if not self._times:
             raise UnreadableError("not one frame could be decoded")
         times = np.sort(np.asarray(self._times, dtype=np.float64))
-        damaged = tuple((low, high) for low, high in self._damaged)
-        return Timeline(self.path, times, self.frame_seconds, float(times[-1] + self._last_duration), damaged)
+        return Timeline(self.path, times, self.frame_seconds, float(times[-1] + self._last_duration), self.damaged)
+
+    @property
+    def last_duration(self) -> float:
+        """Seconds that the frame decoded last is shown for."""
+        return self._last_duration
+
+    @property
+    def damaged(self) -> tuple[tuple[float, float], ...]:
+        """As in Timeline, so far; the last one is open (infinite) while what is decoded rests on broken data."""
+        return tuple((low, high) for low, high in self._damaged)
 
     def rgb(self, frame: av.VideoFrame, *, short_side: int | None = None) -> np.ndarray:
         """A decoded frame -> (H, W, 3) uint8 RGB, upright; a short side longer than `short_side` is shrunk to it."""

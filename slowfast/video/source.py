@@ -113,6 +113,11 @@ class Timeline:
     end: float
     damaged: tuple[tuple[float, float], ...] = ()
 
+    @property
+    def tolerance(self) -> float:
+        """Seconds by which a frame may start after the moment it is asked for."""
+        return min(self.frame_seconds / 2, MAX_TOLERANCE_SECONDS) + ROUNDING_SECONDS
+
     def at_times(self, times: np.ndarray, *, center: int) -> tuple[np.ndarray, int]:
         """(T,) seconds -> ((T,) indices of the frames shown then, how many were clamped).
 
@@ -122,7 +127,7 @@ class Timeline:
         Raises ClipReadError when the key frame lies beyond the video, or when any time falls in damaged data.
         """
         times = np.asarray(times, dtype=np.float64)
-        tolerance = min(self.frame_seconds / 2, MAX_TOLERANCE_SECONDS) + ROUNDING_SECONDS
+        tolerance = self.tolerance
         bounded = np.concatenate([[-np.inf], self.times, [np.inf]])
         indices = np.searchsorted(self.times, times + ROUNDING_SECONDS, side="right") - 1
         to_next, since = bounded[indices + 2] - times, times - bounded[indices + 1]

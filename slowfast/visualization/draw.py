@@ -73,6 +73,8 @@ def draw_detections(
     labels: Labels,
     *,
     groundtruth: tuple[np.ndarray, Sequence[Sequence[str]]] | None = None,
+    dashed: Sequence[bool] | None = None,
+    numbers: Sequence[int | None] | None = None,
     scale: int | None = None,
 ) -> np.ndarray:
     """Draw the same detections on every frame -> (T, scale*H, scale*W, 3) uint8 RGB; the input is not changed.
@@ -81,6 +83,8 @@ def draw_detections(
     boxes:       (n, 4) xyxy in [0, 1] of the frame; a solid rectangle in the colour of the best action
     labels:      n lists of (action name, score), one line each on a filled strip in the action's colour, best first
     groundtruth: boxes (m, 4) and m lists of action names: thin dashed rectangles, the names below them
+    dashed:      n flags: boxes drawn with dashed lines, as they were not found on this very frame
+    numbers:     n numbers of people, written before the names of their actions; None for one without
     scale:       whole enlargement; None enlarges until text can be read
 
     Raises ValueError when boxes and labels differ in number or have another shape.
@@ -104,13 +108,17 @@ def draw_detections(
     for canvas in canvases:
         for box in true_corners:
             _dashed_rectangle(canvas, box)
-        for box, entries in zip(corners, ranked, strict=True):
+        for box, entries, broken in zip(corners, ranked, dashed or [False] * len(corners), strict=True):
             colour = action_colour(entries[0][0]) if entries else PAPER
+            if broken:
+                _dashed_rectangle(canvas, box, colour=colour, thickness=2)
+                continue
             cv2.rectangle(canvas, box[:2].tolist(), box[2:].tolist(), INK, thickness=4, lineType=cv2.LINE_AA)
             cv2.rectangle(canvas, box[:2].tolist(), box[2:].tolist(), colour, thickness=2, lineType=cv2.LINE_AA)
         taken: list[Area] = []  # texts come after all boxes, so that no line crosses them
-        for box, entries in zip(corners, ranked, strict=True):
-            lines = [(f"{name} {score:.2f}", action_colour(name)) for name, score in entries]
+        for box, entries, number in zip(corners, ranked, numbers or [None] * len(corners), strict=True):
+            before = "" if number is None else f"{number}: "
+            lines = [(f"{before}{name} {score:.2f}", action_colour(name)) for name, score in entries]
             _draw_strip(canvas, box, lines, taken, corners.tolist(), below=False)
         for box, names in zip(true_corners, true_names, strict=True):
             lines = [(", ".join(names), PAPER)] if names else []
@@ -128,16 +136,18 @@ def _checked_boxes(boxes: np.ndarray, labels: Sequence, what: str) -> np.ndarray
     return boxes
 
 
-def _dashed_rectangle(canvas: np.ndarray, box: np.ndarray, *, dash: int = 6) -> None:
-    """A thin white dashed rectangle with dark gaps, so that it shows on any picture."""
+def _dashed_rectangle(
+    canvas: np.ndarray, box: np.ndarray, *, colour: Colour = PAPER, thickness: int = 1, dash: int = 6
+) -> None:
+    """A dashed rectangle with dark gaps, so that it shows on any picture."""
     x1, y1, x2, y2 = box.tolist()
-    cv2.rectangle(canvas, (x1, y1), (x2, y2), INK, thickness=1)
+    cv2.rectangle(canvas, (x1, y1), (x2, y2), INK, thickness=thickness)
     for x in range(x1, x2, 2 * dash):
         for y in (y1, y2):
-            cv2.line(canvas, (x, y), (min(x + dash, x2), y), PAPER, thickness=1)
+            cv2.line(canvas, (x, y), (min(x + dash, x2), y), colour, thickness=thickness)
     for y in range(y1, y2, 2 * dash):
         for x in (x1, x2):
-            cv2.line(canvas, (x, y), (x, min(y + dash, y2)), PAPER, thickness=1)
+            cv2.line(canvas, (x, y), (x, min(y + dash, y2)), colour, thickness=thickness)
 
 
 def _draw_strip(

@@ -123,7 +123,9 @@ def test_fine_tuning_after_maskfeat(step, small_sets, tmp_path, separate):
     overrides = [*SMALL, *data_of(config, small_sets), "MVIT.SEPARATE_QKV", str(separate)]
     torch.manual_seed(5)
     source = build_model(load_cfg(config, overrides)).state_dict()
-    published = maskfeat_pretraining(source if separate else split_qkv(source))
+    body = {name: value for name, value in source.items() if not name.startswith(("head.", "norm."))}
+    body |= {"mask_token": torch.zeros(1, 1, 8), "pred_head.projections.0.weight": torch.zeros(4, 8)}
+    published = maskfeat_pretraining(body if separate else split_qkv(body))
     torch.save({"model_state": published}, tmp_path / "maskfeat.pyth")
 
     log = step(
@@ -204,5 +206,6 @@ def test_own_clips_from_nothing_and_on(run_main, own_clips, tmp_path):
     assert (run / "per_class.csv").read_text().count("\n") == 4
     saved = torch.load(run / "checkpoints/best.pyth", weights_only=True)
     assert saved["class_names"] == ["clap", "golf", "jump"]
-    again = run_main(*command, "SOLVER.MAX_EPOCH", "2", "TEST.ENABLE", "False").stdout
+    longer = ("SOLVER.MAX_EPOCH", "2", "CHANGED_ON_PURPOSE", "[SOLVER.MAX_EPOCH]")
+    again = run_main(*command, *longer, "TEST.ENABLE", "False").stdout
     assert "going on after epoch 1 from runs/folder/checkpoints/checkpoint_epoch_00001.pyth" in again

@@ -23,9 +23,10 @@ MAY_IMPORT = {
     "report": BASE | PARTS | {"config"},
     "tasks": BASE | PARTS | {"config", "report"},
     "engine": BASE | PARTS | {"config", "report", "tasks"},
-    "toy": BASE | PARTS | {"config", "report", "tasks", "engine"},
+    "inference": BASE | PARTS | {"config", "report", "tasks", "engine"},
+    "toy": BASE | PARTS | {"config", "report", "tasks", "engine", "inference"},
     "hub": BASE | PARTS | {"config"},
-    "commands": BASE | PARTS | {"config", "report", "tasks", "engine", "toy", "hub"},
+    "commands": BASE | PARTS | {"config", "report", "tasks", "engine", "inference", "toy", "hub"},
 }
 # Beside the standard library. structures and utils stay light, so that an evaluation needs little more than numpy:
 # utils reads and writes files (CSV with pandas, JSON with simplejson) and shows progress (tqdm). fvcore is its CfgNode
@@ -42,12 +43,13 @@ PACKAGES = {
     "evaluation": {"torch", "numpy", "scipy"},
     "config": {"fvcore", "yaml"},
 }
-MAY_SEE_CONFIG = {"config", "report", "tasks", "engine", "toy", "hub", "commands"}
+MAY_SEE_CONFIG = {"config", "report", "tasks", "engine", "inference", "toy", "hub", "commands"}
 TOOLS_MAY_IMPORT = {"commands", "engine", "utils"}  # engine: tools/benchmark.py says how it compiles
 COMMANDS_MAY_IMPORT = {
     "commands",
     "config",
     "engine",
+    "inference",
     "report",
     "hub",
     "toy",

@@ -5,7 +5,7 @@ from fvcore.common.config import CfgNode
 from slowfast.datasets.annotations.annotated_set import AnnotatedSet, without_missing_videos
 from slowfast.datasets.annotations.tubes import read_tubes
 from slowfast.datasets.clips.key_frame_clips import FrameClock, every_nth
-from slowfast.datasets.registry import register_dataset
+from slowfast.datasets.registry import Reading, register_dataset
 from slowfast.datasets.sets.pixels import videos_or_cache
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.video.reader import VideoFiles
@@ -13,7 +13,7 @@ from slowfast.video.reader import VideoFiles
 TOLD_WHEN = "the model saw annotated frames only (TUBES.FRAMES), which tell when an action goes on"
 
 
-@register_dataset("ucf24")
+@register_dataset("ucf24", Reading(counts_frames=True))
 def build_ucf24(cfg: CfgNode, split: str) -> KeyFrameSplit:
     u = cfg.UCF24
     tube_set = read_tubes(u.ANNOTATION_FILE, split=u.SPLIT, subset=split)

@@ -147,3 +147,19 @@ def test_nothing_to_draw_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="a video needs at least one frame"):
         detection_video([], tmp_path / "clips.mp4", fps=10)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dashed_boxes_have_gaps_and_numbers_keep_the_colour_of_the_action():
+    frames, boxes, labels = (
+        np.full((1, 400, 400, 3), 128, np.uint8),
+        np.array([[0.25, 0.25, 0.75, 0.75]]),
+        [[("wave", 0.5)]],
+    )
+    solid = draw_detections(frames, boxes, labels, scale=1)[0]
+    dashed = draw_detections(frames, boxes, labels, dashed=[True], scale=1)[0]
+    edge = dashed[110:290, 100].astype(int)
+    colours = {tuple(pixel) for pixel in edge.tolist()}
+    assert action_colour("wave") in colours and (28, 28, 34) in colours
+    assert {tuple(pixel) for pixel in solid[110:290, 100].tolist()} == {action_colour("wave")}
+    numbered = draw_detections(frames, boxes, labels, numbers=[12], scale=1)[0]
+    assert not np.array_equal(numbered, solid) and np.array_equal(numbered[110:290], solid[110:290])
