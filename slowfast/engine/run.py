@@ -9,7 +9,7 @@ from torch import nn
 from slowfast.engine.device.compiling import choose_compiling, compile_in_place
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.precision import Precision
-from slowfast.engine.record.files import save_config
+from slowfast.engine.record.files import make_folder, save_config
 from slowfast.engine.record.summary import model_summary
 from slowfast.engine.test import test
 from slowfast.engine.train import train
@@ -27,7 +27,7 @@ def run(cfg: CfgNode, device: torch.device) -> None:
     task = build_task(cfg)
     cfg, output = task.cfg, Path(cfg.OUTPUT_DIR)
     if distributed.is_main():
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
     distributed.barrier()
     setup_logging(output)
     log = get_logger()

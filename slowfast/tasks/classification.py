@@ -31,6 +31,7 @@ from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.report.videos.run import ClassifierRun, write_report
 from slowfast.structures.clip import ClipBatch
+from slowfast.tasks.probing import name_broken_videos
 from slowfast.tasks.task import Normalisation, Task, Trial
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
@@ -99,6 +100,8 @@ class Classification(Task):
             )
             for note in split.notes:
                 log.info("%s (%s): %s", dataset, name, note)
+            if name != "val" or split.videos.names != self.test_split.videos.names:  # one list often serves both
+                name_broken_videos(cfg, name, split.pixels, split.videos.names)
         if cfg.TRAIN.ENABLE:
             if note := overlap_note(self.train_split.videos, self.test_split.videos):
                 log.warning("%s", note)

@@ -23,6 +23,7 @@ from slowfast.losses.criterion import Criterion
 from slowfast.models.build import build_postprocess
 from slowfast.report.detection.run import TestedRun, write_report
 from slowfast.structures.clip import ClipBatch
+from slowfast.tasks.probing import name_broken_videos
 from slowfast.tasks.task import Task
 from slowfast.tasks.tube_scores import score_tubes
 from slowfast.utils import distributed
@@ -66,6 +67,7 @@ class Localization(Task):
         for name, split in self._splits():
             for note in split.annotated.notes:
                 get_logger().info("%s: %s", name, note)
+            name_broken_videos(self.cfg, name, split.pixels, split.annotated.key_frames.videos)
             fill_cache(name, split)
 
     def _splits(self) -> Iterator[tuple[str, KeyFrameSplit]]:

@@ -227,5 +227,6 @@ def _unknown_message(table: BoxTable, unknown: np.ndarray, label_map: LabelMap, 
     return (
         f"{source}: {int(unknown.sum())} rows have class ids {ids[:_NAMED].tolist()}{more}, which the label map of "
         f"{label_map.num_classes} classes (ids {min(label_map.ids)} to {max(label_map.ids)}) does not hold; "
-        "give the label map of these annotations, or allow unknown classes to train on a subset of them"
+        "give the label map of these annotations (AVA.TRAIN_LABEL_MAP_FILE, AVA.LABEL_MAP_FILE), or name the classes to "
+        "train on (AVA.CLASSES), and the others count for nothing"
     )

@@ -1,6 +1,7 @@
 """Something-Something v2: its JSON files, and PySlowFast's lists of extracted frames beside them."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +85,12 @@ def _read_rows(path: Path) -> list[tuple[str, str]]:
     return rows
 
 
-def check_frame_list(frame_list: Path, videos: LabelledVideos, json_file: Path) -> None:
-    """That a frame list is of the same videos as the JSON file.
+def check_frame_list(frame_list: Path, listed: Collection[str], videos: LabelledVideos, json_file: Path) -> None:
+    """That the videos `listed` in a frame list are those of the JSON file.
 
     Raises ValueError with both numbers and some of the names that are in one only (PySlowFast compares the numbers).
     """
-    in_list, in_json = _videos_of(frame_list), set(videos.names)
+    in_list, in_json = set(listed), set(videos.names)
     if in_list == in_json:
         return
     parts = [f"{json_file.name} has {len(in_json)} videos and {frame_list.name} has {len(in_list)}"]
@@ -98,14 +99,3 @@ def check_frame_list(frame_list: Path, videos: LabelledVideos, json_file: Path) 
             shown = ", ".join(sorted(only)[:_SHOWN]) + (", ..." if len(only) > _SHOWN else "")
             parts.append(f"{len(only)} are in {name} only: {shown}")
     raise ValueError(f"{frame_list}: not of the videos of {json_file}: {'; '.join(parts)} (DATA.PATH_TO_DATA_DIR)")
-
-
-def _videos_of(frame_list: Path) -> set[str]:
-    """The names in the first column; that the rows are well formed is for the reader of frames to say."""
-    with frame_list.open(encoding="utf-8-sig") as lines:
-        next(lines, "")
-        return {
-            line[1:].partition('"')[0] if line.startswith('"') else line.partition(" ")[0]
-            for line in lines
-            if line.strip()
-        }

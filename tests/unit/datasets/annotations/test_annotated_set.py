@@ -81,18 +81,18 @@ def test_videos_without_a_file(folder):
     with pytest.raises(
         FileNotFoundError, match=r"2 of 2 annotated videos have no file:\n(?s:.*)va(?s:.*)IGNORE_MISSING_VIDEOS True"
     ):
-        without_missing_videos(annotated, VideoFiles(videos), ignore=False)
+        without_missing_videos(annotated, VideoFiles(videos).path, ignore=False)
     with pytest.raises(
         FileNotFoundError, match=r"none of the 2 annotated videos has a file:(?s:.*)Correct AVA.VIDEO_DIR"
     ):
-        without_missing_videos(annotated, VideoFiles(videos), ignore=True)
+        without_missing_videos(annotated, VideoFiles(videos).path, ignore=True)
     (videos / "vc.mp4").write_bytes(b"")
     with pytest.raises(FileNotFoundError, match=r"1 of 2 annotated videos have no file"):
-        without_missing_videos(annotated, VideoFiles(videos), ignore=False)
-    rest = without_missing_videos(annotated, VideoFiles(videos), ignore=True)
+        without_missing_videos(annotated, VideoFiles(videos).path, ignore=False)
+    rest = without_missing_videos(annotated, VideoFiles(videos).path, ignore=True)
     assert seen(rest) == [("vc", 902), ("vc", 999)]
     assert (
         rest.notes[0] == annotated.notes[0] and "1 of 2 annotated videos have no file and are left out" in rest.notes[1]
     )
     (videos / "va.mp4").write_bytes(b"")
-    assert without_missing_videos(annotated, VideoFiles(videos), ignore=False) is annotated
+    assert without_missing_videos(annotated, VideoFiles(videos).path, ignore=False) is annotated
