@@ -19,9 +19,7 @@ def name_broken_videos(cfg: CfgNode, split: str, pixels: object, videos: Sequenc
     if not isinstance(pixels, VideoFiles) or not cfg.DATA.PROBE_SECONDS:
         return
     share = list(dict.fromkeys(videos))[distributed.rank() :: distributed.world_size()]
-    report = ProbeReport.of_all(
-        distributed.gather_objects(probe(pixels, share, seconds=float(cfg.DATA.PROBE_SECONDS)))
-    )
+    report = ProbeReport.of_all(distributed.gather_objects(probe(pixels, share, seconds=float(cfg.DATA.PROBE_SECONDS))))
     if report.failed and cfg.DATA.STRICT:
         raise ValueError(f"{split}: {report}\nMend or remove them, or set DATA.STRICT False to go on without them")
     consequence = "\nTheir clips are left out and counted (DATA.STRICT True would stop here)" if report.failed else ""

@@ -72,6 +72,8 @@ def _read_videos(root: Path, split: int, subset: str) -> pd.DataFrame:
 
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file (JHMDB.ANNOTATION_DIR)")
     frame = pd.read_csv(path)
     missing = [column for column in columns if column not in frame.columns]
     if missing:

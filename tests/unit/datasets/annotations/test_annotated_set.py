@@ -7,6 +7,11 @@ from slowfast.datasets.annotations.ava import read_ava
 from slowfast.structures.label_map import LabelMap, write_label_map
 from slowfast.video.reader import VideoFiles
 
+NONE_LEFT = (
+    r"one.csv: no key frame is left to use; its seconds are 902 to 903, and AVA.VALID_SECONDS is \[5, 6\].* set "
+    r"AVA.VALID_SECONDS \[\] .* AVA.FIRST_SECOND .* 3 key frames outside"
+)
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -65,7 +70,7 @@ def test_what_is_wrong_is_named(folder):
         read(folder, "three.csv")
     with pytest.raises(FileNotFoundError, match=r"nothing.pbtxt"):
         read(folder, "one.csv", label_map_file=folder / "nothing.pbtxt")
-    with pytest.raises(ValueError, match=r"one.csv: no key frame is left to use; 0 key frames .* 3 key frames outside"):
+    with pytest.raises(ValueError, match=NONE_LEFT):
         read(folder, "one.csv", valid_seconds=(5, 6), exclusion_file=None)
     with pytest.raises(ValueError, match=r"class ids \[4\] are not in the label map; it has \[1, 2, 9\]"):
         read(folder, "one.csv", classes=(4,))
