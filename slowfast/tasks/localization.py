@@ -67,7 +67,7 @@ class Localization(Task):
         for name, split in self._splits():
             for note in split.annotated.notes:
                 get_logger().info("%s: %s", name, note)
-            name_broken_videos(self.cfg, name, split.pixels, split.annotated.key_frames.videos)
+            name_broken_videos(self.cfg, name, split.pixels, split.annotated.key_frames.used_videos)
             fill_cache(name, split)
 
     def _splits(self) -> Iterator[tuple[str, KeyFrameSplit]]:
@@ -125,7 +125,7 @@ def fill_cache(name: str, split: KeyFrameSplit) -> None:
     if not isinstance(split.pixels, CachedVideos):
         return
     processes = distributed.world_size()
-    share = split.annotated.key_frames.videos[distributed.rank() :: processes]
+    share = split.annotated.key_frames.used_videos[distributed.rank() :: processes]
     neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", processes))  # the processes on this machine
     report = split.pixels.prefill(share, num_workers=max(1, (os.cpu_count() or 1) // neighbours))
     get_logger().info("%s: %s", name, PrefillReport.of_all(distributed.gather_objects(report)))

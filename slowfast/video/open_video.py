@@ -55,7 +55,7 @@ class OpenVideo:
         self._damaged: list[list[float]] = []
         self._damage_second = -np.inf  # of the last packet that could not be decoded
         self._size: tuple[int, int] | None = None
-        self._turns = 0  # quarters, counter-clockwise, from the frames as stored to the frames as shown
+        self._turns = 0  # of the last frame
         self.disordered = False  # timestamps were missing or ran backwards
 
     def __enter__(self) -> "OpenVideo":
@@ -180,6 +180,11 @@ class OpenVideo:
         damaged = tuple((low, high) for low, high in self._damaged)
         return Timeline(self.path, times, self.frame_seconds, float(times[-1] + self._last_duration), damaged)
 
+    @staticmethod
+    def _quarter_turns(frame: av.VideoFrame) -> int:
+        """Counter-clockwise, from the frame as it is stored to the frame as it is shown."""
+        return round(frame.rotation / 90) % 4
+
     def rgb(self, frame: av.VideoFrame, *, short_side: int | None = None) -> np.ndarray:
         """A decoded frame -> (H, W, 3) uint8 RGB, upright; a short side longer than `short_side` is shrunk to it."""
         size = (frame.height, frame.width)
@@ -190,7 +195,7 @@ class OpenVideo:
                 f"the frame size (height, width) changes from {self._size} to {size} inside the video"
             )
         picture: np.ndarray = frame.to_ndarray(format="rgb24")
-        self._turns = round(frame.rotation / 90) % 4
+        self._turns = self._quarter_turns(frame)
         if self._turns:
             picture = np.ascontiguousarray(np.rot90(picture, self._turns))
         return picture if short_side is None else shrink(picture, short_side)

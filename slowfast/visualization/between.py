@@ -62,6 +62,6 @@ def _at(
 def _same_people(first: np.ndarray, second: np.ndarray) -> dict[int, int]:
     if not len(first) or not len(second):
         return {}
-    iou = iou_and_union(torch.as_tensor(first), torch.as_tensor(second))[0].numpy()
+    iou = iou_and_union(torch.as_tensor(first)[:, None], torch.as_tensor(second)[None])[0].numpy()
     rows, columns = linear_sum_assignment(iou, maximize=True)
     return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if iou[i, j] >= SAME_PERSON}

@@ -37,6 +37,11 @@ class KeyFrames:
     def video_name(self, k: int) -> str:
         return self.videos[self.video[k]]
 
+    @property
+    def used_videos(self) -> tuple[str, ...]:
+        """The names in `videos` that have a key frame; in a subset some have none."""
+        return tuple(self.videos[i] for i in np.unique(self.video))
+
     def people(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """(boxes (n, 4) float32 xyxy, actions (n, C) uint8) of key frame k; n may be 0."""
         rows = slice(self.first_person[k], self.first_person[k + 1])

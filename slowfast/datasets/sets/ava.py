@@ -36,7 +36,7 @@ def build_ava(cfg: CfgNode, split: str) -> KeyFrameSplit:
         annotated = without_missing_videos(
             annotated, frames.check, ignore=a.IGNORE_MISSING_VIDEOS, folder_key="AVA.FRAME_DIR"
         )
-        first = frames.find_first_frame(annotated.key_frames.videos)
+        first = frames.find_first_frame(annotated.key_frames.used_videos)
         note = f"frames of {a.FRAME_DIR}: number {first} is second {a.FIRST_SECOND} (AVA.FIRST_FRAME, AVA.FIRST_SECOND)"
         return KeyFrameSplit(replace(annotated, notes=(*annotated.notes, note)), frames, clock, proposals)
     annotated = without_missing_videos(annotated, VideoFiles(a.VIDEO_DIR).path, ignore=a.IGNORE_MISSING_VIDEOS)
