@@ -15,8 +15,10 @@ COMMANDS = {
     "report": ("report", "write the HTML page of a tested run"),
     "convert-weights": ("convert_weights", "turn a checkpoint of another project into this one's format"),
     "print-config": ("print_config", "show every key, its value and where it came from"),
-    "make-toy-ava": ("make_toy_ava", "make the toy data set"),
+    "make-toy-ava": ("make_toy_ava", "make the toy data set of the demo"),
+    "make-toy-kinetics": ("make_toy_kinetics", "make the toy data set of classifiers"),
     "demo": ("demo", "make the toy data set, train on it on the CPU, test and draw"),
+    "models": ("models", "list the networks that can be made by name"),
     "model-table": ("model_table", "parameters and cost of the configured models"),
 }
 
@@ -40,5 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"bmvit: there is no command {name}\n{usage()}", file=sys.stderr)
         return 2
-    module = importlib.import_module(f"slowfast.commands.{COMMANDS[name][0]}")
-    return module.main(rest, prog=f"bmvit {name}")
+    return run_command(COMMANDS[name][0], rest, prog=f"bmvit {name}")
+
+
+def run_command(module: str, argv: Sequence[str], *, prog: str | None = None) -> int:
+    """Run a module of this folder; returns its exit code, 130 after Ctrl-C, which its imports may meet too."""
+    try:
+        return importlib.import_module(f"slowfast.commands.{module}").main(argv, prog=prog)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

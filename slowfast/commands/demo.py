@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from slowfast.engine.device.launch import USER_ERRORS
 from slowfast.toy.demo import Demo
 
 
@@ -26,7 +27,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         demo.train_and_test()
         demo.ask_whether_it_uses_time()
         demo.draw()
-    except (ValueError, OSError, FloatingPointError) as error:
+    except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

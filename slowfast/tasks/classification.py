@@ -232,4 +232,4 @@ def _in_order_of_weights(cfg: CfgNode, split: VideoSplit) -> VideoSplit:
     if cfg.TRAIN.ENABLE or not cfg.TEST.ENABLE or own == numbers_as_names(len(own)):
         return split
     weights = cfg.TEST.CHECKPOINT_FILE_PATH
-    return follow_order(split, read_weight_file(weights).class_names, weights)
+    return follow_order(split, read_weight_file(weights, prefer=cfg.MODEL.CHECKPOINT_ENTRY).class_names, weights)

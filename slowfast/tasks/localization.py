@@ -28,6 +28,7 @@ from slowfast.tasks.task import Task
 from slowfast.tasks.tube_scores import score_tubes
 from slowfast.utils import distributed
 from slowfast.utils.ava_csv import write_detections_csv
+from slowfast.utils.cores import effective_cores
 from slowfast.utils.logging import get_logger
 from slowfast.video.cache import CachedVideos, PrefillReport
 
@@ -127,5 +128,5 @@ def fill_cache(name: str, split: KeyFrameSplit) -> None:
     processes = distributed.world_size()
     share = split.annotated.key_frames.used_videos[distributed.rank() :: processes]
     neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", processes))  # the processes on this machine
-    report = split.pixels.prefill(share, num_workers=max(1, (os.cpu_count() or 1) // neighbours))
+    report = split.pixels.prefill(share, num_workers=max(1, effective_cores().count // neighbours))
     get_logger().info("%s: %s", name, PrefillReport.of_all(distributed.gather_objects(report)))

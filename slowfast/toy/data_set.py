@@ -10,10 +10,6 @@ The key frames are the seconds 1, 3, 5, ... of every video, each in the middle b
 held out. See toy_people.py for why no single key frame tells a motion.
 """
 
-import json
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +17,10 @@ import cv2
 import numpy as np
 
 from slowfast.structures.label_map import LabelMap, write_label_map
+from slowfast.toy.making import claim_folder, make_all
 from slowfast.toy.people import FRAME_HEIGHT, FRAME_WIDTH
 from slowfast.toy.scene import FPS, SCENE_SECONDS, Scene, key_boxes, render_scene, sample_scene
+from slowfast.utils.cores import effective_cores
 from slowfast.utils.files import write_text
 from slowfast.video.writer import write_video
 
@@ -74,11 +72,12 @@ def make_toy_ava(
     """
     out = Path(out)
     _check_arguments(videos=videos, seconds=seconds, seed=seed, num_workers=num_workers)
-    _claim_folder(out, {"format_version": FORMAT_VERSION, "videos": videos, "seconds": seconds, "seed": seed})
+    claim_folder(out, {"format_version": FORMAT_VERSION, "videos": videos, "seconds": seconds, "seed": seed})
     missing = [i for i in range(videos) if not _video_path(out, i).is_file()]
     annotated = all(path.is_file() for path in _annotation_paths(out / "annotations"))
     jobs = [(str(_video_path(out, i)), seed, i, seconds) for i in (missing if annotated else range(videos))]
-    rows = _run(jobs, num_workers=_cores() if num_workers is None else num_workers)
+    workers = effective_cores().count if num_workers is None else num_workers
+    rows = make_all(_make_video, jobs, num_workers=workers, what="toy videos")
     held_out = [is_held_out(i, videos) for i in range(videos)]
     if not annotated:
         splits: dict[str, list[str]] = {"train": [], "val": []}
@@ -140,32 +139,6 @@ def _check_arguments(*, videos: int, seconds: int, seed: int, num_workers: int |
         raise ValueError("cannot make the toy data set: " + "; ".join(problems))
 
 
-def _claim_folder(out: Path, arguments: dict[str, int]) -> None:
-    """Create the folder with its manifest, or check that the one there belongs to the same arguments."""
-    manifest = out / "manifest.json"
-    if manifest.is_file():
-        try:
-            found = json.loads(manifest.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{manifest} is not valid JSON ({error}); delete the folder {out} and run again") from None
-        if found != arguments:
-            raise ValueError(
-                f"{out} holds a toy data set made with {found}, but {arguments} is asked for; "
-                "give the same arguments, choose another folder with --out, or delete this one"
-            )
-        return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(
-            f"{out} exists and is not a toy data set (it has no manifest.json); choose another folder with --out"
-        )
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(json.dumps(arguments, indent=2) + "\n", manifest)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _video_path(out: Path, index: int) -> Path:
     return out / "videos" / f"{video_name(index)}.mp4"
 
@@ -182,34 +155,6 @@ def _make_video(path: str, seed: int, index: int, seconds: int) -> list[str]:
     if not Path(path).is_file():
         write_video((frame for scene in scenes for frame in render_scene(scene)), path, FPS)
     return annotation_rows(video_name(index), scenes)
-
-
-def _run(jobs: list[tuple[str, int, int, int]], *, num_workers: int) -> dict[int, list[str]]:
-    """Run `_make_video` on all jobs; returns the annotation rows by video index."""
-    if not jobs:
-        return {}
-    # not at the top: it imports torch, which would slow the start of the workers
-    from slowfast.utils.progress import progress
-
-    rows = {}
-    with progress(total=len(jobs), what="toy videos", unit="video") as bar:
-        if num_workers == 0 or len(jobs) <= 1:
-            for job in jobs:
-                rows[job[2]] = _make_video(*job)
-                bar.update()
-            return rows
-        # spawn: a fork of a process that has used OpenCV or torch threads may hang
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(num_workers, len(jobs)), mp_context=context) as pool:
-            try:
-                futures = {pool.submit(_make_video, *job): job[2] for job in jobs}
-                for done in as_completed(futures):
-                    rows[futures[done]] = done.result()
-                    bar.update()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    return rows
 
 
 def _write_annotations(folder: Path, splits: dict[str, list[str]], *, seed: int) -> None:

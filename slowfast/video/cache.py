@@ -14,6 +14,7 @@ from typing import IO
 import av
 import numpy as np
 
+from slowfast.utils.cores import ignore_ctrl_c
 from slowfast.utils.files import open_whole
 from slowfast.video.open_video import OpenVideo, named_errors
 from slowfast.video.reader import VideoFiles
@@ -103,7 +104,7 @@ class CachedVideos:
             else:
                 # spawn: a fork would copy the threads' locks of the decoder and of torch in whatever state they are
                 context = multiprocessing.get_context("spawn")
-                with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
+                with ProcessPoolExecutor(num_workers, mp_context=context, initializer=ignore_ctrl_c) as pool:
                     try:
                         for done in as_completed([pool.submit(self._prepare, name, 1) for name in names]):
                             outcomes.append(done.result())

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from slowfast.utils.text import open_text
+
 FRAME_LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is PySlowFast's
 _QUOTED = re.compile(r'"(?P<video>[^"]*)" (?P<number>\d+) (?P<frame>\d+) (?P<rest>.+)$')
 _LABELS = re.compile(r' (?:"[^"]*"|[\d,]*)$')
@@ -62,7 +64,7 @@ def read_frame_lists(paths: Sequence[str | Path], root: str | Path | None = None
 
 def _rows(path: Path, root: Path | None) -> Iterator[_Row]:
     doubtful = []
-    with open(path, encoding="utf-8-sig") as lines:
+    with open_text(path, newline=None) as lines:
         header = next(lines, "").strip()
         if header != FRAME_LIST_HEADER:
             raise ValueError(f"{path}:1: a frame list starts with {FRAME_LIST_HEADER!r}, found {header[:80]!r}")

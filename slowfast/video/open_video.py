@@ -13,6 +13,7 @@ import av
 import cv2
 import numpy as np
 
+from slowfast.utils.cores import effective_cores
 from slowfast.video.source import ClipReadError, Timeline
 
 
@@ -42,7 +43,7 @@ class OpenVideo:
             raise UnreadableError("it holds no video stream")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
-        self._stream.codec_context.thread_count = threads
+        self._stream.codec_context.thread_count = threads or effective_cores().count
         # average_rate is 25 in some AVIs of 29.97 fps; the guess looks at the timestamps too.
         rate = self._stream.guessed_rate or self._stream.average_rate or self._stream.base_rate
         if not rate:
@@ -142,7 +143,8 @@ class OpenVideo:
             yield packet
 
     def _second(self, pts: int) -> float:
-        return float(pts * self._time_base) - self._zero
+        # Whole numbers divide to the nearest float, as a Fraction does, in a tenth of its time.
+        return pts * self._time_base.numerator / self._time_base.denominator - self._zero
 
     def _mark_damage(self, second: float | None) -> None:
         """Whatever follows the last frame shown is in doubt, until a key frame that is later than the broken packet."""

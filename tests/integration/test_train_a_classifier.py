@@ -159,6 +159,20 @@ def test_validation_is_the_same_whenever_it_is_asked(train):
     }
 
 
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_the_switches_of_a_step_serve_classifiers_too(train, precision):
+    """Low precision, the weight average, accumulation, recomputation: trained, averaged and tested in several views."""
+    run = train(
+        *("run", "MODEL.PRECISION", precision, "SOLVER.EMA_DECAY", "0.9", "MODEL.ACT_CHECKPOINT", "True"),
+        *("TRAIN.BATCH_SIZE", "4", "TRAIN.GRAD_ACCUM_STEPS", "2", "SOLVER.CLIP_GRAD_VAL", "0.5"),
+    )
+    (step,) = records(run, "train")
+    assert np.isfinite(step["loss"]) and step["loss"] < 3
+    saved = torch.load(run / "checkpoints/checkpoint_epoch_00001.pyth", weights_only=True)
+    assert set(saved["ema_state"]) == set(saved["model_state"]) and ("scaler_state" in saved) is (precision == "fp16")
+    assert json.loads((run / "metrics.json").read_text())["views_per_video"] == 5
+
+
 def test_a_broken_training_video_is_named_and_left_out(run_main, small_sets, tmp_path):
     (tmp_path / "lists").mkdir()
     for split, names in (("train", (*"0123", "9")), ("val", "01"), ("test", "01")):

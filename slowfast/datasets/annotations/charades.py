@@ -10,6 +10,7 @@ import numpy as np
 
 from slowfast.datasets.annotations.class_names import numbers_as_names
 from slowfast.structures.labelled_videos import FrameLabels, LabelledVideos
+from slowfast.utils.text import open_text
 from slowfast.video.frames import FRAME_LIST_HEADER
 
 
@@ -35,7 +36,7 @@ def read_charades(
         raise FileNotFoundError(f"{path}: no such file (DATA.PATH_TO_DATA_DIR)")
     sets: dict[str, int] = {}  # text of labels -> row of the table
     videos: dict[str, _Frames] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with open_text(path) as file:
         rows = csv.reader(file, delimiter=" ")
         header = " ".join(next(rows, []))
         if header != FRAME_LIST_HEADER:

@@ -9,6 +9,7 @@ import numpy as np
 
 from slowfast.datasets.annotations.video_lists import check_paths
 from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.utils.text import read_json
 
 SSV2_PREFIX = "something-something-v2-"  # of the names in the official archive; newer downloads lack it
 SSV2_PARTS = ("train", "validation")
@@ -46,13 +47,6 @@ def ssv2_file(folder: str | Path, what: str) -> Path:
     raise FileNotFoundError(f"{candidates[0]}: no such file, and no {candidates[1].name} (DATA.PATH_TO_DATA_DIR)")
 
 
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not a JSON file: {error}") from None
-
-
 def _found(content: Any) -> str:
     """What a JSON file holds, for a message."""
     kind = "an object" if isinstance(content, dict) else "a list" if isinstance(content, list) else "a value"
@@ -60,7 +54,7 @@ def _found(content: Any) -> str:
 
 
 def _read_classes(path: Path) -> dict[str, int]:
-    content = _json(path)
+    content = read_json(path)
     indices = list(content.values()) if isinstance(content, dict) else []
     if not indices or not all(isinstance(index, str | int) and str(index).isdecimal() for index in indices):
         raise ValueError(f'{path}: expected an object {{"TEMPLATE": "INDEX"}} as of SSv2, found {_found(content)}')
@@ -73,7 +67,7 @@ def _read_classes(path: Path) -> dict[str, int]:
 def _read_rows(path: Path) -> list[tuple[str, str]]:
     """(id, template without brackets) of each video."""
     expected = 'a list of {"id": "78687", "template": "Holding [something]"} as of SSv2'
-    content = _json(path)
+    content = read_json(path)
     if not isinstance(content, list):
         raise ValueError(f"{path}: expected {expected}, found {_found(content)}")
     rows = []
