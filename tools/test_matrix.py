@@ -34,11 +34,6 @@ RECORD = ROOT / "docs/tested_versions.json"
 SHOWN = ("python", "torch", "torchvision", "av", "opencv-python-headless", "numpy", "pandas", "scipy", "matplotlib")
 BYTES_NEEDED = 8 * 10**9
 VISION_AHEAD = 15  # torchvision 0.21 belongs to torch 2.6, 0.22 to 2.7, ...
-ASK = (
-    "import importlib.metadata as m, json, platform, re; "
-    "names = [re.split('[^A-Za-z0-9._-]', r)[0].lower() for r in m.requires('bmvit') or [] if 'extra' not in r]; "
-    "print(json.dumps({'python': platform.python_version()} | {n: m.version(n) for n in names}))"
-)
 Run = Callable[[Sequence[str]], subprocess.CompletedProcess]
 
 
@@ -62,6 +57,15 @@ def floors() -> list[str]:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     block = text.split("dependencies = [", 1)[1].split("]", 1)[0]
     return [f"{name}=={version}" for name, version in re.findall(r'"([A-Za-z0-9._-]+)>=([^",]+)"', block)]
+
+
+def ask() -> str:
+    """Python code that prints the versions of everything in `floors`, and Python's."""
+    names = [one.partition("==")[0] for one in floors()]
+    return (
+        "import importlib.metadata as m, json, platform; print(json.dumps({'python': platform.python_version()} | "
+        f"{{n: m.version(n) for n in {names}}}))"
+    )
 
 
 def requirements(torch: str) -> list[str]:
@@ -101,14 +105,14 @@ def commands(torch: str, folder: Path, tests: Sequence[str]) -> dict[str, list[s
         "torch": [*pip, *requirements(torch)],
         # requirements again, so that no other dependency moves torch away from the version that is tested
         "package": [*pip, "--editable", f"{ROOT}[test]", *requirements(torch)],
-        "versions": [python, "-c", ASK],
+        "versions": [python, "-c", ask()],
         "tests": [python, "-m", "pytest", "-q", *tests],
     }
 
 
 def commands_here(tests: Sequence[str]) -> dict[str, list[str]]:
     """By stage, for the environment that runs this; nothing is installed."""
-    return {"versions": [sys.executable, "-c", ASK], "tests": [sys.executable, "-m", "pytest", "-q", *tests]}
+    return {"versions": [sys.executable, "-c", ask()], "tests": [sys.executable, "-m", "pytest", "-q", *tests]}
 
 
 def run_here(command: Sequence[str]) -> subprocess.CompletedProcess:

@@ -31,8 +31,8 @@ class FrameFolders:
                  a video is the folder `root/VIDEO` and the ids are the numbers in its file names.
     pattern:     file name in a video's folder, of `{video}` (last part of the video's name) and `{frame}`
     fps:         frames per second of the extraction
-    first_frame: id of the frame at second 0. None: the first id of a video, where that is 0 or 1, as extractors count;
-                 for a whole set of videos see `find_first_frame`. Positions count from the first id in any case
+    first_frame: id of the frame at second 0. -1: the first id of a video, where that is 0 or 1, as extractors count; for
+                 a whole set of videos see `find_first_frame`. Positions count from the first id in any case
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class FrameFolders:
         fps: float,
         frame_lists: str | Path | Sequence[str | Path] | None = None,
         pattern: str = "{video}_{frame:06d}.jpg",
-        first_frame: int | None = None,
+        first_frame: int = -1,
     ) -> None:
         if not fps > 0:
             raise ValueError(f"frames per second must be positive, got {fps}; it is the rate of the extraction")
@@ -51,7 +51,7 @@ class FrameFolders:
         self._pattern = pattern
         _name_regex(pattern, "check")  # a pattern that cannot work fails now, not in a worker
         self._from_lists = frame_lists is not None
-        self.first_frame = first_frame
+        self.first_frame = None if first_frame < 0 else first_frame
         lists = [frame_lists] if isinstance(frame_lists, str | Path) else list(frame_lists or ())
         self._videos: dict[str, FrameFiles] = read_frame_lists(lists, self.root) if self._from_lists else {}
 

@@ -1,5 +1,6 @@
 """AVA, the toy set, and your own data in AVA's format: people on whole seconds of video files or frame folders."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,18 +20,24 @@ from slowfast.video.reader import VideoFiles
 def build_ava(cfg: CfgNode, split: str) -> KeyFrameSplit:
     a, training = cfg.AVA, split == "train"
     clock = SecondClock(cfg.DATA.TARGET_FPS, a.FIRST_SECOND)
-    names = a.TRAIN_GT_BOX_LISTS if training else [a.GROUNDTRUTH_FILE]
-    exclusion_key = "TRAIN_EXCLUSION_FILE" if training else "EXCLUSION_FILE"
+    if training:
+        named = {"TRAIN_GT_BOX_LISTS": list(a.TRAIN_GT_BOX_LISTS), "TRAIN_PREDICT_BOX_LISTS": a.TRAIN_PREDICT_BOX_LISTS}
+        excluded = {"TRAIN_EXCLUSION_FILE": [a.TRAIN_EXCLUSION_FILE] if a.TRAIN_EXCLUSION_FILE else []}
+    else:
+        named = {"GROUNDTRUTH_FILE": [a.GROUNDTRUTH_FILE], "TEST_PREDICT_BOX_LISTS": a.TEST_PREDICT_BOX_LISTS}
+        excluded = {"EXCLUSION_FILE": [a.EXCLUSION_FILE] if a.EXCLUSION_FILE else []}
+    people, proposals = (_annotations(a, key, names) for key, names in named.items())
+    (exclusions,) = (_annotations(a, key, names) for key, names in excluded.items())
+    (label_map,) = _annotations(a, "TRAIN_LABEL_MAP_FILE", [a.TRAIN_LABEL_MAP_FILE])
+    (eval_label_map,) = _annotations(a, "LABEL_MAP_FILE", [a.LABEL_MAP_FILE])
     annotated = read_ava(
-        [_annotation(a, "TRAIN_GT_BOX_LISTS" if training else "GROUNDTRUTH_FILE", name) for name in names],
-        label_map_file=_annotation(a, "TRAIN_LABEL_MAP_FILE", a.TRAIN_LABEL_MAP_FILE),
-        eval_label_map_file=_annotation(a, "LABEL_MAP_FILE", a.LABEL_MAP_FILE),
-        exclusion_file=_annotation(a, exclusion_key, a[exclusion_key]) if a[exclusion_key] else None,
+        people,
+        label_map_file=label_map,
+        eval_label_map_file=eval_label_map,
+        exclusion_file=exclusions[0] if exclusions else None,
         classes=tuple(a.CLASSES),
         valid_seconds=tuple(a.VALID_SECONDS) or None,
     )
-    boxes_key = "TRAIN_PREDICT_BOX_LISTS" if training else "TEST_PREDICT_BOX_LISTS"
-    proposals = tuple(_annotation(a, boxes_key, name) for name in a[boxes_key])
     if a.PIXELS == "frames":
         frames = _frames(cfg, training)
         annotated = without_missing_videos(
@@ -43,20 +50,20 @@ def build_ava(cfg: CfgNode, split: str) -> KeyFrameSplit:
     return KeyFrameSplit(annotated, videos_or_cache(cfg, a.VIDEO_DIR), clock, proposals)
 
 
-def _annotation(a: CfgNode, key: str, name: str) -> Path:
-    """A file of the annotations. Raises FileNotFoundError that names the key."""
-    return existing_file(Path(a.ANNOTATION_DIR) / name, f"AVA.{key} in AVA.ANNOTATION_DIR")
+def _annotations(a: CfgNode, key: str, names: Sequence[str]) -> tuple[Path, ...]:
+    """The files of the annotations that a key names. Raises FileNotFoundError that names the key."""
+    return tuple(existing_file(Path(a.ANNOTATION_DIR) / name, f"AVA.{key} in AVA.ANNOTATION_DIR") for name in names)
 
 
 def _frames(cfg: CfgNode, training: bool) -> FrameFolders:
     """Both splits read the training lists where no lists of the test are named."""
     a = cfg.AVA
-    key = "TRAIN_LISTS" if training or not a.TEST_LISTS else "TEST_LISTS"
-    lists = [existing_file(Path(a.FRAME_LIST_DIR) / name, f"AVA.{key} in AVA.FRAME_LIST_DIR") for name in a[key]]
+    key, names = ("TRAIN_LISTS", a.TRAIN_LISTS) if training or not a.TEST_LISTS else ("TEST_LISTS", a.TEST_LISTS)
+    lists = [existing_file(Path(a.FRAME_LIST_DIR) / name, f"AVA.{key} in AVA.FRAME_LIST_DIR") for name in names]
     return FrameFolders(
         a.FRAME_DIR,
         fps=cfg.DATA.TARGET_FPS,
         frame_lists=lists or None,
         pattern=a.FRAME_PATTERN,
-        first_frame=None if a.FIRST_FRAME < 0 else a.FIRST_FRAME,
+        first_frame=a.FIRST_FRAME,
     )
