@@ -17,6 +17,8 @@ from slowfast.utils.text import open_text
 
 FRAME_LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is PySlowFast's
 _QUOTED = re.compile(r'"(?P<video>[^"]*)" (?P<number>\d+) (?P<frame>\d+) (?P<rest>.+)$')
+# Five columns without a blank inside, labels in quotes, a path that is no number: only one way to read them.
+_PLAIN = re.compile(r'([^ "]+) (\d+) (\d+) ([^ "]*[^ "\d][^ "]*) "[^"]*"$')
 _LABELS = re.compile(r' (?:"[^"]*"|[\d,]*)$')
 _SHOWN = 3
 
@@ -69,11 +71,16 @@ def _rows(path: Path, root: Path | None) -> Iterator[_Row]:
         if header != FRAME_LIST_HEADER:
             raise ValueError(f"{path}:1: a frame list starts with {FRAME_LIST_HEADER!r}, found {header[:80]!r}")
         for number, line in enumerate(lines, start=2):
-            if not line.strip():
+            plain = _PLAIN.match(line)  # nearly every row; lists may have millions
+            if plain:
+                yield _Row(plain[1], plain[2], int(plain[3]), plain[4])
                 continue
-            ways = _ways_to_read(line.strip())
+            text = line.strip()
+            if not text:
+                continue
+            ways = _ways_to_read(text)
             if not ways:
-                raise ValueError(f"{path}:{number}: expected {FRAME_LIST_HEADER!r}, found {line.strip()[:80]!r}")
+                raise ValueError(f"{path}:{number}: expected {FRAME_LIST_HEADER!r}, found {text[:80]!r}")
             if len(ways) == 1:
                 yield ways[0]
             else:
