@@ -13,7 +13,7 @@ from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.memory import advice_when_short
 from slowfast.engine.device.precision import Precision
 from slowfast.engine.device.threads import set_threads
-from slowfast.engine.record.files import save_config
+from slowfast.engine.record.files import make_folder, save_config
 from slowfast.engine.record.provenance import provenance
 from slowfast.engine.record.summary import model_summary
 from slowfast.engine.same_run import refuse_another_run, refuse_other_weights
@@ -44,7 +44,7 @@ def run(cfg: CfgNode, device: torch.device, *, config_file: str = "", overrides:
         refuse_other_weights(cfg, cfg.TEST.CHECKPOINT_FILE_PATH)
     check_starting_weights(task, output)
     if distributed.is_main():
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
     distributed.barrier()
     setup_logging(output)
     log = get_logger()

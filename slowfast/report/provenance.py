@@ -15,13 +15,18 @@ _SAYS_NOTHING = {"OUTPUT_DIR", "LOG_PERIOD", "CHANGED_ON_PURPOSE", "TENSORBOARD.
 
 
 def made_with(name: str, metrics: Mapping[str, Any]) -> str:
-    """A sentence with precision, versions, commit, hashes and command; "" for a run of a version that did not keep them."""
+    """A sentence with data set, date, precision, versions, commit, hashes and command, or that they were not recorded."""
     run = metrics.get("run")
     if not run:
-        return ""
+        return (
+            f"<p><b>{escape(name)}</b>: data set, date, versions, commit and weights were not recorded in its "
+            "metrics.json; config.yaml beside it is what was run.</p>"
+        )
     versions = ", ".join(f"{what} {version}" for what, version in run["versions"].items() if version)
     weights = run["weights"]
     parts = [
+        f"data set {run.get('dataset') or 'not recorded'}",
+        f"tested {run.get('date') or 'at a time that was not recorded'}",
         f"{run['precision']} on {run['device']}",
         versions,
         f"commit {_short(run['commit'])}" if run["commit"] else "no commit known",

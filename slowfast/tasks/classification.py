@@ -30,6 +30,7 @@ from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.report.videos.run import ClassifierRun, write_report
 from slowfast.structures.clip import ClipBatch
+from slowfast.tasks.probing import name_broken_videos
 from slowfast.tasks.task import Normalisation, Task, Trial, normalisation_of
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
@@ -102,6 +103,8 @@ class Classification(Task):
             )
             for note in split.notes:
                 log.info("%s (%s): %s", dataset, name, note)
+            if name != "val" or split.videos.names != self.test_split.videos.names:  # one list often serves both
+                name_broken_videos(cfg, name, split.pixels, split.videos.names)
         if cfg.TRAIN.ENABLE:
             self._warn_of_overlap()
             log.info("%s", describe_training(cfg, len(self.train_split.videos.names)))

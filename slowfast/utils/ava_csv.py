@@ -23,6 +23,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,10 @@ GROUNDTRUTH_COLUMNS = "2, 7 or 8 columns (video,timestamp,x1,y1,x2,y2,label[,per
 DETECTION_COLUMNS = "8 columns (video,timestamp,x1,y1,x2,y2,label,score)"
 EXCLUSION_COLUMNS = "2 columns (video,timestamp)"
 TIME_NAMES = ("timestamp", "time", "second", "seconds", "sec", "frame", "frame_id", "middle_frame_timestamp")
+
+# Before 3.1 pandas reads 17 digits to within some hundred units in the last place unless it is asked; since then exactly.
+_PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
+_EXACT: dict[str, Any] = {"float_precision": "round_trip"} if _PANDAS < (3, 1) else {}
 
 # One parsed line: video, timestamp, x1, y1, x2, y2, label, score
 Row = tuple[str, int, float, float, float, float, int, float]
@@ -176,6 +181,7 @@ def _read_at_once(path: Path, parse_row: Callable) -> BoxTable | None:
             keep_default_na=False,
             na_values={column: [""] for column in floats},
             encoding="utf-8",
+            **_EXACT,
         )
     except (ValueError, OverflowError, *UNREADABLE):  # ParserError and UnicodeDecodeError are ValueErrors
         return None

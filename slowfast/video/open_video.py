@@ -57,6 +57,7 @@ class OpenVideo:
         self._damaged: list[list[float]] = []
         self._damage_second = -np.inf  # of the last packet that could not be decoded
         self._size: tuple[int, int] | None = None
+        self._turns = 0  # of the last frame
         self.disordered = False  # timestamps were missing or ran backwards
 
     def __enter__(self) -> "OpenVideo":
@@ -91,6 +92,13 @@ class OpenVideo:
     def packets(self) -> Iterator[av.Packet]:
         """The coded packets from here on, in the order of decoding. Raises FFmpegError where the file is broken."""
         return (packet for packet in self._container.demux(self._stream) if packet.size)
+
+    @property
+    def pixel_aspect(self) -> float:
+        """Width of a pixel by its height in an upright frame, as a player shows it; 1 where the file does not say."""
+        told = self._stream.sample_aspect_ratio
+        aspect = float(told) if told else 1.0
+        return 1 / aspect if self._turns % 2 else aspect
 
     @property
     def codec(self) -> str:
@@ -191,6 +199,11 @@ class OpenVideo:
         """As in Timeline, so far; the last one is open (infinite) while what is decoded rests on broken data."""
         return tuple((low, high) for low, high in self._damaged)
 
+    @staticmethod
+    def _quarter_turns(frame: av.VideoFrame) -> int:
+        """Counter-clockwise, from the frame as it is stored to the frame as it is shown."""
+        return round(frame.rotation / 90) % 4
+
     def rgb(self, frame: av.VideoFrame, *, short_side: int | None = None) -> np.ndarray:
         """A decoded frame -> (H, W, 3) uint8 RGB, upright; a short side longer than `short_side` is shrunk to it."""
         size = (frame.height, frame.width)
@@ -201,9 +214,9 @@ class OpenVideo:
                 f"the frame size (height, width) changes from {self._size} to {size} inside the video"
             )
         picture: np.ndarray = frame.to_ndarray(format="rgb24")
-        turns = round(frame.rotation / 90) % 4  # counter-clockwise
-        if turns:
-            picture = np.ascontiguousarray(np.rot90(picture, turns))
+        self._turns = self._quarter_turns(frame)
+        if self._turns:
+            picture = np.ascontiguousarray(np.rot90(picture, self._turns))
         return picture if short_side is None else shrink(picture, short_side)
 
 

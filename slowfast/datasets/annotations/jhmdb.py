@@ -73,6 +73,8 @@ def _read_videos(root: Path, split: int, subset: str) -> pd.DataFrame:
 
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file (JHMDB.ANNOTATION_DIR)")
     with open_text(path) as file:
         try:
             frame = pd.read_csv(file)

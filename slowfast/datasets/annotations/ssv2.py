@@ -1,6 +1,7 @@
 """Something-Something v2: its JSON files, and PySlowFast's lists of extracted frames beside them."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from slowfast.datasets.annotations.video_lists import check_paths
 from slowfast.structures.labelled_videos import LabelledVideos
-from slowfast.utils.text import open_text, read_json
+from slowfast.utils.text import read_json
 
 SSV2_PREFIX = "something-something-v2-"  # of the names in the official archive; newer downloads lack it
 SSV2_PARTS = ("train", "validation")
@@ -81,12 +82,12 @@ def _read_rows(path: Path) -> list[tuple[str, str]]:
     return rows
 
 
-def check_frame_list(frame_list: Path, videos: LabelledVideos, json_file: Path) -> None:
-    """That a frame list is of the same videos as the JSON file.
+def check_frame_list(frame_list: Path, listed: Collection[str], videos: LabelledVideos, json_file: Path) -> None:
+    """That the videos `listed` in a frame list are those of the JSON file.
 
     Raises ValueError with both numbers and some of the names that are in one only (PySlowFast compares the numbers).
     """
-    in_list, in_json = _videos_of(frame_list), set(videos.names)
+    in_list, in_json = set(listed), set(videos.names)
     if in_list == in_json:
         return
     parts = [f"{json_file.name} has {len(in_json)} videos and {frame_list.name} has {len(in_list)}"]
@@ -95,14 +96,3 @@ def check_frame_list(frame_list: Path, videos: LabelledVideos, json_file: Path) 
             shown = ", ".join(sorted(only)[:_SHOWN]) + (", ..." if len(only) > _SHOWN else "")
             parts.append(f"{len(only)} are in {name} only: {shown}")
     raise ValueError(f"{frame_list}: not of the videos of {json_file}: {'; '.join(parts)} (DATA.PATH_TO_DATA_DIR)")
-
-
-def _videos_of(frame_list: Path) -> set[str]:
-    """The names in the first column; that the rows are well formed is for the reader of frames to say."""
-    with open_text(frame_list, newline=None) as lines:
-        next(lines, "")
-        return {
-            line[1:].partition('"')[0] if line.startswith('"') else line.partition(" ")[0]
-            for line in lines
-            if line.strip()
-        }

@@ -25,8 +25,9 @@ def build_ssv2(cfg: CfgNode, split: str) -> VideoSplit:
     source, frame_list = ssv2_file(folder, PARTS[split]), folder / FRAME_LISTS[split]
     pixels: VideoSource
     if frame_list.is_file():
-        check_frame_list(frame_list, videos, source)
-        pixels = FrameFolders(prefix, fps=cfg.DATA.TARGET_FPS, frame_lists=frame_list)
+        folders = FrameFolders(prefix, fps=cfg.DATA.TARGET_FPS, frame_lists=frame_list)
+        check_frame_list(frame_list, folders.videos, videos, source)
+        pixels = folders
         note = f"ssv2 {split}: labels of {source.name}, extracted frames of {frame_list}"
     else:
         pixels = video_files(cfg, prefix)

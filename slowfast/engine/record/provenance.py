@@ -4,6 +4,7 @@ import hashlib
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ def provenance(
     config_file, overrides: of the command
 
     Returns
+      dataset:           name of what was tested
+      date:              now, in UTC: 2026-11-28T15:20:00+00:00
       precision, device: names
       versions:          of this project, torch, torchvision, Python, CUDA
       commit:            of the clone that the code is in, with "-dirty" where files differ from it; None without one
@@ -42,6 +45,8 @@ def provenance(
       command:           config and overrides
     """
     return {
+        "dataset": cfg.TEST.DATASET,
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "precision": cfg.MODEL.PRECISION,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
         "versions": {
@@ -74,8 +79,11 @@ def state_sha256(state: Mapping[str, Tensor]) -> str:
 
 def file_sha256(path: str | Path) -> str:
     """As `sha256sum` says it. Raises OSError."""
+    digest = hashlib.sha256()  # file_digest came with Python 3.11
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def commit(root: Path) -> str | None:

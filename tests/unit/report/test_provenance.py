@@ -1,13 +1,14 @@
 """slowfast.report.provenance: what made a result, and the keys in which two runs differ, in words for the page."""
 
 import torch
-from tests.unit.report.test_page import outside_references, run
 from torch import nn
 
 from slowfast.config import get_cfg
 from slowfast.engine.record.provenance import provenance
-from slowfast.report.page import report_figures, report_html
+from slowfast.report.detection.page import report_figures, report_html
 from slowfast.report.provenance import differing_keys, made_with
+from tests.unit.report.page_elements import outside_references
+from tests.unit.report.test_detection_page import run
 
 
 def test_everything_that_made_a_result_is_in_one_sentence():
@@ -20,7 +21,10 @@ def test_everything_that_made_a_result_is_in_one_sentence():
     assert f"weights {kept['weights']['state_sha256'][:12]} of best.pyth" in text
     assert "command: --cfg a&lt;b&gt;.yaml RNG_SEED 3" in text
     assert "no commit known" in made_with("run", {"run": kept | {"commit": None}})
-    assert made_with("an earlier version", {}) == ""
+    assert "data set ava; tested 20" in text and f"; tested {kept['date']}; float32" in text
+    assert "<b>an earlier version</b>: data set, date, versions, commit and weights were not recorded" in made_with(
+        "an earlier version", {}
+    )
 
 
 def test_two_runs_name_the_keys_that_differ():

@@ -15,7 +15,7 @@ VIDEOS = tuple("abcde")
 
 
 def split_of(pixels: object) -> SimpleNamespace:
-    return SimpleNamespace(pixels=pixels, annotated=SimpleNamespace(key_frames=SimpleNamespace(videos=VIDEOS)))
+    return SimpleNamespace(pixels=pixels, annotated=SimpleNamespace(key_frames=SimpleNamespace(used_videos=VIDEOS)))
 
 
 class Recorded(CachedVideos):

@@ -247,10 +247,8 @@ def test_written_values_come_back_exactly(tmp_path: Path, dtype: type, suffix: s
     again = read_detections_csv(tmp_path / f"det{suffix}")
     assert [row[:2] for row in rows_of(again)] == [row[:2] for row in rows_of(table)]
     np.testing.assert_array_equal(again.label, table.label)
-    # pandas before 3.1 parses 17 digits to within a few units in the last place; 9 digits (float32) it parses exactly.
-    equal = np.testing.assert_array_equal if dtype == np.float32 else np.testing.assert_array_almost_equal_nulp
-    equal(again.boxes.astype(dtype), table.boxes)
-    equal(again.score.astype(dtype), table.score)
+    np.testing.assert_array_equal(again.boxes.astype(dtype), table.boxes)
+    np.testing.assert_array_equal(again.score.astype(dtype), table.score)
 
 
 def test_pieces_join_without_a_seam() -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from slowfast.toy.data_set import TOY_ACTIONS
 from slowfast.visualization.draw import (
-    LINE_HEIGHT,
     PAPER,
     READABLE_SHORT_SIDE,
     DrawnClip,
@@ -16,7 +15,10 @@ from slowfast.visualization.draw import (
     detection_video,
     draw_detections,
     readable_scale,
+    text_size,
 )
+
+LINE_HEIGHT = text_size(500).line  # of the pictures below
 
 GREY = 90
 
@@ -131,7 +133,7 @@ def test_the_video_holds_the_key_frame_with_the_detections(tmp_path):
 def test_the_contact_sheet_is_a_grid_of_key_frames(tmp_path):
     path = tmp_path / "sheet.png"
     clips = [_clip(str(i), 60 + 40 * i) for i in range(4)]
-    sheet = contact_sheet(clips, path, columns=3, gap=8)
+    sheet = contact_sheet(clips, path, columns=3, gap=8, text=1.0)
     assert sheet.shape == (2 * (408 + 8) + 8 + 24, 3 * (480 + 8) + 8, 3)
     assert np.array_equal(cv2.imread(str(path))[..., ::-1], sheet)
     first = sheet[8 + 24 : 8 + 408, 8 : 8 + 480]

@@ -31,7 +31,8 @@ def _ssv2(path: Path):
 def _frame_list_of_ssv2(path: Path):
     (path.parent / "labels.json").write_text('{"a": "0"}')
     (path.parent / "train.json").write_text('[{"id": "café", "template": "a"}]', encoding="utf-8")
-    return check_frame_list(path, read_ssv2(path.parent, part="train"), path.parent / "train.json")
+    listed = read_frame_lists([path])
+    return check_frame_list(path, listed, read_ssv2(path.parent, part="train"), path.parent / "train.json")
 
 
 # file name: (what reads it, its text, the line with the é)
