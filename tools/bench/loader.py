@@ -107,7 +107,11 @@ def with_pillow(picture: Image.Image, name: str, argument: float | None) -> Imag
         "Brightness": ImageEnhance.Brightness,
         "Sharpness": ImageEnhance.Sharpness,
     }
-    plain = {"AutoContrast": ImageOps.autocontrast, "Equalize": ImageOps.equalize, "Invert": ImageOps.invert}
+    plain: dict[str, Callable[[Image.Image], Image.Image]] = {
+        "AutoContrast": ImageOps.autocontrast,
+        "Equalize": ImageOps.equalize,
+        "Invert": ImageOps.invert,
+    }
     if name in plain:
         return plain[name](picture)
     assert argument is not None
