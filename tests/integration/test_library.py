@@ -14,4 +14,4 @@ def test_the_lines_of_the_readme(repo_root: Path, trained: Path, tmp_path: Path,
     found: dict = {}
     exec(compile(block, "README.md", "exec"), found)
     assert "mvitv2_s" in found["names"] and isinstance(found["detector"], ActionDetector)
-    assert found["model"].head.projection.out_features == 7 and found["detector"].class_names
+    assert found["model"].head.projection.out_features == 7 and found["detector"].classes
