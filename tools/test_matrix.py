@@ -40,7 +40,7 @@ Run = Callable[[Sequence[str]], subprocess.CompletedProcess]
 @dataclass(frozen=True)
 class Row:
     """What became of one version. torch: as it was asked for; stage: how far it came; counts: by pytest's words;
-    date: of the run."""
+    tests: what pytest was given; date: of the run."""
 
     torch: str
     stage: str
@@ -49,6 +49,7 @@ class Row:
     counts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     last_lines: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
     date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d", time.gmtime()))
 
 
@@ -136,7 +137,7 @@ def try_version(torch: str, folder: Path | None, tests: Sequence[str], run: Run 
     counts = counted(lines[-1]) if stage == "tests" and lines else {}
     passed = stage == "tests" and code == 0
     shown = () if passed else tuple(lines[-30:])
-    return Row(torch, stage, passed, installed, counts, round(time.perf_counter() - start, 1), shown)
+    return Row(torch, stage, passed, installed, counts, round(time.perf_counter() - start, 1), shown, tuple(tests))
 
 
 def counted(line: str) -> dict[str, int]:

@@ -78,14 +78,17 @@ class ReportGallery:
         moments = timestamp + (np.arange(clips.shape.num_frames) - clips.shape.num_frames // 2) * per_frame
         tested = clips.key_frames
         mine = tested.timestamp[np.array(tested.videos, dtype=object)[tested.video] == video]
+        # The nearest key frames on both sides count, too, where they are no further away than a clip is long.
+        length = per_frame * clips.shape.num_frames
         earlier, later = mine[mine <= moments[0]], mine[mine >= moments[-1]]
-        low, high = earlier.max(initial=int(np.floor(moments[0]))), later.min(initial=int(np.ceil(moments[-1])))
+        low = max(earlier.max(initial=0), moments[0] - length)
+        high = min(later.min(initial=np.iinfo(np.int32).max), moments[-1] + length)
         keys = []
         for at in np.unique(mine[(mine >= low) & (mine <= high)]).tolist():
             rows = table.on([(video, at)])
             found = _strongest(rows, [label_map.names[c] for c in label_map.to_index(rows.label)])
             keys.append(KeyBoxes(at, FrameBoxes(*found)))
-        return between_key_frames(keys, moments, reach=per_frame * clips.shape.num_frames / 2)
+        return between_key_frames(keys, moments, reach=length / 2)
 
     def _annotated_people(self, video: str, timestamp: int) -> tuple[np.ndarray, list[list[str]]]:
         """(m, 4) boxes and what each person does: of the ground truth, as the boxes of the clip may be given ones."""
