@@ -17,6 +17,7 @@ from slowfast.datasets.clips.video_sampling import ClipSampling
 from slowfast.engine.device.inputs import Inputs
 from slowfast.structures.clip import ClipBatch, UnreadableClip
 from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.structures.targets import Counts
 from slowfast.video.source import ClipReadError, VideoLength
 
 NAMES = tuple(f"v{i}.mp4" for i in range(8))
@@ -136,7 +137,7 @@ def batch_of(*indices: int, pixels: Counted | None = None, pairs: bool = True, *
 def test_clips_stand_video_after_video_with_their_partners():
     batch = batch_of(0, 1, 2, 3, repeats=2)
     assert [meta.key for meta in batch.meta] == [(NAMES[v], r) for v in range(4) for r in range(2)]
-    assert batch.targets.values.tolist() == [0, 0, 1, 1, 2, 2, 0, 0] and batch.counts() == (0, 8)
+    assert batch.targets.values.tolist() == [0, 0, 1, 1, 2, 2, 0, 0] and batch.counts() == Counts(0, 8)
     assert batch.augmentation.partner.tolist() == [2, 3, 0, 1, 6, 7, 4, 5]
     assert batch_of(0, 1, pairs=False).augmentation.partner.tolist() == [0, 1]
 
@@ -151,7 +152,7 @@ def test_who_lost_his_neighbour_is_mixed_with_nobody():
 def test_of_nothing_a_black_clip_is_made(num_classes, label):
     batch = collate_labelled([UnreadableClip("a", 0, "gone")], blank_size=(4, 16, 16), num_classes=num_classes)
     assert len(batch) == 0 and batch.clips.shape == (1, 3, 4, 16, 16) and not batch.clips.any()
-    assert torch.equal(batch.targets.values, label) and batch.counts() == (0, 0)
+    assert torch.equal(batch.targets.values, label) and batch.counts() == Counts(0, 0)
 
 
 # -------------------------------------------------------------------------------------------------------- on the device
