@@ -168,11 +168,11 @@ def _classify(model: ActionClassifier, job: Job, options: Options) -> tuple[Clas
         classes=options.classes,
         on_read=count,
     )
-    with _Lines(job) as lines, progress(told, what=job.video.name, unit="clip") as bar:
+    with _Lines(job) as lines:
         lines.start_with(
             records.header(job.video.name, kind="classification", every=options.every, tracked=False, classes=classes)
         )
-        for clip in bar:
+        for clip in progress(told, what=job.video.name, unit="clip"):
             lines.write(records.of_clip(clip))
             clips.append(clip)
         lines.write(records.end(clips[-1].end, told=len(clips), skipped=0))

@@ -26,9 +26,9 @@ class MaskedPretraining(Classification):
     """
 
     def __init__(self, cfg: CfgNode) -> None:
+        self.mask = build_mask_shape(cfg)  # its loaders, which are tried at once, ask for it
         super().__init__(cfg)
         self.class_names, self.class_ids = (), ()  # the weights know no class
-        self.mask = build_mask_shape(self.cfg)
 
     def prepare(self) -> None:
         super().prepare()

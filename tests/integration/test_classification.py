@@ -70,7 +70,11 @@ def test_multi_view_test_and_everything_recomputed_from_its_dump(run_main, run_t
         assert first["views"].tolist() == [3] * 5 + [0]
     both = json.loads((tmp_path / "two/metrics.json").read_text())
     tests = both.pop("tests")
-    assert list(tests) == ["1x3", "2x3"] and tests["2x3"] == both and tests["1x3"]["views_per_video"] == 3
+    assert (
+        list(tests) == ["1x3", "2x3"]
+        and tests["2x3"] | {"run": both["run"]} == both
+        and tests["1x3"]["views_per_video"] == 3
+    )
     assert without_the_loop(both) == without_the_loop(metrics)
     records = [json.loads(line) for line in (tmp_path / "two/log.jsonl").read_text().splitlines()]
     assert [record["top1"] for record in records if record.get("kind") == "test"] == [metrics["top1"]]

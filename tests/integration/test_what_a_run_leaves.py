@@ -10,9 +10,7 @@ from slowfast.config import load_cfg
 from slowfast.engine.run import run
 from slowfast.toy import demo
 from slowfast.toy.demo import Demo
-from tests.integration.test_train_a_classifier import SMALL, data_of, small_sets
-
-__all__ = ["small_sets"]  # a fixture
+from tests.integration.small_classifiers import SMALL, data_of
 
 
 def section(repo_root: Path) -> str:

@@ -17,6 +17,7 @@ from slowfast.tasks.classification import Classification
 from slowfast.video.frames import FRAME_LIST_HEADER, FrameFolders
 from slowfast.video.images import ImageFiles
 from slowfast.video.reader import VideoFiles
+from tests.unit.video.video_maker import write_video
 
 
 def build(name: str, split: str, folder: Path, *overrides) -> VideoSplit:
@@ -160,7 +161,9 @@ def task_of(folder: Path, class_names: list[str]) -> Classification:
 
 def test_a_test_follows_the_class_order_of_its_weights(tmp_path):
     folder = tmp_path / "data"
-    touch(folder, *(f"test/{c}/{c}.mp4" for c in ("run", "sit", "wave")))
+    for name in ("run", "sit", "wave"):
+        (folder / "test" / name).mkdir(parents=True)
+        write_video(folder / f"test/{name}/{name}.mp4", frames=3)
     names = ["sit", "wave", "run"]
     task = task_of(folder, names)
     videos = task.test_split.videos

@@ -26,7 +26,9 @@ def test_a_run_sets_it_before_it_builds_a_model(monkeypatch, tmp_path, setting):
 
     monkeypatch.setattr(choice, "_setting", "plain" if setting == "measured" else "measured")
     monkeypatch.setattr(module, "model_summary", stop)
-    monkeypatch.setattr(module, "build_task", lambda cfg: SimpleNamespace(cfg=cfg))  # which would read the data
+    monkeypatch.setattr(
+        module, "build_task", lambda cfg: SimpleNamespace(cfg=cfg, known_names=None)
+    )  # which would read the data
     with pytest.raises(Stop):
         module.run(load_cfg(TOY, ["OUTPUT_DIR", str(tmp_path), "MODEL.KERNELS", setting]), torch.device("cpu"))
     assert found == [setting]
