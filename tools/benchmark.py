@@ -24,7 +24,6 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 from bench import classifiers, detector, evaluator, gpu, layers, loader  # noqa: E402
 from bench.detector import Setup  # noqa: E402
 
-from slowfast.config import load_cfg  # noqa: E402
 from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 
 CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml")
@@ -76,8 +75,7 @@ def main(argv: Sequence[str]) -> int:
     setup = Setup(args.cfg or DETECTOR, str(device), args.clips, tuple(args.set), args.people)
     measure = {"clips": args.clips, "repeats": args.repeats, "device": device}
     if args.what == "loader":
-        cfg = load_cfg(args.cfg or CLASSIFIER, args.set)
-        loader.main(cfg, videos=args.videos, repeats=args.repeats, folder=args.folder)
+        loader.main(args.cfg or CLASSIFIER, args.set, videos=args.videos, repeats=args.repeats, folder=args.folder)
     elif args.what == "evaluator":
         for rows in args.rows:
             evaluator.main(rows, repeats=args.repeats)

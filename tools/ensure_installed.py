@@ -5,10 +5,13 @@ import importlib.metadata
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "bmvit"
+EVERY = 20.0  # seconds between two signs of life
 
 
 def is_satisfied(extra: str | None) -> bool:
@@ -46,10 +49,26 @@ def main() -> int:
         return 1
     if is_satisfied(args.extra):
         return 0
-    print(f"installing into {sys.prefix} (torch is large: a few minutes the first time)", flush=True)
     target = f"{ROOT}[{args.extra}]" if args.extra else str(ROOT)
     quiet = [] if sys.stdout.isatty() else ["--quiet"]  # on a terminal pip shows its progress
-    return subprocess.call([sys.executable, "-m", "pip", "install", *quiet, "--editable", target])
+    return told([sys.executable, "-m", "pip", "install", *quiet, "--editable", target], every=EVERY)
+
+
+def told(command: Sequence[str], *, every: float) -> int:
+    """Run pip; say when it starts, that it is still at work every so many seconds where it is quiet, and what came of it."""
+    start = time.perf_counter()
+    print(f"pip installs into {sys.prefix} (torch is large: a few minutes the first time)", flush=True)
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            code = process.wait(timeout=every)
+            break
+        except subprocess.TimeoutExpired:
+            if "--quiet" in command:
+                print(f"pip is still at work ({time.perf_counter() - start:.0f} s)", flush=True)
+    outcome = "is done" if code == 0 else f"failed with exit code {code}"
+    print(f"pip {outcome} ({time.perf_counter() - start:.0f} s)", flush=True)
+    return code
 
 
 if __name__ == "__main__":

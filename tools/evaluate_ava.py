@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a fresh clone works without being installed
-from slowfast.commands.evaluate_ava import main
+from slowfast.commands.bmvit import run_command
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command("evaluate_ava", sys.argv[1:]))

@@ -1,9 +1,11 @@
-"""Run the fast tests under several versions of torch, each in an environment of its own that is removed afterwards.
+"""Run the fast tests under several versions of what is needed, each in an environment that is removed afterwards.
 
-python tools/test_matrix.py                                          the oldest supported torch and the newest
-python tools/test_matrix.py --torch 2.6.0 --torch newest tests/unit  these versions, these tests
+python tools/test_matrix.py                                          the lowest of every dependency, and the newest
+python tools/test_matrix.py --torch 2.6.0 --torch newest tests/unit  these versions of torch, these tests
+python tools/test_matrix.py --here                                   this environment as it is, under the name "here"
 python tools/test_matrix.py --dry-run                                only print the commands
 
+The record, docs/tested_versions.json, has the last run of each name; INSTALL.md shows it, and a test compares the two.
 Without paths the tests are those of `make test-fast`. Each environment takes about 5 GB and some minutes to install.
 Exit code 0 when every version passed, 1 when one did not.
 """
@@ -26,18 +28,19 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from slowfast.utils.files import write_text  # noqa: E402
 
-OLDEST, NEWEST = "2.6.0", "newest"
+LOWEST, OLDEST, NEWEST = "lowest", "2.6.0", "newest"
+RECORD = ROOT / "docs/tested_versions.json"
+# In INSTALL.md; the record has all that the package needs.
+SHOWN = ("python", "torch", "torchvision", "av", "opencv-python-headless", "numpy", "pandas", "scipy", "matplotlib")
 BYTES_NEEDED = 8 * 10**9
 VISION_AHEAD = 15  # torchvision 0.21 belongs to torch 2.6, 0.22 to 2.7, ...
-ASK = (
-    "import platform, torch, torchvision; print(platform.python_version(), torch.__version__, torchvision.__version__)"
-)
 Run = Callable[[Sequence[str]], subprocess.CompletedProcess]
 
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one version. torch: as it was asked for; stage: how far it came; counts: by pytest's words."""
+    """What became of one version. torch: as it was asked for; stage: how far it came; counts: by pytest's words;
+    date: of the run."""
 
     torch: str
     stage: str
@@ -46,15 +49,37 @@ class Row:
     counts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     last_lines: tuple[str, ...] = ()
+    date: str = field(default_factory=lambda: time.strftime("%Y-%m-%d", time.gmtime()))
+
+
+def floors() -> list[str]:
+    """Every dependency of pyproject.toml at the lowest version that it allows: ["torch==2.6", ...]."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    block = text.split("dependencies = [", 1)[1].split("]", 1)[0]
+    return [f"{name}=={version}" for name, version in re.findall(r'"([A-Za-z0-9._-]+)>=([^",]+)"', block)]
+
+
+def ask() -> str:
+    """Python code that prints the versions of everything in `floors`, and Python's."""
+    names = [one.partition("==")[0] for one in floors()]
+    return (
+        "import importlib.metadata as m, json, platform; print(json.dumps({'python': platform.python_version()} | "
+        f"{{n: m.version(n) for n in {names}}}))"
+    )
 
 
 def requirements(torch: str) -> list[str]:
     """What pip is asked for: torch with the torchvision that was released with it. Raises ValueError for no version."""
+    if torch == LOWEST:
+        return floors()
     if torch == NEWEST:
         return ["torch", "torchvision"]
     match = re.fullmatch(r"2\.(\d+)\.(\d+)", torch)
     if match is None:
-        raise ValueError(f"--torch {torch} is no version; write 2.6.0, or {NEWEST} for what pip gives today")
+        raise ValueError(
+            f"--torch {torch} is no version; write 2.6.0, {LOWEST} for the lowest of everything, or {NEWEST} for what pip gives "
+            "today"
+        )
     minor, patch = match.groups()
     return [f"torch=={torch}", f"torchvision==0.{int(minor) + VISION_AHEAD}.{patch}"]
 
@@ -80,9 +105,14 @@ def commands(torch: str, folder: Path, tests: Sequence[str]) -> dict[str, list[s
         "torch": [*pip, *requirements(torch)],
         # requirements again, so that no other dependency moves torch away from the version that is tested
         "package": [*pip, "--editable", f"{ROOT}[test]", *requirements(torch)],
-        "versions": [python, "-c", ASK],
+        "versions": [python, "-c", ask()],
         "tests": [python, "-m", "pytest", "-q", *tests],
     }
+
+
+def commands_here(tests: Sequence[str]) -> dict[str, list[str]]:
+    """By stage, for the environment that runs this; nothing is installed."""
+    return {"versions": [sys.executable, "-c", ask()], "tests": [sys.executable, "-m", "pytest", "-q", *tests]}
 
 
 def run_here(command: Sequence[str]) -> subprocess.CompletedProcess:
@@ -90,15 +120,16 @@ def run_here(command: Sequence[str]) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
-def try_version(torch: str, folder: Path, tests: Sequence[str], run: Run = run_here) -> Row:
-    """Make the environment and run the tests in it; stops at the first stage that fails."""
+def try_version(torch: str, folder: Path | None, tests: Sequence[str], run: Run = run_here) -> Row:
+    """Make the environment and run the tests in it; stops at the first stage that fails. folder: None for this one."""
     start, stage, output, code = time.perf_counter(), "", "", 0
     installed: dict[str, str] = {}
-    for stage, command in commands(torch, folder, tests).items():
+    stages = commands_here(tests) if folder is None else commands(torch, folder, tests)
+    for stage, command in stages.items():
         done = run(command)
         output, code = done.stdout, done.returncode
         if stage == "versions" and code == 0:
-            installed = dict(zip(("python", "torch", "torchvision"), output.splitlines()[-1].split(), strict=True))
+            installed = json.loads(output.splitlines()[-1])
         if code:
             break
     lines = output.strip().splitlines()
@@ -124,6 +155,23 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
 
+def markdown(rows: Sequence[dict]) -> str:
+    """The table of INSTALL.md, from the rows of the record."""
+    lines = ["| run | date | " + " | ".join(SHOWN) + " | tests |", "|---|---|" + "---|" * (len(SHOWN) + 1)]
+    for row in rows:
+        counts = ", ".join(f"{count} {word}" for word, count in row["counts"].items() if word != "deselected")
+        versions = " | ".join(row["installed"].get(name, "-") for name in SHOWN)
+        lines.append(f"| {row['torch']} | {row['date']} | {versions} | {'' if row['passed'] else 'FAILED: '}{counts} |")
+    return "\n".join(lines)
+
+
+def recorded(rows: Sequence[Row], path: Path) -> list[dict]:
+    """The rows, and those of other names that the file at `path` has already."""
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    names = {row.torch for row in rows}
+    return [row for row in earlier if row["torch"] not in names] + [asdict(row) for row in rows]
+
+
 @contextlib.contextmanager
 def place(torch: str, keep: Path | None) -> Iterator[Path]:
     """A folder for one environment, which goes when its tests are done, unless it is to be kept."""
@@ -138,17 +186,23 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tests", nargs="*", metavar="PATH", help="tests to run (default: those of make test-fast)")
     parser.add_argument(
-        "--torch", action="append", metavar="VERSION", help=f"a version, or {NEWEST} (default: {OLDEST} and {NEWEST})"
+        "--torch",
+        action="append",
+        metavar="VERSION",
+        help=f"a version, {LOWEST} or {NEWEST} (default: {LOWEST} and {NEWEST})",
+    )
+    parser.add_argument(
+        "--here", nargs="?", const="here", metavar="NAME", help="this environment as it is, recorded under this name"
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="make the environments here and leave them")
-    parser.add_argument("--json", type=Path, default=Path("test_matrix.json"), metavar="FILE", help="the result")
+    parser.add_argument("--json", type=Path, default=RECORD, metavar="FILE", help=f"the record (default {RECORD.name})")
     parser.add_argument("--dry-run", action="store_true", help="print the commands and do nothing")
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
     options = build_parser().parse_args(argv)
-    versions = options.torch or [OLDEST, NEWEST]
+    versions = options.torch or ([] if options.here else [LOWEST, NEWEST])
     try:
         tests = options.tests or fast_tests()
         for torch in versions:
@@ -157,6 +211,8 @@ def main(argv: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if options.dry_run:
+        if options.here:
+            print("\n".join(shlex.join(command) for command in commands_here(tests).values()))
         for torch in versions:
             folder = (options.keep or Path("TEMPORARY")) / f"torch-{torch}"
             print("\n".join(shlex.join(command) for command in commands(torch, folder, tests).values()))
@@ -165,18 +221,21 @@ def main(argv: Sequence[str]) -> int:
         options.keep.mkdir(parents=True, exist_ok=True)
         options.keep = options.keep.resolve()  # the commands run in the folder of the repository
     free = shutil.disk_usage(options.keep or tempfile.gettempdir()).free
-    if free < BYTES_NEEDED:
+    if versions and free < BYTES_NEEDED:
         print(
             f"error: {free / 1e9:.1f} GB are free and an environment takes 5 GB; --keep DIR elsewhere", file=sys.stderr
         )
         return 2
-    rows = []
+    rows = [try_version(options.here, None, tests)] if options.here else []
+    print("\n".join(line for row in rows for line in row.last_lines))
     for torch in versions:
         with place(torch, options.keep) as folder:
             rows.append(try_version(torch, folder, tests))
         print("\n".join(rows[-1].last_lines))
     print(table(rows))
-    write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", options.json)
+    record = recorded(rows, options.json)
+    write_text(json.dumps(record, indent=2) + "\n", options.json)
+    print(f"\nINSTALL.md:\n{markdown(record)}")
     return 0 if all(row.passed for row in rows) else 1
 
 

@@ -9,6 +9,7 @@ from slowfast import __version__
 # Name -> module and what it does. A module is imported when it is asked for, so that the list of names comes at once.
 COMMANDS = {
     "train": ("run_net", "train and test a model, or test a checkpoint"),
+    "predict": ("predict", "tell who does what in videos of your own"),
     "evaluate-ava": ("evaluate_ava", "score a detections CSV against AVA's annotations"),
     "evaluate-scores": ("evaluate_scores", "recompute the accuracies of a classification test"),
     "evaluate-tubes": ("evaluate_tubes", "frame-mAP and video-mAP on UCF101-24 or JHMDB-21"),
@@ -18,6 +19,7 @@ COMMANDS = {
     "make-toy-ava": ("make_toy_ava", "make the toy data set of the demo"),
     "make-toy-kinetics": ("make_toy_kinetics", "make the toy data set of classifiers"),
     "demo": ("demo", "make the toy data set, train on it on the CPU, test and draw"),
+    "models": ("models", "list the networks that can be made by name"),
     "model-table": ("model_table", "parameters and cost of the configured models"),
 }
 
@@ -41,5 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"bmvit: there is no command {name}\n{usage()}", file=sys.stderr)
         return 2
-    module = importlib.import_module(f"slowfast.commands.{COMMANDS[name][0]}")
-    return module.main(rest, prog=f"bmvit {name}")
+    return run_command(COMMANDS[name][0], rest, prog=f"bmvit {name}")
+
+
+def run_command(module: str, argv: Sequence[str], *, prog: str | None = None) -> int:
+    """Run a module of this folder; returns its exit code, 130 after Ctrl-C, which its imports may meet too."""
+    try:
+        return importlib.import_module(f"slowfast.commands.{module}").main(argv, prog=prog)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130

@@ -35,8 +35,9 @@ def convert(config: str, overrides: Sequence[str], weights: Path, out: Path) -> 
         raise ValueError(f"--out {out} exists already; choose another name")
     cfg = load_cfg(config, overrides)
     model = build_model(cfg)
-    report = load_weights(model, weights, head_reinit=cfg.MODEL.HEAD_REINIT)
-    source = read_weight_file(weights)
+    entry, grid = cfg.MODEL.CHECKPOINT_ENTRY, cfg.MODEL.CHECKPOINT_GRID
+    report = load_weights(model, weights, head_reinit=cfg.MODEL.HEAD_REINIT, prefer=entry, grid=grid)
+    source = read_weight_file(weights, prefer=entry)
     # Classes go along only while the classifier is still the file's.
     known = not report.started
     names, ids = (list(source.class_names), list(source.class_ids)) if known else ([], [])

@@ -3,9 +3,10 @@
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from slowfast.engine.device.launch import USER_ERRORS
 from slowfast.toy.demo import Demo
 
 
@@ -22,11 +23,9 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     start = time.perf_counter()
     try:
         demo = Demo(args.cfg, overrides, out)
-        demo.make_data()
-        demo.train_and_test()
-        demo.ask_whether_it_uses_time()
-        demo.draw()
-    except (ValueError, OSError, FloatingPointError) as error:
+        for number, (name, phase) in enumerate(phases(demo).items(), start=1):
+            run_phase(f"{number}/4 {name}", phase)
+    except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -34,3 +33,21 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         return 130
     demo.print_results(time.perf_counter() - start)
     return 0
+
+
+def phases(demo: Demo) -> dict[str, Callable[[], None]]:
+    """What the demo does, in order."""
+    return {
+        "the toy data set is drawn": demo.make_data,
+        "the model is trained and tested": demo.train_and_test,
+        "it is tested backwards, frozen, and blind": demo.ask_whether_it_uses_time,
+        "what it found is drawn": demo.draw,
+    }
+
+
+def run_phase(name: str, phase: Callable[[], None]) -> None:
+    """Run it, with a line before it and one with its seconds behind it."""
+    start = time.perf_counter()
+    print(f"--- {name} ...", flush=True)
+    phase()
+    print(f"--- {name}: {time.perf_counter() - start:.1f} s", flush=True)

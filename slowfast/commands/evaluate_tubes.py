@@ -84,6 +84,10 @@ def score(options: argparse.Namespace) -> tuple[str, dict]:
     groundtruth = tube_set.table(frames="every")
     videos = set(tube_set.videos)
     if options.only_detected_videos:
+        if not len(detections):
+            raise ValueError(
+                f"{options.detections}: holds no detection, so --only-detected-videos leaves no video to score; leave it out"
+            )
         videos &= set(detections.videos)
         groundtruth = groundtruth.rows(np.isin(groundtruth.video, [tube_set.videos.index(name) for name in videos]))
     convention = FrameConvention(options.frames, options.ap, options.matching)

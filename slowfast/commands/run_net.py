@@ -6,6 +6,7 @@ bmvit train --cfg configs/AVA/BMViT_S.yaml [KEY VALUE ...]
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from slowfast.config.cli import parse_command_line
 from slowfast.config.load import load_cfg_with_sources
@@ -21,7 +22,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         cfg, report = load_cfg_with_sources(path, overrides)
         if os.environ.get("RANK", "0") == "0":
             print("".join(f"{line}\n" for line in report.lines()), end="", flush=True)
-        launch(run, cfg)
+        launch(partial(run, config_file=path, overrides=tuple(overrides)), cfg)
     except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

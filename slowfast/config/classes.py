@@ -2,7 +2,7 @@
 
 from fvcore.common.config import CfgNode
 
-# What the label maps of the published sets hold; `folder` has as many as there are folders.
+# What the label maps of the published sets hold. `folder`: the fewest that there can be; a run counts the folders.
 USUAL_CLASSES = {
     "ava": 80,
     "jhmdb": 21,
@@ -12,6 +12,7 @@ USUAL_CLASSES = {
     "charades": 157,
     "imagenet": 1000,
     "jhmdb_videos": 21,
+    "folder": 2,
 }
 
 

@@ -2,22 +2,25 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 from fvcore.common.config import BASE_KEY, CfgNode
 
-from slowfast.config.aliases import ALIASES, DETECTION_SWITCH
+from slowfast.config import image_mvit
+from slowfast.config.aliases import ALIASES, DETECTION_SWITCH, present
 from slowfast.config.keys import BOOL, Key, PlainText, decode, is_plain, plain_from_node, show
 from slowfast.config.pyslowfast import ACCEPTED, RENAMED, TIED
+from slowfast.config.pyslowfast_differences import read_as_dumped, what_it_would_compute
 from slowfast.config.sections.augmentation import AUG, MIXUP
 from slowfast.config.sections.ava import AVA
 from slowfast.config.sections.bmvit import BMVIT
 from slowfast.config.sections.data import DATA, DATA_LOADER
 from slowfast.config.sections.detection import DETECTION
 from slowfast.config.sections.jhmdb import JHMDB
+from slowfast.config.sections.masked import MASK
 from slowfast.config.sections.matching import LOSS, MATCHER
 from slowfast.config.sections.model import MODEL
 from slowfast.config.sections.mvit import MVIT
@@ -32,7 +35,7 @@ from slowfast.config.validate import find_problems
 
 SECTIONS = (
     *(TOP, MODEL, MVIT, BMVIT, DETECTION, MATCHER, LOSS, SOLVER, TRAIN, TEST, DATA, DATA_LOADER),
-    *(AUG, MIXUP, AVA, JHMDB, UCF24, TUBES, TENSORBOARD),
+    *(AUG, MIXUP, MASK, AVA, JHMDB, UCF24, TUBES, TENSORBOARD),
 )
 SCHEMA: dict[str, Key] = {name: key for section in SECTIONS for name, key in section.dotted().items()}
 COMMAND_LINE = "command line"
@@ -60,18 +63,30 @@ class ConfigReport:
     sources:  dotted key -> "default", "FILE:LINE" or "command line", for every key of the tree
     accepted: PySlowFast keys that were given and change nothing here -> why
     notes:    what else a user should know, one line each (a key written twice in one file)
+    differing: those of `accepted` whose value makes PySlowFast compute something else than this run -> what and why
     """
 
     sources: dict[str, str]
     accepted: dict[str, str]
     notes: tuple[str, ...]
+    differing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def harmless(self) -> dict[str, str]:
+        """Those of `accepted` whose value changes nothing in PySlowFast either."""
+        return {name: why for name, why in self.accepted.items() if name not in self.differing}
 
     def lines(self) -> list[str]:
         """The report for a log: nothing when there is nothing to say, else one line per matter."""
         lines = list(self.notes)
-        if self.accepted:
-            names = ", ".join(sorted(self.accepted))
-            lines.append(f"{len(self.accepted)} PySlowFast keys change nothing here: {names}")
+        if self.harmless:
+            names = ", ".join(sorted(self.harmless))
+            if len(self.harmless) > 20:  # a config that PySlowFast dumped
+                names = (
+                    f"of {', '.join(sorted({name.split('.')[0] for name in self.harmless}))} (print_config lists them)"
+                )
+            lines.append(f"{len(self.harmless)} PySlowFast keys change nothing here: {names}")
+        lines += [f"{name} changes what PySlowFast computes: {why}" for name, why in sorted(self.differing.items())]
         return lines
 
 
@@ -97,9 +112,10 @@ def load_cfg_with_sources(path: str | Path, overrides: Sequence[Any] = ()) -> tu
         problems.append(f"{overrides[-1]} lacks a value: it ends the overrides; write KEY VALUE KEY VALUE ...")
     entries += _read_overrides(overrides)
     given: dict[str, Entry] = {}
-    for entry in map(_under_its_present_name, entries):
+    for entry in filter(None, map(_under_its_present_name, entries)):
         given[entry.key] = entry  # the last one wins: base, file, command line
     problems += _resolve_detection(given)
+    notes += _resolve_dump(given)
 
     accepted = {key: ACCEPTED[key] for key in given if key in ACCEPTED}
     values, sources, broken = {}, {}, set()
@@ -116,20 +132,33 @@ def load_cfg_with_sources(path: str | Path, overrides: Sequence[Any] = ()) -> tu
 
     cfg = _tree({name: values.get(name, key.convert(key.default)) for name, key in SCHEMA.items()})
     problems += find_problems(cfg, broken=broken)
+    problems += _misspelt(cfg.CHANGED_ON_PURPOSE)
     if problems:
         raise ValueError("this config cannot run:" + "".join(f"\n  - {problem}" for problem in problems))
     cfg.freeze()
-    return cfg, ConfigReport({name: sources.get(name, DEFAULT) for name in SCHEMA}, accepted, tuple(notes))
+    differing = what_it_would_compute({key: decode(entry.value) for key, entry in given.items()}, cfg)
+    sources = {name: sources.get(name, DEFAULT) for name in SCHEMA}
+    return cfg, ConfigReport(sources, accepted, tuple(notes), differing)
 
 
 # ----------------------------------------------------------------------------------------------------- old names
 
 
-def _under_its_present_name(entry: Entry) -> Entry:
-    alias = ALIASES.get(entry.key)
-    if alias is None:
-        return entry
-    return Entry(alias.key, alias.value(entry.value), f"{entry.key}, {entry.source}")
+def _under_its_present_name(entry: Entry) -> Entry | None:
+    """The entry as it is called here, with both names in its source; None where its value means that nothing is given."""
+    found = present(entry.key, entry.value)
+    if found is None:
+        return None
+    key, value, how = found
+    return Entry(key, value, f"{how}, {entry.source}") if how else entry
+
+
+def _resolve_dump(given: dict[str, Entry]) -> list[str]:
+    """Takes back what PySlowFast has done to a config before writing it into a checkpoint; returns a note for each."""
+    changes = read_as_dumped({key: decode(entry.value) for key, entry in given.items()})
+    for key, (value, _) in changes.items():
+        given[key] = Entry(key, value, f"{given[key].source}, as PySlowFast dumped it")
+    return [note for _, note in changes.values() if note]
 
 
 def _resolve_detection(given: dict[str, Entry]) -> list[str]:
@@ -201,9 +230,20 @@ def _problem_of_foreign_key(entry: Entry) -> str | None:
         return f"{name} is called {RENAMED[name]} here ({source})"
     if name in _KNOWN_SECTIONS:
         return f"{name} is a section of keys, not a key; it cannot be {show(value)} ({source})"
-    nearest = nearest_keys(name)
-    meant = f"; did you mean {' or '.join(nearest)}?" if nearest else "; tools/print_config.py lists all keys"
-    return f"{name} is not a key ({source}){meant}"
+    return f"{name} is not a key ({source}){_meant(nearest_keys(name))}"
+
+
+def _misspelt(names: Iterable[str]) -> list[str]:
+    """What is wrong with the keys that CHANGED_ON_PURPOSE lists."""
+    return [
+        f"CHANGED_ON_PURPOSE lists {name}, which is not a key{_meant(nearest_keys(name))}"
+        for name in names
+        if name not in SCHEMA
+    ]
+
+
+def _meant(nearest: Sequence[str]) -> str:
+    return f"; did you mean {' or '.join(nearest)}?" if nearest else "; tools/print_config.py lists all keys"
 
 
 def nearest_keys(name: str, *, count: int = 3) -> list[str]:
@@ -241,16 +281,22 @@ def _read_file(path: Path, *, chain: tuple[Path, ...]) -> tuple[list[Entry], lis
     if resolved in (file.resolve() for file in chain):
         raise ValueError(f"{BASE_KEY} goes in a circle: " + " -> ".join(map(str, (*chain, path))))
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         wanted_by = f", the {BASE_KEY} of {chain[-1]}," if chain else ""
         sought = "" if chain else where_configs_are_sought(path)
         message = f"config file {path}{wanted_by} does not exist (working directory {Path.cwd()}{sought})"
         raise FileNotFoundError(message) from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"config file {path} is not UTF-8 text: {error}") from None
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ValueError(f"config file {path} is not UTF-8 text, see line {line}; save it as UTF-8 ({error})") from None
 
     own, notes = _parse(text, str(path))
+    if not own:
+        notes.append(f"config file {path} {'holds no key' if text.strip() else 'is empty'}: it changes no default")
+    if image_mvit.is_layout_of({entry.key: decode(entry.value) for entry in own}):
+        read, note = image_mvit.translate([(entry.key, decode(entry.value), entry.source) for entry in own], str(path))
+        own, notes = [Entry(*entry) for entry in read], [*notes, note]
     entries = []
     for entry in own:
         if entry.key == BASE_KEY:

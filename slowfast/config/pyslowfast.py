@@ -26,7 +26,7 @@ _OTHER_AUGMENTATION = "augmentation of pre-training by contrast, or of networks 
 _CLASSIFICATION_DATA = "belongs to loaders of PySlowFast that are not here"
 _PLOTS = "plots of PySlowFast that are not made here"
 _DEMO = "demo of PySlowFast that is not here"
-_SSL = "self-supervised pre-training is not done here"
+_SSL = "pre-training by contrast is not done here"
 _LOADED_BY_NAME = "weights are recognised by their names and renamed by a table"
 
 ACCEPTED: dict[str, str] = {
@@ -64,13 +64,14 @@ ACCEPTED: dict[str, str] = {
     **_group("TRAIN", "CHECKPOINT_EPOCH_RESET", "TRAIN.CHECKPOINT_FILE_PATH always starts at epoch 0"),
     **_group("TRAIN", "CHECKPOINT_CLEAR_NAME_PATTERN", _LOADED_BY_NAME),
     **_group("AUG", "RE_SPLIT", "PySlowFast does not read it either"),
-    **_group("AUG", "GEN_MASK_LOADER MASK_TUBE MASK_FRAMES MASK_WINDOW_SIZE MAX_MASK_PATCHES_PER_BLOCK", _SSL),
-    **_group("VIS_MASK", "ENABLE", _SSL),
+    **_group("AUG", "GEN_MASK_LOADER", "masks are drawn with the clips wherever MASK.ENABLE is True"),
+    **_group("VIS_MASK", "ENABLE", "pictures of masked clips are not made here"),
+    **_group("MASK", "TIME_STRIDE_LOSS NORM_PRED_PIXEL", "read only where pixels are predicted, MASK.PRED_HOG False"),
+    **_group("MASK", "PER_FRAME_MASKING DECODER_SEP_POS_EMBED", "read only with MASK.MAE_ON"),
     **_group(
         "MASK",
-        "MAE_ON MAE_RND_MASK PER_FRAME_MASKING TIME_STRIDE_LOSS NORM_PRED_PIXEL SCALE_INIT_BY_DEPTH DECODER_EMBED_DIM "
-        "DECODER_SEP_POS_EMBED DEC_KV_KERNEL DEC_KV_STRIDE PRETRAIN_DEPTH HEAD_TYPE DECODER_DEPTH PRED_HOG",
-        "read only with MASK.ENABLE",
+        "DECODER_EMBED_DIM DEC_KV_KERNEL DEC_KV_STRIDE DECODER_DEPTH",
+        "read only with MASK.MAE_ON or MASK.HEAD_TYPE separate_xformer",
     ),
     **_group(
         "CONTRASTIVE",
@@ -100,6 +101,9 @@ ACCEPTED: dict[str, str] = {
     **_group("AVA", "TRAIN_PCA_JITTER_ONLY", "there is no PCA jitter; ours is DATA.COLOR_JITTER"),
     **_group("AVA", "FULL_TEST_ON_VAL", "evaluation always takes the whole test split"),
     **_group("AVA", "IMG_PROC_BACKEND", "there is one way to transform images"),
+    **_group("AVA", "TRAIN_PCA_EIGVAL TRAIN_PCA_EIGVEC", "there is no PCA jitter; ours is DATA.COLOR_JITTER"),
+    **_group("TEST", "CHECKPOINT_SQUEEZE_TEMPORAL", "kernels of weights are fitted by their shape"),
+    **_group("DATA", "CROP_SIZE", "PySlowFast's first versions had it and read TRAIN_CROP_SIZE and TEST_CROP_SIZE"),
     **_group("MULTIGRID", "EPOCH_FACTOR SHORT_CYCLE_FACTORS LONG_CYCLE_FACTORS", "read only with a multigrid cycle"),
     **_group(
         "MULTIGRID",
@@ -130,7 +134,7 @@ ACCEPTED: dict[str, str] = {
 _NO_PICKLES = "checkpoints are PyTorch files; Caffe2 pickles can run code and are not read"
 
 TIED: dict[str, Tied] = {
-    "MODEL.ARCH": Tied(("mvit",), "only the MViT family is built here"),
+    "MODEL.ARCH": Tied(("mvit", "maskmvit"), "only the MViT family is built here"),
     "MODEL.DETACH_FINAL_FC": Tied((False,), "the whole network is trained"),
     "MVIT.NORM": Tied(("layernorm",), "layer norm is the only one built here"),
     "MVIT.NORM_STEM": Tied((False,), "there is no norm before the first block"),
@@ -139,8 +143,10 @@ TIED: dict[str, Tied] = {
     "MVIT.USE_FIXED_SINCOS_POS": Tied((False,), "position embeddings are learned"),
     "MVIT.REV.ENABLE": Tied((False,), "reversible MViT is not built here"),
     "MVIT.LAYER_SCALE_INIT_VALUE": Tied((0.0,), "blocks have no layer scale"),
-    "MASK.ENABLE": Tied((False,), _SSL),
-    "AUG.MASK_RATIO": Tied((0.0,), "tokens are never masked out of the input"),
+    "MASK.MAE_ON": Tied((False,), "masked autoencoders are not trained here, only MaskFeat"),
+    "MASK.MAE_RND_MASK": Tied((False,), "masks are blocks or frames, as the MASK keys of AUG say"),
+    "MASK.SCALE_INIT_BY_DEPTH": Tied((False,), "weights start alike in all blocks"),
+    "AUG.MAX_MASK_PATCHES_PER_BLOCK": Tied((None,), "the largest block follows from AUG.MASK_WINDOW_SIZE"),
     "MULTIGRID.SHORT_CYCLE": Tied((False,), "there is no multigrid training"),
     "MULTIGRID.LONG_CYCLE": Tied((False,), "there is no multigrid training"),
     "AVA.BGR": Tied((False,), "clips are always RGB"),

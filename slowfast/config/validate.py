@@ -253,22 +253,22 @@ def _pairs_to_mix(cfg: CfgNode) -> Iterable[str]:
     parts = max(cfg.NUM_GPUS, 1) * train.GRAD_ACCUM_STEPS
     if train.BATCH_SIZE % (2 * parts):
         yield (
-            f"TRAIN.BATCH_SIZE ({train.BATCH_SIZE}) must be divisible by {2 * parts}, twice NUM_GPUS ({cfg.NUM_GPUS}) times "
-            f"TRAIN.GRAD_ACCUM_STEPS ({train.GRAD_ACCUM_STEPS}), because MIXUP.ENABLE mixes videos in pairs; or set "
-            "MIXUP.ENABLE False"
+            f"TRAIN.BATCH_SIZE ({train.BATCH_SIZE}) must be divisible by {2 * parts}: MIXUP.ENABLE mixes videos in pairs, in "
+            f"each of {max(cfg.NUM_GPUS, 1)} processes (NUM_GPUS {cfg.NUM_GPUS}) times TRAIN.GRAD_ACCUM_STEPS "
+            f"({train.GRAD_ACCUM_STEPS}); or set MIXUP.ENABLE False"
         )
 
 
-@_reads("MIXUP.ENABLE", "DATA.MULTI_LABEL")
+@_reads("TRAIN.ENABLE", "MIXUP.ENABLE", "DATA.MULTI_LABEL")
 def _mixup_of_many_labels(cfg: CfgNode) -> Iterable[str]:
-    if cfg.MIXUP.ENABLE and cfg.DATA.MULTI_LABEL:
+    if cfg.TRAIN.ENABLE and cfg.MIXUP.ENABLE and cfg.DATA.MULTI_LABEL:
         yield "MIXUP.ENABLE (True) mixes clips of one label; with DATA.MULTI_LABEL True it must be False"
 
 
 @_reads("MODEL.LOSS_FUNC", "DATA.MULTI_LABEL", "MIXUP.ENABLE", "TRAIN.ENABLE", "TRAIN.DATASET")
 def _loss_of_classifiers(cfg: CfgNode) -> Iterable[str]:
     loss = cfg.MODEL.LOSS_FUNC
-    if not loss or not cfg.TRAIN.ENABLE:
+    if loss in ("", "multi_mse") or not cfg.TRAIN.ENABLE:  # the latter is asked about with MASK
         return
     if loss in ("bce", "bce_logit"):
         if cfg.TRAIN.DATASET not in KEY_FRAME_DATASETS and not cfg.DATA.MULTI_LABEL:
@@ -279,3 +279,51 @@ def _loss_of_classifiers(cfg: CfgNode) -> Iterable[str]:
         yield f"MODEL.LOSS_FUNC ({loss}) is for classifiers; people on {cfg.TRAIN.DATASET} need bce, or leave it out"
     elif loss == "cross_entropy" and cfg.MIXUP.ENABLE:
         yield "MODEL.LOSS_FUNC (cross_entropy) takes labels, and MIXUP.ENABLE makes soft targets: set soft_cross_entropy"
+
+
+# ----------------------------------------------------------------------------------------------- masked pre-training
+
+
+@_reads("MASK.ENABLE", "MASK.PRED_HOG", "MODEL.MODEL_NAME", "MODEL.IMPORTS", "MODEL.LOSS_FUNC", "MIXUP.ENABLE")
+def _masked_model(cfg: CfgNode) -> Iterable[str]:
+    masks, loss = cfg.MODEL.MODEL_NAME == "MaskMViT", cfg.MODEL.LOSS_FUNC
+    if masks and not cfg.MASK.ENABLE:
+        yield "MASK.ENABLE (False) must be True for MODEL.MODEL_NAME MaskMViT"
+    if cfg.MASK.ENABLE and not masks and not cfg.MODEL.IMPORTS:
+        yield f"MASK.ENABLE (True) is for MODEL.MODEL_NAME MaskMViT; for {cfg.MODEL.MODEL_NAME} it must be False"
+    if masks and not cfg.MASK.PRED_HOG:
+        yield "MASK.PRED_HOG (False) must be True for MODEL.MODEL_NAME MaskMViT: pixels are not predicted here"
+    if masks and cfg.MIXUP.ENABLE:
+        yield "MIXUP.ENABLE (True) mixes labels, and MODEL.MODEL_NAME MaskMViT has none: set it to False"
+    if masks != (loss == "multi_mse") and loss:
+        which = "MODEL.MODEL_NAME MaskMViT" if masks else f"MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME}"
+        yield f"MODEL.LOSS_FUNC ({loss}) is not for {which}; leave it out{', or set multi_mse' if masks else ''}"
+
+
+@_reads("MASK.ENABLE", "AUG.MASK_RATIO", "AUG.MASK_TUBE", "AUG.MASK_FRAMES")
+def _mask(cfg: CfgNode) -> Iterable[str]:
+    aug = cfg.AUG
+    if cfg.MASK.ENABLE and not aug.MASK_RATIO:
+        yield "AUG.MASK_RATIO (0.0) must be above 0 with MASK.ENABLE, or nothing is hidden and nothing learnt"
+    if not cfg.MASK.ENABLE and aug.MASK_RATIO:
+        yield f"AUG.MASK_RATIO ({aug.MASK_RATIO:g}) must be 0 without MASK.ENABLE: other models see whole clips"
+    if aug.MASK_TUBE and aug.MASK_FRAMES:
+        yield "AUG.MASK_TUBE and AUG.MASK_FRAMES are both True; set one of them to False"
+
+
+@_reads("MASK.ENABLE", "MASK.PRETRAIN_DEPTH", "MVIT.DEPTH")
+def _blocks_that_predict(cfg: CfgNode) -> Iterable[str]:
+    depths, last = cfg.MASK.PRETRAIN_DEPTH, cfg.MVIT.DEPTH - 1
+    if cfg.MASK.ENABLE and (not depths or depths != sorted(set(depths)) or depths[-1] > last):
+        yield f"MASK.PRETRAIN_DEPTH ({depths}) must name blocks from 0 to {last}, ascending (MVIT.DEPTH is {last + 1})"
+
+
+@_reads("MASK.ENABLE", "AUG.MASK_WINDOW_SIZE", "DATA.NUM_FRAMES", "MVIT.PATCH_STRIDE", "MVIT.PATCH_2D")
+def _mask_over_time(cfg: CfgNode) -> Iterable[str]:
+    times = 1 if cfg.MVIT.PATCH_2D else cfg.DATA.NUM_FRAMES // cfg.MVIT.PATCH_STRIDE[0]
+    window = cfg.AUG.MASK_WINDOW_SIZE
+    if cfg.MASK.ENABLE and window[0] != times and not cfg.MVIT.PATCH_2D:
+        yield (
+            f"AUG.MASK_WINDOW_SIZE ({window}) must have {times} times, DATA.NUM_FRAMES ({cfg.DATA.NUM_FRAMES}) over "
+            f"MVIT.PATCH_STRIDE[0] ({cfg.MVIT.PATCH_STRIDE[0]})"
+        )

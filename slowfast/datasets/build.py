@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 from slowfast.datasets import sets
 from slowfast.datasets.augment.batch import Mixing
 from slowfast.datasets.augment.classification_preset import LabelAugmentation, LabelPreset
+from slowfast.datasets.augment.masks import MaskShape
 from slowfast.datasets.augment.mixup import Mixup
 from slowfast.datasets.augment.view_crops import ViewCrops
 from slowfast.datasets.clips.collate import collate
@@ -17,7 +18,7 @@ from slowfast.datasets.clips.key_frame_clips import ClipShape, KeyFrameClips
 from slowfast.datasets.clips.labelled_clips import LabelledClips, collate_labelled
 from slowfast.datasets.clips.presets import Augmentation, DetectionPreset, InputSize
 from slowfast.datasets.clips.samplers import ShardSampler, TrainBatches
-from slowfast.datasets.clips.train_loader import TrainBatchLoader
+from slowfast.datasets.clips.train_loader import StepChange, TrainBatchLoader
 from slowfast.datasets.clips.video_sampling import ClipSampling
 from slowfast.datasets.clips.video_views import Chunks, VideoViews
 from slowfast.datasets.registry import find_dataset
@@ -30,8 +31,10 @@ __all__ = [
     "build_clips",
     "build_label_loader",
     "build_label_preset",
+    "build_mask_shape",
     "build_mixup",
     "build_test_loader",
+    "build_test_preset",
     "build_train_loader",
     "build_view_crops",
     "build_view_loader",
@@ -53,11 +56,16 @@ def _size(size: int | list[int]) -> InputSize:
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
+def build_test_preset(cfg: CfgNode) -> DetectionPreset:
+    """What a test, and a prediction, does to the frames of a clip."""
+    keep_aspect = cfg.DATA.RESIZE == "keep_aspect"
+    return DetectionPreset(size=_size(cfg.DATA.TEST_CROP_SIZE), keep_aspect=keep_aspect)
+
+
 def _preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:
-    d = cfg.DATA
-    keep_aspect = d.RESIZE == "keep_aspect"
     if split == "test":
-        return DetectionPreset(size=_size(d.TEST_CROP_SIZE), keep_aspect=keep_aspect)
+        return build_test_preset(cfg)
+    d = cfg.DATA
     swaps = [tuple(label_map.to_index(pair).tolist()) for pair in d.FLIP_SWAPS]
     if any(-1 in pair for pair in swaps):
         raise ValueError(
@@ -72,6 +80,7 @@ def _preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:
         colour=d.COLOR_JITTER,
         sizes=tuple(_size(size) for size in d.MULTI_SCALE),
     )
+    keep_aspect = d.RESIZE == "keep_aspect"
     return DetectionPreset(size=_size(d.TRAIN_CROP_SIZE), keep_aspect=keep_aspect, augmentation=augmentation)
 
 
@@ -184,8 +193,20 @@ def build_mixup(cfg: CfgNode, num_classes: int) -> Mixup | None:
     )
 
 
-def build_label_loader(cfg: CfgNode, split: VideoSplit, *, rank: int, world_size: int) -> TrainBatchLoader:
-    """The training clips of a classifier."""
+def build_mask_shape(cfg: CfgNode) -> MaskShape:
+    """What masked pre-training hides of a clip. Raises ValueError for values that cannot be."""
+    aug, window = cfg.AUG, tuple(cfg.AUG.MASK_WINDOW_SIZE)
+    if cfg.MVIT.PATCH_2D:  # a cell is a patch
+        height, width = _size(cfg.DATA.TRAIN_CROP_SIZE)
+        window = (1, height // cfg.MVIT.PATCH_STRIDE[0], width // cfg.MVIT.PATCH_STRIDE[1])
+    kind = "tube" if aug.MASK_TUBE else "frames" if aug.MASK_FRAMES else "cube"
+    return MaskShape(window, aug.MASK_RATIO, kind)
+
+
+def build_label_loader(
+    cfg: CfgNode, split: VideoSplit, *, rank: int, world_size: int, change: StepChange | None = None
+) -> TrainBatchLoader:
+    """The training clips of a classifier. change: what is done to the batches of a step instead of mixing them."""
     classes = len(split.videos.class_names)
     mixup = build_mixup(cfg, classes)
     clips = LabelledClips(
@@ -217,7 +238,8 @@ def build_label_loader(cfg: CfgNode, split: VideoSplit, *, rank: int, world_size
         pairs=pairs,
     )
     loader = _loader(cfg, clips, collate_fn=collate_fn, batch_sampler=batches)
-    change = None if mixup is None else Mixing(mixup, seed=cfg.RNG_SEED)
+    if mixup is not None and change is None:
+        change = Mixing(mixup, seed=cfg.RNG_SEED)
     return TrainBatchLoader(loader, batches, clips_per_item=cfg.AUG.NUM_SAMPLE, change=change)
 
 

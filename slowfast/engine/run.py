@@ -1,6 +1,8 @@
 """One run from start to end, in each of its processes: train, test, and what is left in OUTPUT_DIR."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
@@ -8,9 +10,14 @@ from torch import nn
 
 from slowfast.engine.device.compiling import choose_compiling, compile_in_place
 from slowfast.engine.device.inputs import Inputs
+from slowfast.engine.device.memory import advice_when_short
 from slowfast.engine.device.precision import Precision
-from slowfast.engine.record.files import save_config
+from slowfast.engine.device.threads import set_threads
+from slowfast.engine.record.files import make_folder, save_config
+from slowfast.engine.record.provenance import provenance
 from slowfast.engine.record.summary import model_summary
+from slowfast.engine.same_run import refuse_another_run, refuse_other_weights
+from slowfast.engine.starting_weights import check_starting_weights
 from slowfast.engine.test import test
 from slowfast.engine.train import train
 from slowfast.layers import kernels
@@ -19,30 +26,51 @@ from slowfast.tasks.build import build_task
 from slowfast.tasks.task import Task
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger, setup_logging
+from slowfast.weights.checkpoint import Checkpointer
 from slowfast.weights.load import load_weights
 
 
-def run(cfg: CfgNode, device: torch.device) -> None:
-    """Train if TRAIN.ENABLE, then test if TEST.ENABLE. Everything it leaves is in OUTPUT_DIR."""
+def run(cfg: CfgNode, device: torch.device, *, config_file: str = "", overrides: Sequence[str] = ()) -> None:
+    """Train if TRAIN.ENABLE, then test if TEST.ENABLE. Everything it leaves is in OUTPUT_DIR.
+
+    config_file, overrides: of the command, for metrics.json
+    """
+    threads = set_threads(cfg)
     task = build_task(cfg)
     cfg, output = task.cfg, Path(cfg.OUTPUT_DIR)
+    if cfg.TRAIN.ENABLE:
+        refuse_another_run(cfg, Checkpointer(output / "checkpoints"), task.known_names)
+    elif cfg.TEST.ENABLE:
+        refuse_other_weights(cfg, cfg.TEST.CHECKPOINT_FILE_PATH)
+    check_starting_weights(task, output)
     if distributed.is_main():
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
     distributed.barrier()
     setup_logging(output)
     log = get_logger()
     log.info(
         "%d process(es) on %s, torch %s, output in %s", distributed.world_size(), device, torch.__version__, output
     )
+    threads.log()
     kernels.use(cfg.MODEL.KERNELS)
     log.info("%s", model_summary(cfg))
     described = kernels.describe(device, autocast=cfg.MODEL.PRECISION != "float32")
     log.info("%s; %s", described, choose_compiling(cfg, device))
     task.prepare()
     inputs = build_inputs(task, device)
+    with advice_when_short(cfg, device, training=False):  # the train loop tells of its own steps
+        _train_and_test(task, inputs, output, config_file, overrides)
+
+
+def _train_and_test(task: Task, inputs: Inputs, output: Path, config_file: str, overrides: Sequence[str]) -> None:
+    cfg, device = task.cfg, inputs.device
     model = train(task, inputs, output) if cfg.TRAIN.ENABLE else model_of_checkpoint(task, device)
     if cfg.TEST.ENABLE:
-        test(task, model, inputs, output)
+        weights = "" if cfg.TRAIN.ENABLE else cfg.TEST.CHECKPOINT_FILE_PATH
+        made_with: dict[str, Any] = {}
+        if distributed.is_main():
+            made_with = provenance(cfg, model, device, weights=weights, config_file=config_file, overrides=overrides)
+        test(task, model, inputs, output, made_with=made_with)
 
 
 def build_inputs(task: Task, device: torch.device) -> Inputs:
@@ -56,7 +84,14 @@ def model_of_checkpoint(task: Task, device: torch.device) -> nn.Module:
     """The model of TEST.CHECKPOINT_FILE_PATH, for a run that does not train."""
     cfg = task.cfg
     model = build_model(cfg).to(device)
-    get_logger().info("%s", load_weights(model, cfg.TEST.CHECKPOINT_FILE_PATH, class_names=task.known_names))
+    report = load_weights(
+        model,
+        cfg.TEST.CHECKPOINT_FILE_PATH,
+        class_names=task.known_names,
+        prefer=cfg.MODEL.CHECKPOINT_ENTRY,
+        grid=cfg.MODEL.CHECKPOINT_GRID,
+    )
+    get_logger().info("%s", report)
     compile_in_place(cfg, model, device, graphs=True)
     save_config(cfg)
     return model

@@ -1,7 +1,6 @@
 """RunState: all that training changes, and so all that a checkpoint of a run must hold."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +8,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.engine.device.precision import Precision
+from slowfast.engine.same_run import describe_changes, refuse_another_run
 from slowfast.models.build import build_model
 from slowfast.solver.build import build_optimizer, build_weight_average
 from slowfast.solver.ema import WeightAverage
@@ -16,6 +16,8 @@ from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.weights.checkpoint import Checkpointer
 from slowfast.weights.load import load_weights
+
+_SHOWN_LINES = 3
 
 
 @dataclass
@@ -25,7 +27,7 @@ class RunState:
     average: the running average of its weights, None without one
     scaler:  of the loss in float16
     epoch:   how many are done
-    best:    the highest headline of an evaluation so far, -1 before the first
+    best:    the highest headline of an evaluation so far, minus infinity before the first
     """
 
     model: nn.Module
@@ -33,7 +35,7 @@ class RunState:
     average: WeightAverage | None
     scaler: torch.amp.GradScaler
     epoch: int = 0
-    best: float = -1.0
+    best: float = float("-inf")
 
     @classmethod
     def fresh(cls, cfg: CfgNode, device: torch.device) -> "RunState":
@@ -89,14 +91,18 @@ def start_or_resume(
     state: RunState, cfg: CfgNode, checkpointer: Checkpointer, class_names: tuple[str, ...] | None
 ) -> None:
     """Go on from the newest checkpoint of the run, else from TRAIN.CHECKPOINT_FILE_PATH, else from where `state` is."""
-    found = _newest(cfg, checkpointer)
+    refuse_another_run(cfg, checkpointer, class_names)
+    if cfg.TRAIN.AUTO_RESUME and distributed.is_main():
+        checkpointer.remove_leftovers()
+    found = checkpointer.newest()
     if found is not None:
         path, content = found
+        describe_changes(cfg, content, path)
         try:
             state.load_state_dict(content)
         except (KeyError, RuntimeError, ValueError) as error:
             raise ValueError(
-                f"{path} does not belong to this configuration, so the run cannot go on from it: {error}\n"
+                f"{path} does not belong to this configuration, so the run cannot go on from it: {_brief(error)}\n"
                 "Use another OUTPUT_DIR, or move the checkpoints away to start anew"
             ) from error
         get_logger().info("going on after epoch %d from %s", state.epoch, path)
@@ -106,19 +112,15 @@ def start_or_resume(
             cfg.TRAIN.CHECKPOINT_FILE_PATH,
             head_reinit=cfg.MODEL.HEAD_REINIT,
             class_names=class_names,
+            prefer=cfg.MODEL.CHECKPOINT_ENTRY,
+            grid=cfg.MODEL.CHECKPOINT_GRID,
         )
         get_logger().info("%s", report)
         state.average = build_weight_average(cfg, state.model)
 
 
-def _newest(cfg: CfgNode, checkpointer: Checkpointer) -> tuple[Path, dict[str, Any]] | None:
-    if cfg.TRAIN.AUTO_RESUME:
-        if distributed.is_main():
-            checkpointer.remove_leftovers()
-        return checkpointer.newest()
-    if checkpointer.saved():
-        raise ValueError(
-            f"TRAIN.AUTO_RESUME is False, but {checkpointer.folder} holds checkpoints of an earlier run; "
-            "choose another OUTPUT_DIR, or move them away"
-        )
-    return None
+def _brief(error: Exception) -> str:
+    """The first lines of a message: torch names every tensor that does not fit."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    more = f" (and {len(lines) - _SHOWN_LINES} more)" if len(lines) > _SHOWN_LINES else ""
+    return " ".join(lines[:_SHOWN_LINES]) + more

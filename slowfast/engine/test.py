@@ -71,9 +71,12 @@ def evaluate(
     )
 
 
-def test(task: Task, model: nn.Module, inputs: Inputs, output: Path) -> Tested:
+def test(
+    task: Task, model: nn.Module, inputs: Inputs, output: Path, *, made_with: dict[str, Any] | None = None
+) -> Tested:
     """Test `model` and leave in `output` what the task writes, metrics.json and the report.
 
+    made_with: what the result was made with (`record/provenance.py`), "run" in metrics.json
     Where the task has several trials, metrics.json is the last one's with all of them as "tests", and so is the result.
     """
     log, trials = get_logger(), {}
@@ -90,6 +93,7 @@ def test(task: Task, model: nn.Module, inputs: Inputs, output: Path) -> Tested:
             log.info("test %s:", trial.name)
         if trial.last:
             several = {"tests": trials} if trials else {}
+            metrics = metrics | ({"run": made_with} if made_with else {})
             record(tested, RunLog(output), kind="test", metrics=metrics | several, metrics_file=output / "metrics.json")
         log.info("\n%s", tested.result.table())
         log.info("%d clips in %.1f s (%.1f clips/s)", tested.clips, tested.seconds, tested.clips_per_second)

@@ -1,5 +1,6 @@
 """Training: build everything, go on from the newest checkpoint, and alternate epochs with evaluations."""
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,11 +9,13 @@ from torch import nn
 
 from slowfast.engine.device.compiling import compile_in_place
 from slowfast.engine.device.inputs import Inputs
+from slowfast.engine.device.memory import advice_when_short
 from slowfast.engine.device.parallel import parallelised
 from slowfast.engine.record.files import save_config
 from slowfast.engine.record.results import Best, brief, log_unreadable, record
 from slowfast.engine.record.run_log import RunLog
 from slowfast.engine.record.step_log import StepLog
+from slowfast.engine.record.time_left import TimeLeft
 from slowfast.engine.run_state import RunState, start_or_resume
 from slowfast.engine.test import evaluate
 from slowfast.engine.train_one_epoch import EpochPlan, EpochReport, train_one_epoch
@@ -45,6 +48,13 @@ def train(task: Task, inputs: Inputs, output: Path) -> nn.Module:
     get_logger().info("%s", describe_rates(cfg, steps=loader.steps, clips_per_step=loader.clips_per_step))
 
     last, skipped = cfg.SOLVER.MAX_EPOCH, 0
+    time_left = TimeLeft(
+        epochs=last,
+        steps=loader.steps,
+        eval_period=cfg.TRAIN.EVAL_PERIOD,
+        checkpoint_period=cfg.TRAIN.CHECKPOINT_PERIOD,
+        final_test=cfg.TEST.ENABLE,
+    )
     while state.epoch < last:
         epoch = state.epoch
         seed_everything((cfg.RNG_SEED * 10_007 + epoch) * 1_009 + distributed.rank())
@@ -57,7 +67,10 @@ def train(task: Task, inputs: Inputs, output: Path) -> nn.Module:
             clip_value=cfg.SOLVER.CLIP_GRAD_VAL,
             skipped_before=skipped,
         )
-        with progress(what=f"epoch {epoch + 1}/{last}", total=loader.steps, unit="step") as bar:
+        with (
+            progress(what=f"epoch {epoch + 1}/{last}", total=loader.steps, unit="step") as bar,
+            advice_when_short(cfg, inputs.device, training=True),
+        ):
             report = train_one_epoch(
                 model,
                 criterion,
@@ -68,30 +81,44 @@ def train(task: Task, inputs: Inputs, output: Path) -> nn.Module:
                 plan=plan,
                 scaler=state.scaler,
                 average=state.average,
-                on_step=_step_log(task, loader, log, bar, state.optimizer, plan),
+                on_step=_step_log(task, loader, log, bar, state.optimizer, plan, inputs.device, time_left),
             )
         skipped = report.skipped_in_a_row
         describe_epoch(report)
         state.epoch += 1
         if state.epoch % cfg.TRAIN.EVAL_PERIOD == 0 or state.epoch == last:
+            start = time.perf_counter()
             evaluate_epoch(task, state, validation, inputs, log, checkpoints)
+            time_left.note("evaluation", time.perf_counter() - start)
         if state.epoch % cfg.TRAIN.CHECKPOINT_PERIOD == 0 or state.epoch == last:
+            start = time.perf_counter()
             save(task, state, checkpoints)
+            time_left.note("checkpoint", time.perf_counter() - start)
     return state.model_to_test
 
 
 def _step_log(
-    task: Task, loader: TrainLoader, log: RunLog, bar: object, optimizer: torch.optim.Optimizer, plan: EpochPlan
+    task: Task,
+    loader: TrainLoader,
+    log: RunLog,
+    bar: object,
+    optimizer: torch.optim.Optimizer,
+    plan: EpochPlan,
+    device: torch.device,
+    time_left: TimeLeft,
 ) -> StepLog:
     return StepLog(
         log,
         bar,
         optimizer,
         epoch=plan.epoch,
+        epochs=task.cfg.SOLVER.MAX_EPOCH,
         steps=plan.steps,
         period=task.cfg.LOG_PERIOD,
         accumulate=plan.accumulate,
         batch_size=loader.clips_per_step,
+        device=device,
+        time_left=time_left,
     )
 
 

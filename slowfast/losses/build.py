@@ -9,12 +9,17 @@ from fvcore.common.registry import Registry
 from slowfast.config.registry import find_in, register_in
 from slowfast.losses.criterion import Criterion
 from slowfast.losses.label_criterion import LabelCriterion
+from slowfast.losses.masked_criterion import MaskedCriterion
 from slowfast.losses.matcher import HungarianMatcher
 from slowfast.losses.roi_criterion import RoICriterion
 from slowfast.losses.set_criterion import ElementLoss, SetCriterion
 from slowfast.losses.terms import asymmetric_loss, binary_cross_entropy, focal_loss
 
 Builder = Callable[[CfgNode], Criterion]
+
+# PySlowFast's names of a classifier's loss -> whether it is one yes or no per class.
+LOSS_FUNCTIONS = {"cross_entropy": False, "soft_cross_entropy": False, "bce_logit": True, "bce": True}
+MASKED_LOSS = "multi_mse"  # of a masked pre-training, which has no other
 
 CRITERION_REGISTRY = Registry("CRITERION")
 CRITERION_REGISTRY.__doc__ = "Functions from a config to a Criterion, by the name that LOSS.CRITERION gives."
@@ -55,8 +60,14 @@ def build_roi_criterion(cfg: CfgNode) -> RoICriterion:
 
 @register_criterion("label")
 def build_label_criterion(cfg: CfgNode) -> LabelCriterion:
-    multi_label = cfg.MODEL.LOSS_FUNC in ("bce", "bce_logit") if cfg.MODEL.LOSS_FUNC else cfg.DATA.MULTI_LABEL
-    return LabelCriterion(multi_label=multi_label)
+    """MODEL.LOSS_FUNC, where it is given, says what the data says: the rules between keys see to that."""
+    return LabelCriterion(multi_label=LOSS_FUNCTIONS.get(cfg.MODEL.LOSS_FUNC, cfg.DATA.MULTI_LABEL))
+
+
+@register_criterion("masked")
+def build_masked_criterion(cfg: CfgNode) -> MaskedCriterion:
+    """What MODEL.LOSS_FUNC may call multi_mse, as PySlowFast does."""
+    return MaskedCriterion()
 
 
 def _element_loss(cfg: CfgNode, kind: str) -> ElementLoss:

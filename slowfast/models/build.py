@@ -14,6 +14,7 @@ from slowfast.models.backbone import Backbone, encodes
 from slowfast.models.bmvit import BMViT
 from slowfast.models.classifier import VideoClassifier
 from slowfast.models.heads import BMViTHeads
+from slowfast.models.masked import MaskMViT
 from slowfast.models.mvit import MViT
 from slowfast.models.mvit_plan import plan_blocks
 from slowfast.models.postprocess import PostProcess
@@ -37,7 +38,8 @@ def register_model(name: str, *, task: str = "Localization") -> Callable[[Builde
     """Decorate a builder so that MODEL.MODEL_NAME can name it.
 
     task: what its outputs are for: "Localization" (`model(clips)` gives Predictions), "TwoStage" (`model(clips, boxes)`
-          gives RoIPredictions), "Classification" (`model(clips)` gives logits), or a task of yours
+          gives RoIPredictions), "Classification" (`model(clips)` gives logits), "MaskedPretraining" (`model(clips, cells)`
+          gives MaskedPredictions), or a task of yours
     """
     MODEL_TASKS[name] = task
     return register_in(MODEL_REGISTRY, name)
@@ -207,6 +209,19 @@ def build_two_stage(cfg: CfgNode) -> TwoStage:
         dropout=cfg.MODEL.DROPOUT_RATE,
         init_scale=cfg.MVIT.HEAD_INIT_SCALE,
     )
+
+
+@register_model("MaskMViT", task="MaskedPretraining")
+def build_masked(cfg: CfgNode) -> MaskMViT:
+    """PySlowFast's MaskMViT as MaskFeat trains it: HOG of what is hidden."""
+    mask, backbone = cfg.MASK, build_backbone(cfg)
+    if not isinstance(backbone, MViT):
+        raise ValueError(f"MODEL.MODEL_NAME MaskMViT needs MODEL.BACKBONE MViT, not {cfg.MODEL.BACKBONE}")
+    if not mask.ENABLE or not mask.PRED_HOG or mask.HEAD_TYPE != "separate":
+        raise ValueError(
+            "MODEL.MODEL_NAME MaskMViT needs MASK.ENABLE True, MASK.PRED_HOG True, MASK.HEAD_TYPE separate"
+        )
+    return MaskMViT(backbone, depths=mask.PRETRAIN_DEPTH)
 
 
 def build_postprocess(cfg: CfgNode) -> PostProcess:

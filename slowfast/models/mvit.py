@@ -81,7 +81,7 @@ class MViT(nn.Module):
             )
             for spec, rate in zip(plan, rates, strict=True)
         )
-        self.norm = nn.LayerNorm(plan[-1].dim_out, eps=1e-6)
+        self.norm: nn.Module = nn.LayerNorm(plan[-1].dim_out, eps=1e-6)
         self._initialise(rel_pos_zero_init)
         self.register_state_dict_post_hook(_publish_names)
         self.register_load_state_dict_pre_hook(_accept_published_names)
@@ -119,7 +119,10 @@ class MViT(nn.Module):
 
     def encode(self, clips: Tensor, *, keep_blocks: Sequence[int] = ()) -> Encoded:
         """Run the network: the final tokens, the class token, and the outputs of the blocks named in `keep_blocks`."""
-        x, grid = self.patch_embed(clips)
+        return self.encode_tokens(*self.patch_embed(clips), keep_blocks=keep_blocks)
+
+    def encode_tokens(self, x: Tensor, grid: Size3, *, keep_blocks: Sequence[int] = ()) -> Encoded:
+        """As `encode`, from what `patch_embed` gave: patch tokens (B, THW, dim) and their grid, without positions."""
         if self.cls_token is not None:
             x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)
         if self.position is not None:

@@ -1,14 +1,20 @@
 """State dicts with the published names: backbone parameters without a prefix, beside the head's."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from torch import nn
 
 _PREFIX = "backbone."
 
 
-def publish_backbone_unprefixed(module: nn.Module) -> None:
-    """Save `module.backbone.X` as `X`, and load it from there. `module` has two children, `backbone` and `head`."""
+def publish_backbone_unprefixed(module: nn.Module, *, others: Sequence[str] = ("head.",)) -> None:
+    """Save `module.backbone.X` as `X`, and load it from there.
+
+    others: beginnings of the names that do not belong to the backbone
+    """
     module.register_state_dict_post_hook(_drop_prefix)
-    module.register_load_state_dict_pre_hook(_add_prefix)
+    module.register_load_state_dict_pre_hook(partial(_add_prefix, tuple(others)))
 
 
 def _drop_prefix(module: nn.Module, state: dict, prefix: str, _metadata: object) -> None:
@@ -16,8 +22,8 @@ def _drop_prefix(module: nn.Module, state: dict, prefix: str, _metadata: object)
         state[prefix + name[len(prefix) + len(_PREFIX) :]] = state.pop(name)
 
 
-def _add_prefix(module: nn.Module, state: dict, prefix: str, *_: object) -> None:
+def _add_prefix(others: tuple[str, ...], module: nn.Module, state: dict, prefix: str, *_: object) -> None:
     for name in [name for name in state if name.startswith(prefix)]:
         rest = name[len(prefix) :]
-        if not rest.startswith(("head.", _PREFIX)):
+        if not rest.startswith((*others, _PREFIX)):
             state[prefix + _PREFIX + rest] = state.pop(name)

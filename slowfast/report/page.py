@@ -27,8 +27,8 @@ class Section:
     content: str
 
 
-def page_html(names: Sequence[str], head: str, sections: Sequence[Section]) -> str:
-    """The page about one run, or about two; names: of the runs; head: HTML below the names."""
+def page_html(names: Sequence[str], head: str, sections: Sequence[Section], *, foot: str = "") -> str:
+    """The page about one run, or about two; names: of the runs; head, foot: HTML below the names, and at the end."""
     title = " and ".join(names)
     links = "".join(f'<a href="#{section.key}">{escape(section.heading)}</a>' for section in sections)
     body = "".join(
@@ -41,7 +41,7 @@ def page_html(names: Sequence[str], head: str, sections: Sequence[Section]) -> s
         f'<meta http-equiv="Content-Security-Policy" content="{LOADS_NOTHING}">'
         f'<title>{escape(title)}: report</title><link rel="icon" href="data:,"><style>{CSS}</style></head><body><main>'
         f"<header><h1>{_against(names)}</h1>{head}<nav>{links}</nav></header>{body}"
-        "<footer>This page is complete: it loads nothing. Its plots are beside it in the folder of its name.</footer>"
+        f"<footer>{foot}This page is complete: it loads nothing. Its plots are beside it in the folder of its name.</footer>"
         "</main></body></html>\n"
     )
 

@@ -48,8 +48,8 @@ td.curve { padding-block: 3px; } td.curve svg { display: block; width: 74px; hei
 td.curve path { fill: none; stroke: var(--run0); stroke-width: 1.6; vector-effect: non-scaling-stroke; }
 td.curve path.second { stroke: var(--run1); } td.curve rect { fill: var(--soft); }
 .up { color: var(--good); } .down { color: var(--bad); }
-.gallery { display: grid; gap: 16px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); }
-.gallery:has(.shots2) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); }
+.gallery { display: grid; gap: 16px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); }
+.gallery:has(.shots2) { grid-template-columns: repeat(auto-fill, minmax(min(100%, 640px), 1fr)); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 12px; min-width: 0; }
 .card figure { margin: 0; min-width: 0; } .shots2 .shots { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; }
 figcaption { font-size: .82rem; color: var(--muted); margin-top: 8px; } figcaption ul { margin: 4px 0 0; padding: 0;
@@ -83,6 +83,7 @@ th.name, td.name { text-align: left; white-space: normal; overflow-wrap: anywher
 footer { margin-top: 56px; font-size: .85rem; color: var(--muted); border-top: 1px solid var(--line);
   padding-top: 14px;
   overflow-wrap: anywhere; }
+@media (max-width: 760px) { .shots2 .shots { grid-template-columns: 1fr; } }
 @media (max-width: 560px) { table { font-size: .82rem; } th, td { padding: 7px 5px; } th { font-size: .74rem;
   white-space: normal; } th.run0, th.run1 { overflow-wrap: anywhere; }
   th:first-child, td:first-child { padding-left: 10px; } td:first-child { overflow-wrap: break-word; min-width: 5em; }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from slowfast.report.axes import MARKERS
 from slowfast.report.svg import INK, PART_COLOURS, RUN_COLOURS, new_figure, styled
-from slowfast.visualization.plots import SMOOTHING_SHARE, running_mean, series
+from slowfast.visualization.plots import SMOOTHING_SHARE, dot_of_one, legend_below, room_around, running_mean, series
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,10 +44,12 @@ def _losses(logs: Logs) -> "Figure":
             label = (name if len(logs) > 1 else "total") if total else key.removeprefix("loss/")
             smooth = running_mean(values, half_width=round(SMOOTHING_SHARE * len(values)))
             axes.plot(steps, values, color=colour, alpha=0.2, linewidth=0.8)
-            axes.plot(steps, smooth, color=colour, linewidth=1.9 if total else 1.3, label=label)
-    axes.set_ylim(bottom=0)
+            axes.plot(
+                steps, smooth, color=colour, linewidth=1.9 if total else 1.3, label=label, marker=dot_of_one(values)
+            )
     axes.set(title="Training loss", xlabel="step")
-    axes.legend(fontsize=8.5)
+    room_around(axes)
+    legend_below(figure, axes, fontsize=8.5)
     return figure
 
 
@@ -61,9 +63,7 @@ def _held_out(logs: Logs, curves: Curves, title: str) -> "Figure":
             if len(epochs):
                 label = what if len(logs) == 1 else f"{name}, {what}"
                 axes.plot(epochs, values, dashes, color=RUN_COLOURS[i], marker=MARKERS[i], markersize=3.5, label=label)
-    low, high = axes.get_xlim()
-    axes.set(xlim=(min(low, high - 1), max(high, low + 1)), ylim=(0, 1.02), title=title, xlabel="epoch")
-    # An AutoLocator, which its declared type does not say.
-    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
-    axes.legend(fontsize=8.5)
+    room_around(axes)
+    axes.set(ylim=(0, 1.02), title=title, xlabel="epoch")
+    legend_below(figure, axes, fontsize=8.5)
     return figure

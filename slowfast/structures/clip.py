@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from slowfast.structures.targets import Counts, Labels, People, TensorMap
+from slowfast.structures.targets import Counts, Labels, Masked, People, TensorMap
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class ClipBatch:
     """
 
     clips: Tensor
-    targets: People | Labels
+    targets: People | Labels | Masked
     meta: tuple[Meta, ...]
     unreadable: tuple[UnreadableClip, ...] = ()
     flipped: Tensor | None = None

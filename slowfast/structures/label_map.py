@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.utils.files import write_text
+from slowfast.utils.text import read_text
 
 # Text in quotes, with backslash escapes: braces and keys inside it are part of a name.
 _TEXT = r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\''
@@ -65,7 +66,7 @@ def read_label_map(path: str | Path) -> LabelMap:
 
     Raises FileNotFoundError, or ValueError naming the file when it holds no class or a block lacks its name or id.
     """
-    text = Path(path).read_text(encoding="utf-8")
+    text = read_text(path)
     ids, names = [], []
     for number, block in enumerate(_BLOCK.findall(text), start=1):
         name = _NAME.search(block)

@@ -1,4 +1,5 @@
-"""What a batch of clips should be answered with: People (who is where and does what) or Labels (what a clip shows)."""
+"""What a batch of clips should be answered with: People (who is where and does what), Labels (what a clip shows) or
+Masked (what is hidden of it)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -11,10 +12,14 @@ TensorMap = Callable[[Tensor], Tensor]
 
 
 class Counts(NamedTuple):
-    """How much there is to learn from: people and clips, of a batch or (divided by the processes) of a whole step."""
+    """How much there is to learn from, of a batch or (divided by the processes) of a whole step.
+
+    people, clips: how many; masked: cells of clips that are hidden (`Masked`)
+    """
 
     people: float
     clips: float
+    masked: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,3 +75,30 @@ class Labels:
 
     def map(self, change: TensorMap) -> "Labels":
         return Labels(change(self.values))
+
+
+@dataclass(frozen=True)
+class Masked:
+    """What is hidden of B clips, and so has to be told; what it looks like is computed from the clips on the device.
+
+    cells:           (B, t, h, w) bool, True where hidden; each cell covers a whole number of tokens
+    masked_per_clip: B counts of hidden cells, made here from `cells` on the host, so that nobody waits for a device
+    """
+
+    cells: Tensor
+    masked_per_clip: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.masked_per_clip) != len(self.cells):
+            object.__setattr__(self, "masked_per_clip", tuple(self.cells.flatten(1).sum(1).tolist()))
+
+    def __len__(self) -> int:
+        """B."""
+        return len(self.cells)
+
+    def counts(self) -> Counts:
+        return Counts(0, len(self.cells), sum(self.masked_per_clip))
+
+    def map(self, change: TensorMap) -> "Masked":
+        """The same with `change` applied to the tensor; it must keep the clips."""
+        return replace(self, cells=change(self.cells))

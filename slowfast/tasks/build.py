@@ -10,6 +10,7 @@ from slowfast.config.registry import find_in
 from slowfast.models.build import task_of_model
 from slowfast.tasks.classification import Classification
 from slowfast.tasks.localization import Localization
+from slowfast.tasks.masked_pretraining import MaskedPretraining
 from slowfast.tasks.task import Task
 from slowfast.tasks.two_stage import TwoStage
 
@@ -17,7 +18,7 @@ TASK_REGISTRY = Registry("TASK")
 TASK_REGISTRY.__doc__ = (
     "Task classes by their own names, which models are registered with. `@TASK_REGISTRY.register()` adds."
 )
-for _task in (Localization, TwoStage, Classification):
+for _task in (Localization, TwoStage, Classification, MaskedPretraining):
     TASK_REGISTRY.register(_task)
 
 

@@ -13,14 +13,13 @@ from slowfast.datasets.annotations.label_order import follow_order, overlap_note
 from slowfast.datasets.build import (
     build_clip_sampling,
     build_label_loader,
-    build_label_preset,
-    build_mixup,
     build_view_crops,
     build_view_loader,
     read_split,
 )
 from slowfast.datasets.clips.train_loader import TrainBatchLoader
 from slowfast.datasets.clips.video_views import Chunks
+from slowfast.datasets.readable import check_readable
 from slowfast.datasets.split import VideoSplit
 from slowfast.evaluation.build import build_classification_evaluator
 from slowfast.evaluation.videos.confusion import write_class_table, write_matrix
@@ -31,7 +30,8 @@ from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.report.videos.run import ClassifierRun, write_report
 from slowfast.structures.clip import ClipBatch
-from slowfast.tasks.task import Normalisation, Task, Trial
+from slowfast.tasks.probing import name_broken_videos
+from slowfast.tasks.task import Normalisation, Task, Trial, normalisation_of
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.weights.file import read_weight_file
@@ -56,10 +56,14 @@ class Classification(Task):
         self.class_ids = tuple(range(len(self.class_names)))
         self.cfg = with_num_classes(cfg, len(self.class_names), cfg.TEST.DATASET)
         if cfg.TRAIN.ENABLE:
-            build_label_preset(self.cfg, self.train_split)
-            build_mixup(self.cfg, len(self.class_names))
+            # Loaders read nothing before they are asked for clips, and refuse what cannot be.
+            self.train_loader()
+            self.validation_loader()
+            self.criterion()
         if cfg.TEST.ENABLE:
             self._check_views()
+        for name, split in self._splits():
+            check_readable(split, name)
 
     def _check_views(self) -> None:
         """Raises ValueError for views that this data set does not have, before anything is computed or written."""
@@ -99,10 +103,20 @@ class Classification(Task):
             )
             for note in split.notes:
                 log.info("%s (%s): %s", dataset, name, note)
+            if name != "val" or split.videos.names != self.test_split.videos.names:  # one list often serves both
+                name_broken_videos(cfg, name, split.pixels, split.videos.names)
         if cfg.TRAIN.ENABLE:
-            if note := overlap_note(self.train_split.videos, self.test_split.videos):
-                log.warning("%s", note)
+            self._warn_of_overlap()
             log.info("%s", describe_training(cfg, len(self.train_split.videos.names)))
+
+    def _warn_of_overlap(self) -> None:
+        """Where videos that are trained on are validated or tested on, too; once where these are the same videos."""
+        train, validation, test = (s.videos for s in (self.train_split, self.validation_split, self.test_split))
+        notes = [overlap_note(train, test)]
+        if validation.names != test.names:
+            notes.append(overlap_note(train, validation, what="validation"))
+        for note in filter(None, notes):
+            get_logger().warning("%s", note)
 
     def train_loader(self) -> TrainBatchLoader:
         rank, processes = distributed.rank(), distributed.world_size()
@@ -152,10 +166,7 @@ class Classification(Task):
 
     @property
     def normalisation(self) -> Normalisation:
-        """DATA.MEAN and STD in the order of the data set's files, as PySlowFast normalises before it exchanges channels."""
-        d, bgr = self.cfg.DATA, self.test_split.bgr
-        order = slice(None, None, -1 if bgr else 1)
-        return Normalisation(tuple(d.MEAN[order]), tuple(d.STD[order]), bgr != d.REVERSE_INPUT_CHANNEL)
+        return normalisation_of(self.cfg, bgr=self.test_split.bgr)
 
     def arguments(self, batch: ClipBatch) -> tuple[Tensor, ...]:
         return (batch.clips,)
@@ -229,4 +240,4 @@ def _in_order_of_weights(cfg: CfgNode, split: VideoSplit) -> VideoSplit:
     if cfg.TRAIN.ENABLE or not cfg.TEST.ENABLE or own == numbers_as_names(len(own)):
         return split
     weights = cfg.TEST.CHECKPOINT_FILE_PATH
-    return follow_order(split, read_weight_file(weights).class_names, weights)
+    return follow_order(split, read_weight_file(weights, prefer=cfg.MODEL.CHECKPOINT_ENTRY).class_names, weights)

@@ -23,10 +23,12 @@ from slowfast.losses.criterion import Criterion
 from slowfast.models.build import build_postprocess
 from slowfast.report.detection.run import TestedRun, write_report
 from slowfast.structures.clip import ClipBatch
+from slowfast.tasks.probing import name_broken_videos
 from slowfast.tasks.task import Task
 from slowfast.tasks.tube_scores import score_tubes
 from slowfast.utils import distributed
 from slowfast.utils.ava_csv import write_detections_csv
+from slowfast.utils.cores import effective_cores
 from slowfast.utils.logging import get_logger
 from slowfast.video.cache import CachedVideos, PrefillReport
 
@@ -66,6 +68,7 @@ class Localization(Task):
         for name, split in self._splits():
             for note in split.annotated.notes:
                 get_logger().info("%s: %s", name, note)
+            name_broken_videos(self.cfg, name, split.pixels, split.annotated.key_frames.used_videos)
             fill_cache(name, split)
 
     def _splits(self) -> Iterator[tuple[str, KeyFrameSplit]]:
@@ -123,7 +126,7 @@ def fill_cache(name: str, split: KeyFrameSplit) -> None:
     if not isinstance(split.pixels, CachedVideos):
         return
     processes = distributed.world_size()
-    share = split.annotated.key_frames.videos[distributed.rank() :: processes]
+    share = split.annotated.key_frames.used_videos[distributed.rank() :: processes]
     neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", processes))  # the processes on this machine
-    report = split.pixels.prefill(share, num_workers=max(1, (os.cpu_count() or 1) // neighbours))
+    report = split.pixels.prefill(share, num_workers=max(1, effective_cores().count // neighbours))
     get_logger().info("%s: %s", name, PrefillReport.of_all(distributed.gather_objects(report)))

@@ -37,6 +37,15 @@ class Normalisation(NamedTuple):
     bgr: bool = False
 
 
+def normalisation_of(cfg: CfgNode, *, bgr: bool) -> Normalisation:
+    """DATA.MEAN and STD in the order of the files, as PySlowFast normalises before it exchanges channels.
+
+    bgr: it reads these files as B, G, R (VideoSplit.bgr)
+    """
+    order = slice(None, None, -1 if bgr else 1)
+    return Normalisation(tuple(cfg.DATA.MEAN[order]), tuple(cfg.DATA.STD[order]), bgr != cfg.DATA.REVERSE_INPUT_CHANNEL)
+
+
 @dataclass(frozen=True)
 class Trial:
     """One whole test of a run, which may have several.

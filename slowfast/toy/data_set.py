@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 
 from slowfast.structures.label_map import LabelMap, write_label_map
-from slowfast.toy.making import claim_folder, cores, make_all
+from slowfast.toy.making import claim_folder, make_all
 from slowfast.toy.people import FRAME_HEIGHT, FRAME_WIDTH
 from slowfast.toy.scene import FPS, SCENE_SECONDS, Scene, key_boxes, render_scene, sample_scene
+from slowfast.utils.cores import effective_cores
 from slowfast.utils.files import write_text
 from slowfast.video.writer import write_video
 
@@ -75,7 +76,8 @@ def make_toy_ava(
     missing = [i for i in range(videos) if not _video_path(out, i).is_file()]
     annotated = all(path.is_file() for path in _annotation_paths(out / "annotations"))
     jobs = [(str(_video_path(out, i)), seed, i, seconds) for i in (missing if annotated else range(videos))]
-    rows = make_all(_make_video, jobs, num_workers=cores() if num_workers is None else num_workers, what="toy videos")
+    workers = effective_cores().count if num_workers is None else num_workers
+    rows = make_all(_make_video, jobs, num_workers=workers, what="toy videos")
     held_out = [is_held_out(i, videos) for i in range(videos)]
     if not annotated:
         splits: dict[str, list[str]] = {"train": [], "val": []}

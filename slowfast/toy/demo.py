@@ -83,7 +83,10 @@ class Demo:
         gallery, detections = ReportGallery(self.cfg, split), self._test(self.cfg).detections
         key_frames = split.annotated.key_frames
         shown = np.linspace(0, len(key_frames) - 1, CLIPS_DRAWN).round().astype(int)
-        drawn = [gallery.drawn(key_frames.video_name(k), int(key_frames.timestamp[k]), detections) for k in shown]
+        drawn = [
+            gallery.drawn(key_frames.video_name(k), int(key_frames.timestamp[k]), detections, every_frame=True)
+            for k in shown
+        ]
         detection_video(drawn, self.out / "detections.mp4", fps=self.cfg.DATA.TARGET_FPS / self.cfg.DATA.SAMPLING_RATE)
         contact_sheet(drawn[1:7], self.out / "detections.png")
 

@@ -2,12 +2,12 @@
 
 import json
 import multiprocessing
-import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, TypeVar
 
+from slowfast.utils.cores import ignore_ctrl_c
 from slowfast.utils.files import write_text
 
 Made = TypeVar("Made")
@@ -40,11 +40,6 @@ def claim_folder(out: Path, arguments: dict[str, Any], *, kind: str = "toy data 
     write_text(json.dumps(arguments, indent=2) + "\n", manifest)
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def make_all(make: Callable[..., Made], jobs: list[tuple[Any, ...]], *, num_workers: int, what: str) -> list[Made]:
     """`make(*job)` of every job, in the order of the jobs.
 
@@ -66,7 +61,7 @@ def make_all(make: Callable[..., Made], jobs: list[tuple[Any, ...]], *, num_work
             return list(made.values())
         # spawn: a fork of a process that has used OpenCV or torch threads may hang
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(num_workers, len(jobs)), mp_context=context) as pool:
+        with ProcessPoolExecutor(min(num_workers, len(jobs)), mp_context=context, initializer=ignore_ctrl_c) as pool:
             try:
                 futures = {pool.submit(make, *job): number for number, job in enumerate(jobs)}
                 for done in as_completed(futures):

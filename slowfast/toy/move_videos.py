@@ -18,8 +18,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from slowfast.toy.making import claim_folder, cores, make_all
+from slowfast.toy.making import claim_folder, make_all
 from slowfast.toy.moves import FPS, MOVES, PARTNERS, MovingScene, frame_times, render, sample_scene
+from slowfast.utils.cores import effective_cores
 from slowfast.utils.files import write_text
 from slowfast.video.writer import write_video
 
@@ -97,7 +98,8 @@ def make_toy_kinetics(
     listed = toy_videos(videos, names)
     missing = [video for video in listed if not (out / video.path).is_file()]
     jobs = [(str(out / video.path), seed, video.scene, video.move, seconds) for video in missing]
-    make_all(_make_video, jobs, num_workers=cores() if num_workers is None else num_workers, what="toy videos")
+    workers = effective_cores().count if num_workers is None else num_workers
+    make_all(_make_video, jobs, num_workers=workers, what="toy videos")
     for name, text in _texts(listed, names, seconds=seconds).items():
         if not (out / name).is_file():
             write_text(text, out / name)

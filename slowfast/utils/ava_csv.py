@@ -8,19 +8,22 @@ Ground truth   video,timestamp,x1,y1,x2,y2,label[,person]    a person; an empty 
 Detections     video,timestamp,x1,y1,x2,y2,label,score
 Exclusions     video,timestamp
 
-No header line. Boxes are xyxy in [0, 1] of the frame. The person id is not read: it may be anything. Timestamps may be
-zero-padded. Quotes, CRLF, a byte-order mark, empty lines and `.csv.gz` are fine.
+A first line of column names is skipped. Boxes are xyxy in [0, 1] of the frame. The person id is not read: it may be
+anything but numbers with a fraction, which are scores. Timestamps may be zero-padded. Quotes, CRLF, a byte-order mark,
+empty lines and `.csv.gz` are fine.
 """
 
 import csv
 import gzip
 import io
+import itertools
 import math
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +31,7 @@ import pandas as pd
 from slowfast.structures.box_table import NO_LABEL, BoxTable
 from slowfast.utils.ava_csv_blocks import read_regular_detections
 from slowfast.utils.files import open_whole
+from slowfast.utils.text import not_utf8, open_text
 
 # How far a box may reach outside [0, 1]: an annotated one by what rounding to three decimals moves it, a detected one
 # (most detectors do not clip) by half a frame; pixels are further out.
@@ -35,10 +39,16 @@ GROUNDTRUTH_MARGIN = 1e-3
 DETECTION_MARGIN = 0.5
 MAX_INT32 = 2**31 - 1
 SHOWN_PROBLEMS = 5
+JUDGED_ROWS = 1000  # of ground truth, for whether they are detections
 UNREADABLE = (OSError, EOFError, zlib.error)  # the last two: a damaged .gz
 GROUNDTRUTH_COLUMNS = "2, 7 or 8 columns (video,timestamp,x1,y1,x2,y2,label[,person])"
 DETECTION_COLUMNS = "8 columns (video,timestamp,x1,y1,x2,y2,label,score)"
 EXCLUSION_COLUMNS = "2 columns (video,timestamp)"
+TIME_NAMES = ("timestamp", "time", "second", "seconds", "sec", "frame", "frame_id", "middle_frame_timestamp")
+
+# Before 3.1 pandas reads 17 digits to within some hundred units in the last place unless it is asked; since then exactly.
+_PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
+_EXACT: dict[str, Any] = {"float_precision": "round_trip"} if _PANDAS < (3, 1) else {}
 
 # One parsed line: video, timestamp, x1, y1, x2, y2, label, score
 Row = tuple[str, int, float, float, float, float, int, float]
@@ -53,17 +63,53 @@ def read_groundtruth_csv(path: str | Path) -> BoxTable:
     Raises FileNotFoundError, or ValueError naming the file and the first lines that break a rule.
     """
     table = _read(Path(path), _groundtruth_row)
+    if len(table) == 0:
+        raise ValueError(f"{path}: the file is empty")
+    _refuse_scores(Path(path))
     return BoxTable(table.videos, table.video, table.timestamp, table.boxes, table.label)
 
 
 def read_detections_csv(path: str | Path) -> BoxTable:
-    """Detections with scores; errors as in `read_groundtruth_csv`."""
-    return _read(Path(path), _detection_row)
+    """Detections with scores; a file without rows is a table without rows. Errors as in `read_groundtruth_csv`."""
+    table = _read(Path(path), _detection_row)
+    refuse_person_ids(table.scores, path)
+    return table
+
+
+def _refuse_scores(path: Path) -> None:
+    """Raise ValueError where column 8 of ground truth holds scores: numbers in the first rows, some with a fraction."""
+    with_fraction = ""
+    for line, columns in itertools.islice(_lines(path), JUDGED_ROWS):
+        if len(columns) < 8:
+            return
+        try:
+            value = float(columns[7])
+        except ValueError:
+            return
+        if not with_fraction and not value.is_integer():
+            with_fraction = f"{columns[7]} in line {line}"
+    if with_fraction:
+        raise ValueError(
+            f"{path}: column 8 holds scores ({with_fraction}), so these are detections, and ground truth is wanted "
+            f"here: {GROUNDTRUTH_COLUMNS}. Were the two files swapped? Take column 8 off to use detections as ground truth"
+        )
+
+
+def refuse_person_ids(scores: np.ndarray, path: str | Path) -> None:
+    """Raise ValueError where the scores (R,) of detections look like person ids: whole numbers, some above 1."""
+    if len(scores) and scores.max() > 1 and (scores == np.floor(scores)).all():
+        raise ValueError(
+            f"{path}: column 8 holds whole numbers up to {scores.max():.0f}, as the person ids of ground truth are, and "
+            f"scores are wanted here: {DETECTION_COLUMNS}. Were the two files swapped? Divide scores that are whole "
+            "numbers by the largest"
+        )
 
 
 def read_exclusions_csv(path: str | Path) -> set[tuple[str, int]]:
     """Key frames (video, timestamp); errors as in `read_groundtruth_csv`."""
     table = _read(Path(path), _exclusion_row)
+    if len(table) == 0:
+        raise ValueError(f"{path}: the file is empty")
     return {(table.videos[video], int(time)) for video, time in zip(table.video, table.timestamp, strict=True)}
 
 
@@ -75,15 +121,44 @@ def _read(path: Path, parse_row: Callable[[list[str]], Row]) -> BoxTable:
         table = _read_at_once(path, parse_row)
     if table is None:
         table = _read_line_by_line(path, parse_row)
-    if len(table) == 0:
-        raise ValueError(f"{path}: the file is empty")
     return table
+
+
+def is_header(columns: Sequence[str]) -> bool:
+    """Is this first row of a file column names? The second column names a time, or all columns from there on hold words.
+
+    Rows of values have a number in the second column, so none is taken for names.
+    """
+    if len(columns) < 2:
+        return False
+    if columns[1].strip().lower() in TIME_NAMES:
+        return not any(map(_is_number, columns[2:]))
+    return len(columns) >= 7 and not any(text == "" or _is_number(text) for text in columns[1:])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _starts_with_header(path: Path) -> bool:
+    """Is the first line of the file column names? What cannot be read is not, and is for the readers to tell."""
+    try:
+        with open_text(path) as file:
+            return is_header(next(csv.reader([file.readline()]), []))
+    except (ValueError, csv.Error, *UNREADABLE):
+        return False
 
 
 def _read_in_blocks(path: Path) -> BoxTable | None:
     """The table of a regular detections file; None for any other."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            if _starts_with_header(path):
+                file.readline()
             return read_regular_detections(file, partial(_are_boxes, margin=DETECTION_MARGIN))
     except UNREADABLE:
         return None
@@ -100,11 +175,13 @@ def _read_at_once(path: Path, parse_row: Callable) -> BoxTable | None:
         frame = pd.read_csv(
             path,
             header=None,
+            skiprows=int(_starts_with_header(path)),
             names=range(width),
             dtype={column: kinds[column] for column in range(width)},
             keep_default_na=False,
             na_values={column: [""] for column in floats},
             encoding="utf-8",
+            **_EXACT,
         )
     except (ValueError, OverflowError, *UNREADABLE):  # ParserError and UnicodeDecodeError are ValueErrors
         return None
@@ -149,12 +226,6 @@ def _are_boxes(boxes: np.ndarray, margin: float) -> np.ndarray:
     return (x1 >= -margin) & (y1 >= -margin) & (x2 <= 1 + margin) & (y2 <= 1 + margin) & (x2 >= x1) & (y2 >= y1)
 
 
-def _open_text(path: Path) -> io.TextIOBase:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return open(path, encoding="utf-8-sig", newline="")
-
-
 def _read_line_by_line(path: Path, parse_row: Callable[[list[str]], Row]) -> BoxTable:
     """The slow reader: it decides what is right, and names what is wrong."""
     rows: list[Row] = []
@@ -184,14 +255,16 @@ def _read_line_by_line(path: Path, parse_row: Callable[[list[str]], Row]) -> Box
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line number, columns) of every line that is not blank."""
-    with _open_text(path) as file:
+    """(line number, columns) of every line that is not blank and not the column names in the first."""
+    with open_text(path) as file:
         reader = csv.reader(file)
         try:
             for columns in reader:
-                if columns:
+                if columns and not (reader.line_num == 1 and is_header(columns)):
                     yield reader.line_num, columns
-        except (csv.Error, UnicodeDecodeError, *UNREADABLE) as error:
+        except UnicodeDecodeError:
+            raise ValueError(not_utf8(path)) from None
+        except (csv.Error, *UNREADABLE) as error:
             raise ValueError(f"{path}: cannot be read as UTF-8 CSV after line {reader.line_num}: {error}") from None
 
 
@@ -213,7 +286,8 @@ def _groundtruth_row(columns: list[str]) -> Row:
 
 def _detection_row(columns: list[str]) -> Row:
     if len(columns) != 8:
-        raise ValueError(f"expected {DETECTION_COLUMNS}, found {len(columns)}")
+        swapped = "; is this ground truth?" if len(columns) in (2, 7) else ""
+        raise ValueError(f"expected {DETECTION_COLUMNS}, found {len(columns)}{swapped}")
     score = _number(columns[7], "score")
     return (*_key_frame(columns), *_box(columns[2:6], DETECTION_MARGIN), _label(columns[6]), score)
 

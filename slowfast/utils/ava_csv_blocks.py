@@ -12,7 +12,6 @@
 What is not regular is not judged here: the answer is None, and `ava_csv` reads the file in another way.
 """
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,11 +22,12 @@ from typing import Protocol
 import numpy as np
 
 from slowfast.structures.box_table import BoxTable
+from slowfast.utils.cores import effective_cores
 
 COLUMNS = 8
 LABEL, SCORE = 6, 7  # columns
 BLOCK_BYTES = 1 << 21
-THREADS = min(4, os.cpu_count() or 1)
+THREADS = min(4, effective_cores().count)
 MAX_START = 512  # bytes of a line before its label
 FREED_ONCE = (32 << 20) - 8192  # just below glibc's largest threshold for this, DEFAULT_MMAP_THRESHOLD_MAX
 PADDING = bytes(MAX_START)  # around a block, so that any word that touches it can be read

@@ -16,7 +16,7 @@ import numpy as np
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def _bytes_from_text(text: str, encoding: str) -> bytes:
+def bytes_from_text(text: str, encoding: str) -> bytes:
     """How Python 3 writes bytes in the protocols of Python 2: `_codecs.encode(text, "latin1")`."""
     if encoding not in ("latin1", "latin-1"):
         raise pickle.UnpicklingError(f"it asks for the codec {encoding!r}, and only latin1 is used for bytes")
@@ -29,11 +29,18 @@ _NUMPY: dict[tuple[str, str], Any] = {
     ("multiarray", "scalar"): np.float64(0).__reduce__()[0],
     ("numeric", "_frombuffer"): np.zeros(0).__reduce_ex__(5)[0],
 }
+# A single number of numpy's, as torch.serialization.safe_globals takes it: makers with their names in files, and types.
+NUMPY_NUMBERS: list[Any] = [
+    *((_NUMPY["multiarray", "scalar"], f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    (bytes_from_text, "_codecs.encode"),
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool")),
+]
 _ALLOWED: dict[tuple[str, str], Any] = {
     **{(f"numpy.{core}.{module}", name): made for core in ("core", "_core") for (module, name), made in _NUMPY.items()},
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): _bytes_from_text,
+    ("_codecs", "encode"): bytes_from_text,
     ("collections", "OrderedDict"): OrderedDict,
     **{
         (module, kind.__name__): kind

@@ -14,6 +14,7 @@ from typing import IO
 import av
 import numpy as np
 
+from slowfast.utils.cores import ignore_ctrl_c
 from slowfast.utils.files import open_whole
 from slowfast.video.open_video import OpenVideo, named_errors
 from slowfast.video.reader import VideoFiles
@@ -21,7 +22,7 @@ from slowfast.video.source import ClipPixels, ClipReadError, Timeline
 
 _OPEN_ENTRIES = 256  # memory maps a process keeps open
 _WORTH_PROCESSES = 16  # fewer videos are decoded sooner than a process starts
-_FORMAT = 1  # count up when the files of the cache change
+_FORMAT = 2  # count up when the files of the cache change
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class _Entry:
     identity: dict[str, object]
     frames: np.ndarray
     timeline: Timeline
+    pixel_aspect: float
 
 
 class CachedVideos:
@@ -77,12 +79,12 @@ class CachedVideos:
     def read(self, video: str, times: np.ndarray, *, center: int) -> ClipPixels:
         entry = self._entry(self.source.path(video), self.source.threads)
         indices, clamped = entry.timeline.at_times(np.asarray(times), center=center)
-        return ClipPixels(np.asarray(entry.frames[indices]), clamped)
+        return ClipPixels(np.asarray(entry.frames[indices]), clamped, entry.pixel_aspect)
 
     def read_frames(self, video: str, numbers: np.ndarray, *, center: int) -> ClipPixels:
         entry = self._entry(self.source.path(video), self.source.threads)
         indices, clamped = entry.timeline.at_numbers(numbers, center=center)
-        return ClipPixels(np.asarray(entry.frames[indices]), clamped)
+        return ClipPixels(np.asarray(entry.frames[indices]), clamped, entry.pixel_aspect)
 
     def prefill(self, videos: Sequence[str], *, num_workers: int = 0) -> PrefillReport:
         """Decode the videos that the cache lacks, in `num_workers` processes (0: in this one), with a progress bar."""
@@ -102,7 +104,7 @@ class CachedVideos:
             else:
                 # spawn: a fork would copy the threads' locks of the decoder and of torch in whatever state they are
                 context = multiprocessing.get_context("spawn")
-                with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
+                with ProcessPoolExecutor(num_workers, mp_context=context, initializer=ignore_ctrl_c) as pool:
                     try:
                         for done in as_completed([pool.submit(self._prepare, name, 1) for name in names]):
                             outcomes.append(done.result())
@@ -179,33 +181,40 @@ class CachedVideos:
             times = np.asarray(line["times"], dtype=np.float64)
             if frames.dtype != np.uint8 or frames.shape != tuple(meta["shape"]) or len(frames) != len(times):
                 return None
+            pixel_aspect = float(meta["pixel_aspect"])
         except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError):
             return None  # the caller decodes again and counts it
         timeline = Timeline(str(identity["path"]), times, line["frame_seconds"], line["end"], damaged)
-        return _Entry(identity, frames, timeline)
+        return _Entry(identity, frames, timeline, pixel_aspect)
 
     def _build(self, path: Path, name: str, identity: dict[str, object], threads: int) -> None:
         """Decode and write both files; the .json appears last and makes the entry valid."""
-        self.cache_dir.mkdir(parents=True, exist_ok=True)
         pixels, meta = (self.cache_dir / f"{name}.{kind}" for kind in ("npy", "json"))
         try:
+            self.cache_dir.mkdir(parents=True, exist_ok=True)
             with open_whole(meta) as described, open_whole(pixels, "wb") as sink:
-                shape, timeline = _decode_to_npy(path, sink, short_side=self.short_side, threads=threads)
+                shape, timeline, aspect = _decode_to_npy(path, sink, short_side=self.short_side, threads=threads)
                 line = {
                     "times": timeline.times.tolist(),
                     "frame_seconds": timeline.frame_seconds,
                     "end": timeline.end,
                     "damaged": timeline.damaged,
                 }
-                described.write(json.dumps({"identity": identity, "shape": shape, "timeline": line}))
+                entry = {"identity": identity, "shape": shape, "timeline": line, "pixel_aspect": aspect}
+                described.write(json.dumps(entry))
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
-            message = f"{reason} while writing the decoded frames of {path} to {self.cache_dir}"
+            message = f"{reason} while writing the decoded frames of {path} to {self.cache_dir} (DATA.CACHE_DIR)"
             raise OSError(error.errno, message) from error
 
 
-def _decode_to_npy(path: Path, sink: IO[bytes], *, short_side: int | None, threads: int) -> tuple[list[int], Timeline]:
-    """Decode `path` frame by frame into the open .npy file `sink`; a video need not fit in memory."""
+def _decode_to_npy(
+    path: Path, sink: IO[bytes], *, short_side: int | None, threads: int
+) -> tuple[list[int], Timeline, float]:
+    """Decode `path` frame by frame into the open .npy file `sink`; a video need not fit in memory.
+
+    Returns the shape of what was written, when its frames are shown, and the aspect of its pixels.
+    """
     with named_errors(path, None), OpenVideo(path, threads=threads) as video:
         shape = [0, 0, 0, 3]
         for _, frame in video.frames():
@@ -219,7 +228,7 @@ def _decode_to_npy(path: Path, sink: IO[bytes], *, short_side: int | None, threa
         # numpy pads the header so that the first axis can grow in place.
         sink.seek(0)
         _write_header(sink, shape)
-    return shape, timeline
+        return shape, timeline, video.pixel_aspect
 
 
 def _write_header(sink: IO[bytes], shape: list[int]) -> None:

@@ -6,28 +6,21 @@ Frames are addressed by their id, never by their position in a list: a lost fram
 import re
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from slowfast.video.frame_lists import FRAME_LIST_HEADER, FrameFiles, read_frame_lists
 from slowfast.video.open_video import shrink
 from slowfast.video.source import ClipPixels, ClipReadError, VideoLength, check_positions
+from slowfast.video.whole_pictures import what_is_missing
 
-FRAME_LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is PySlowFast's
-# Names and paths may hold spaces, so the two integer columns anchor the row, not the number of words.
-_ROW = re.compile(r'(?:"(?P<quoted>[^"]*)"|(?P<video>.+)) \d+ (?P<frame>\d+) (?P<path>.+?)(?: (?:"[^"]*"|[\d,]*))?$')
-_JPEG_END = b"\xff\xd9"
-_JPEG_END_WITHIN = 1024  # bytes from the end: some writers pad
+__all__ = ["FRAME_LIST_HEADER", "FrameFolders", "read_frame_lists"]
 
-
-@dataclass(frozen=True)
-class _FrameFiles:
-    """ids: (N,) int64 ascending; paths: (N,) UTF-8 bytes in one array (millions of strings fill memory)."""
-
-    ids: np.ndarray
-    paths: np.ndarray
+FIRST_FRAMES = (0, 1)  # numbers that extractors start from
+_SHOWN = 3
 
 
 class FrameFolders:
@@ -38,7 +31,8 @@ class FrameFolders:
                  a video is the folder `root/VIDEO` and the ids are the numbers in its file names.
     pattern:     file name in a video's folder, of `{video}` (last part of the video's name) and `{frame}`
     fps:         frames per second of the extraction
-    first_frame: id of the frame at second 0; by default 0 with frame lists (PySlowFast counts from 0) and 1 without
+    first_frame: id of the frame at second 0. -1: the first id of a video, where that is 0 or 1, as extractors count; for
+                 a whole set of videos see `find_first_frame`. Positions count from the first id in any case
     """
 
     def __init__(
@@ -48,7 +42,7 @@ class FrameFolders:
         fps: float,
         frame_lists: str | Path | Sequence[str | Path] | None = None,
         pattern: str = "{video}_{frame:06d}.jpg",
-        first_frame: int | None = None,
+        first_frame: int = -1,
     ) -> None:
         if not fps > 0:
             raise ValueError(f"frames per second must be positive, got {fps}; it is the rate of the extraction")
@@ -57,14 +51,67 @@ class FrameFolders:
         self._pattern = pattern
         _name_regex(pattern, "check")  # a pattern that cannot work fails now, not in a worker
         self._from_lists = frame_lists is not None
-        self.first_frame = first_frame if first_frame is not None else (0 if self._from_lists else 1)
+        self.first_frame = None if first_frame < 0 else first_frame
         lists = [frame_lists] if isinstance(frame_lists, str | Path) else list(frame_lists or ())
-        self._videos: dict[str, _FrameFiles] = read_frame_lists(lists) if self._from_lists else {}
+        self._videos: dict[str, FrameFiles] = read_frame_lists(lists, self.root) if self._from_lists else {}
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """Sorted names: those in the frame lists; without lists the folders directly below `root`."""
+        if self._from_lists:
+            return tuple(sorted(self._videos))
+        return tuple(sorted(path.name for path in self.root.iterdir() if path.is_dir()))
+
+    def check(self, video: str) -> None:
+        """Raises ClipReadError where the lists do not hold the video, or no folder with a frame in it is there."""
+        self._start(video)
+
+    def find_first_frame(self, videos: Sequence[str]) -> int:
+        """Decide for all of these videos which id is at second 0, unless it was given: 0 or 1, the smallest there is.
+
+        A video whose own first frame was lost is read right, which it could not be by itself.
+        Raises ValueError where no video starts at 0 or 1, or some at 0 and others at 1; ClipReadError for no such video.
+        """
+        if self.first_frame is not None:
+            return self.first_frame
+        starts = {video: self._start(video) for video in videos}
+        at = {number: [video for video, start in starts.items() if start == number] for number in FIRST_FRAMES}
+        if at[0] and at[1]:
+            raise ValueError(
+                f"{self.root}: the frames of {len(at[0])} videos start at 0 (such as {at[0][0]}) and those of "
+                f"{len(at[1])} at 1 (such as {at[1][0]}): which number is second 0? Say it, 0 or 1 (AVA.FIRST_FRAME)"
+            )
+        if starts and not at[0] and not at[1]:
+            some = ", ".join(f"{video} at {start}" for video, start in list(starts.items())[:_SHOWN])
+            raise ValueError(
+                f"{self.root}: no video has a frame 0 or 1, they start later ({some}): which number is second 0? Say it "
+                "(AVA.FIRST_FRAME)"
+            )
+        self.first_frame = 0 if at[0] else 1
+        return self.first_frame
+
+    def _start(self, video: str) -> int:
+        """The first id; a folder is not listed where it holds a frame of the usual first name."""
+        if not self._from_lists:
+            for number in FIRST_FRAMES:
+                if (self.root / video / self._name(video, number)).is_file():
+                    return number
+        return self.span(video)[0]
+
+    def _at_zero(self, video: str) -> int:
+        """The id of the frame at second 0."""
+        if self.first_frame is not None:
+            return self.first_frame
+        start = self.span(video)[0]
+        if start not in FIRST_FRAMES:
+            reason = f"its frames start at {start}, and which number is second 0 is not said (AVA.FIRST_FRAME)"
+            raise ClipReadError(str(self.root / video), None, reason)
+        return start
 
     def read(self, video: str, times: np.ndarray, *, center: int) -> ClipPixels:
         """Raises ClipReadError: no such video, key frame beyond it, a frame that is missing or cannot be decoded."""
         nearest = np.floor(np.asarray(times, dtype=np.float64) * self.fps + 0.5 + 1e-6).astype(np.int64)
-        return self.read_frames(video, nearest + self.first_frame, center=center)
+        return self.read_frames(video, nearest + self._at_zero(video), center=center)
 
     def read_frames(self, video: str, numbers: np.ndarray, *, center: int) -> ClipPixels:
         return self._read(video, numbers, center=center)
@@ -105,10 +152,10 @@ class FrameFolders:
 
     def span(self, video: str) -> tuple[int, int]:
         """The first and the last frame id of a video. Raises ClipReadError when there is no such video."""
-        ids = self._files(video, self.first_frame).ids
+        ids = self._files(video, None).ids
         return int(ids[0]), int(ids[-1])
 
-    def _files(self, video: str, key: int) -> _FrameFiles:
+    def _files(self, video: str, key: int | None) -> FrameFiles:
         if video not in self._videos:
             if self._from_lists:
                 some = ", ".join(sorted(self._videos)[:3])
@@ -117,19 +164,26 @@ class FrameFolders:
             self._videos[video] = self._list_folder(video, key)
         return self._videos[video]
 
-    def _list_folder(self, video: str, key: int) -> _FrameFiles:
+    def _list_folder(self, video: str, key: int | None) -> FrameFiles:
         folder = self.root / video
         if not folder.is_dir():
-            reason = f"no such folder; is {self.root} the folder of the frame folders?"
-            raise ClipReadError(str(folder), key, reason, "frame")
+            raise self._no_folder(video, key)
         regex = _name_regex(self._pattern, Path(video).name)
-        matches = (regex.fullmatch(path.name) for path in folder.iterdir())
-        found = sorted((int(match["frame"]), match.string) for match in matches if match)
+        names = sorted(path.name for path in folder.iterdir())
+        found = sorted((int(match["frame"]), match.string) for match in map(regex.fullmatch, names) if match)
         if not found:
-            reason = f"no file in it is named like {self._name(video, self.first_frame)}"
-            raise ClipReadError(str(folder), key, reason, "frame")
+            there = f"there are {', '.join(names[:_SHOWN])}" + (", ..." if len(names) > _SHOWN else "")
+            reason = f"no file in it is named like {self._name(video, 1)}; {there if names else 'it is empty'}"
+            raise ClipReadError(str(folder), key, f"{reason} (AVA.FRAME_PATTERN)", "frame")
+        for (number, name), (following, other) in pairwise(found):
+            if number == following:
+                raise ClipReadError(str(folder), key, f"frame {number} is there twice: {name} and {other}", "frame")
         ids = np.array([number for number, _ in found], dtype=np.int64)
-        return _FrameFiles(ids, np.array([f"{video}/{name}".encode() for _, name in found]))
+        return FrameFiles(ids, np.array([f"{video}/{name}".encode() for _, name in found]))
+
+    def _no_folder(self, video: str, key: int | None) -> ClipReadError:
+        reason = f"no such folder; is {self.root} the folder of the frame folders?"
+        return ClipReadError(str(self.root / video), key, reason, "frame")
 
     def _name(self, video: str, frame: int) -> str:
         return self._pattern.format(video=Path(video).name, frame=frame)
@@ -141,10 +195,9 @@ class FrameFolders:
             data = path.read_bytes()
         except OSError as error:
             raise ClipReadError(folder, key, f"{path}: {error.strerror}", "frame") from error
-        # Some versions of OpenCV fill what a cut-off JPEG lacks with grey and only print a warning.
-        if data[:2] == b"\xff\xd8" and _JPEG_END not in data[-_JPEG_END_WITHIN:]:
-            reason = f"{path}: the JPEG is cut off ({len(data)} bytes, no end marker)"
-            raise ClipReadError(folder, key, reason, "frame")
+        missing = what_is_missing(data)
+        if missing:
+            raise ClipReadError(folder, key, f"{path}: {missing}", "frame")
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
         if picture is None:
             reason = f"{path}: not a picture that OpenCV can decode ({len(data)} bytes)"
@@ -153,49 +206,22 @@ class FrameFolders:
         return picture if short_side is None else shrink(picture, short_side)
 
 
-def read_frame_lists(paths: Sequence[str | Path]) -> dict[str, _FrameFiles]:
-    """PySlowFast frame lists -> the frames of each video by id.
-
-    Raises FileNotFoundError, and ValueError for another header or a malformed row (file, line) or a repeated frame.
-    """
-    ids: dict[str, list[int]] = {}
-    files: dict[str, list[bytes]] = {}
-    for path in paths:
-        with open(path, encoding="utf-8") as lines:
-            header = next(lines, "").strip()
-            if header != FRAME_LIST_HEADER:
-                raise ValueError(f"{path}:1: a frame list starts with {FRAME_LIST_HEADER!r}, found {header[:80]!r}")
-            for number, line in enumerate(lines, start=2):
-                row = _ROW.match(line.rstrip())
-                if row is None:
-                    if not line.strip():
-                        continue
-                    raise ValueError(f"{path}:{number}: expected {FRAME_LIST_HEADER!r}, found {line.strip()[:80]!r}")
-                video = row["quoted"] if row["quoted"] is not None else row["video"]
-                ids.setdefault(video, []).append(int(row["frame"]))
-                files.setdefault(video, []).append(row["path"].strip('"').encode())
-    return {video: _sorted_frames(video, ids[video], files[video], paths) for video in ids}
-
-
-def _sorted_frames(video: str, ids: list[int], files: list[bytes], sources: Sequence[str | Path]) -> _FrameFiles:
-    numbers = np.array(ids, dtype=np.int64)
-    order = np.argsort(numbers, kind="stable")
-    numbers = numbers[order]
-    repeated = numbers[1:][numbers[1:] == numbers[:-1]]
-    if len(repeated):
-        lists = ", ".join(str(source) for source in sources)
-        raise ValueError(f"{lists}: frame {repeated[0]} of video {video!r} is listed more than once")
-    return _FrameFiles(numbers, np.array(files)[order])
-
-
 def _name_regex(pattern: str, video: str) -> re.Pattern[str]:
     """The file names that `pattern` gives for a video, with the frame number as group `frame`."""
     parts, fields = [], []
-    for literal, field, _, _ in string.Formatter().parse(pattern):
+    try:
+        pieces = list(string.Formatter().parse(pattern))
+        pattern.format(video=video, frame=1)
+    except (ValueError, LookupError, AttributeError) as error:
+        raise ValueError(f"the frame file pattern {pattern!r} cannot be used: {error} (AVA.FRAME_PATTERN)") from None
+    for literal, field, _, _ in pieces:
         parts.append(re.escape(literal))
         if field is not None:
             fields.append(field)
             parts.append(r"(?P<frame>\d+)" if field == "frame" else re.escape(video))
     if fields.count("frame") != 1 or not set(fields) <= {"video", "frame"}:
-        raise ValueError(f"the frame file pattern needs {{frame}} once, and {{video}} where wanted, got {pattern!r}")
+        raise ValueError(
+            f"the frame file pattern needs {{frame}} once, and {{video}} where wanted, got {pattern!r} "
+            "(AVA.FRAME_PATTERN)"
+        )
     return re.compile("".join(parts))

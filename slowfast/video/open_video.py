@@ -13,6 +13,7 @@ import av
 import cv2
 import numpy as np
 
+from slowfast.utils.cores import effective_cores
 from slowfast.video.source import ClipReadError, Timeline
 
 
@@ -32,17 +33,18 @@ def named_errors(path: str | Path, at: float | None, unit: str = "s") -> Iterato
 class OpenVideo:
     """One video file, open for decoding forward once. Use as a context manager.
 
-    threads: decoding threads, 0 for as many as there are cores
+    threads:  decoding threads, 0 for as many as there are cores
+    remember: keep the time of every frame for `timeline`; without it memory does not grow with the video
     """
 
-    def __init__(self, path: str | Path, *, threads: int = 0) -> None:
-        self.path = str(path)
+    def __init__(self, path: str | Path, *, threads: int = 0, remember: bool = True) -> None:
+        self.path, self._remember = str(path), remember
         self._container = av.open(self.path)
         if not self._container.streams.video:
             raise UnreadableError("it holds no video stream")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
-        self._stream.codec_context.thread_count = threads
+        self._stream.codec_context.thread_count = threads or effective_cores().count
         # average_rate is 25 in some AVIs of 29.97 fps; the guess looks at the timestamps too.
         rate = self._stream.guessed_rate or self._stream.average_rate or self._stream.base_rate
         if not rate:
@@ -55,6 +57,7 @@ class OpenVideo:
         self._damaged: list[list[float]] = []
         self._damage_second = -np.inf  # of the last packet that could not be decoded
         self._size: tuple[int, int] | None = None
+        self._turns = 0  # of the last frame
         self.disordered = False  # timestamps were missing or ran backwards
 
     def __enter__(self) -> "OpenVideo":
@@ -91,9 +94,21 @@ class OpenVideo:
         return (packet for packet in self._container.demux(self._stream) if packet.size)
 
     @property
+    def pixel_aspect(self) -> float:
+        """Width of a pixel by its height in an upright frame, as a player shows it; 1 where the file does not say."""
+        told = self._stream.sample_aspect_ratio
+        aspect = float(told) if told else 1.0
+        return 1 / aspect if self._turns % 2 else aspect
+
+    @property
     def codec(self) -> str:
         """FFmpeg's name of the codec: "h264"."""
         return str(self._stream.codec_context.name)
+
+    @property
+    def length_told(self) -> float | None:
+        """Seconds that the container says the video has; may be wrong."""
+        return None if self._container.duration is None else self._container.duration / av.time_base
 
     def seek_to(self, pts: int) -> bool:
         """Go to the key frame with this timestamp, or the one before it; False where the file cannot seek."""
@@ -134,7 +149,8 @@ class OpenVideo:
             yield packet
 
     def _second(self, pts: int) -> float:
-        return float(pts * self._time_base) - self._zero
+        # Whole numbers divide to the nearest float, as a Fraction does, in a tenth of its time.
+        return pts * self._time_base.numerator / self._time_base.denominator - self._zero
 
     def _mark_damage(self, second: float | None) -> None:
         """Whatever follows the last frame shown is in doubt, until a key frame that is later than the broken packet."""
@@ -156,6 +172,8 @@ class OpenVideo:
             self._mark_damage(second)
         elif frame.key_frame and self._damaged and second > self._damage_second:
             self._damaged[-1][1] = min(self._damaged[-1][1], second)
+        if not self._remember:
+            self._times.clear()
         self._times.append(second)
         if frame.duration:
             self._last_duration = float(frame.duration * (frame.time_base or self._time_base))
@@ -169,8 +187,22 @@ class OpenVideo:
         if not self._times:
             raise UnreadableError("not one frame could be decoded")
         times = np.sort(np.asarray(self._times, dtype=np.float64))
-        damaged = tuple((low, high) for low, high in self._damaged)
-        return Timeline(self.path, times, self.frame_seconds, float(times[-1] + self._last_duration), damaged)
+        return Timeline(self.path, times, self.frame_seconds, float(times[-1] + self._last_duration), self.damaged)
+
+    @property
+    def last_duration(self) -> float:
+        """Seconds that the frame decoded last is shown for."""
+        return self._last_duration
+
+    @property
+    def damaged(self) -> tuple[tuple[float, float], ...]:
+        """As in Timeline, so far; the last one is open (infinite) while what is decoded rests on broken data."""
+        return tuple((low, high) for low, high in self._damaged)
+
+    @staticmethod
+    def _quarter_turns(frame: av.VideoFrame) -> int:
+        """Counter-clockwise, from the frame as it is stored to the frame as it is shown."""
+        return round(frame.rotation / 90) % 4
 
     def rgb(self, frame: av.VideoFrame, *, short_side: int | None = None) -> np.ndarray:
         """A decoded frame -> (H, W, 3) uint8 RGB, upright; a short side longer than `short_side` is shrunk to it."""
@@ -182,9 +214,9 @@ class OpenVideo:
                 f"the frame size (height, width) changes from {self._size} to {size} inside the video"
             )
         picture: np.ndarray = frame.to_ndarray(format="rgb24")
-        turns = round(frame.rotation / 90) % 4  # counter-clockwise
-        if turns:
-            picture = np.ascontiguousarray(np.rot90(picture, turns))
+        self._turns = self._quarter_turns(frame)
+        if self._turns:
+            picture = np.ascontiguousarray(np.rot90(picture, self._turns))
         return picture if short_side is None else shrink(picture, short_side)
 
 

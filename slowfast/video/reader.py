@@ -74,7 +74,7 @@ def _window(video: OpenVideo, times: np.ndarray, start: float | None) -> dict[in
 def _gather(video: OpenVideo, frames: dict[int, av.VideoFrame], indices: np.ndarray, clamped: int) -> ClipPixels:
     """Convert each distinct frame once and stack them in the order asked for."""
     pictures = {index: video.rgb(frames[index]) for index in np.unique(indices).tolist()}
-    return ClipPixels(np.stack([pictures[index] for index in indices.tolist()]), clamped)
+    return ClipPixels(np.stack([pictures[index] for index in indices.tolist()]), clamped, video.pixel_aspect)
 
 
 def _read_disordered(path: str | Path, times: np.ndarray, *, center: int, threads: int) -> ClipPixels:

@@ -14,11 +14,13 @@ ROUNDING_SECONDS = 1e-6  # containers round their start time to microseconds
 class ClipPixels:
     """frames: (T, H, W, 3) uint8 RGB, upright.
 
-    clamped: how many of the T lie beyond the video and repeat its first or last frame
+    clamped:      how many of the T lie beyond the video and repeat its first or last frame
+    pixel_aspect: width of a pixel by its height as a player shows it, 1 for square ones. Frames are never stretched by it
     """
 
     frames: np.ndarray
     clamped: int
+    pixel_aspect: float = 1.0
 
 
 class ClipReadError(Exception):
@@ -92,6 +94,7 @@ class VideoSource(Protocol):
         """(K, H, W, 3) uint8 RGB: the frames at `positions`, (K,) ascending and distinct, counted from 0.
 
         short_side: frames whose short side is longer are shrunk to it by area while they are read
+        Pixels are taken for square, as PySlowFast takes them, whatever the file says of their aspect.
         Raises ClipReadError, and IndexError as `check_positions`.
         """
 
@@ -113,6 +116,11 @@ class Timeline:
     end: float
     damaged: tuple[tuple[float, float], ...] = ()
 
+    @property
+    def tolerance(self) -> float:
+        """Seconds by which a frame may start after the moment it is asked for."""
+        return min(self.frame_seconds / 2, MAX_TOLERANCE_SECONDS) + ROUNDING_SECONDS
+
     def at_times(self, times: np.ndarray, *, center: int) -> tuple[np.ndarray, int]:
         """(T,) seconds -> ((T,) indices of the frames shown then, how many were clamped).
 
@@ -122,7 +130,7 @@ class Timeline:
         Raises ClipReadError when the key frame lies beyond the video, or when any time falls in damaged data.
         """
         times = np.asarray(times, dtype=np.float64)
-        tolerance = min(self.frame_seconds / 2, MAX_TOLERANCE_SECONDS) + ROUNDING_SECONDS
+        tolerance = self.tolerance
         bounded = np.concatenate([[-np.inf], self.times, [np.inf]])
         indices = np.searchsorted(self.times, times + ROUNDING_SECONDS, side="right") - 1
         to_next, since = bounded[indices + 2] - times, times - bounded[indices + 1]

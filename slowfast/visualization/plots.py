@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,10 +10,11 @@ from slowfast.utils.files import open_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, FigureBase
 
 # Okabe and Ito's palette: told apart with any colour vision; the total is black
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+_SHORT_LABEL = 16  # characters; legends of short labels have three columns
 SMOOTHING_SHARE = 0.02  # of the steps, on each side of the running mean
 
 
@@ -65,13 +66,38 @@ def training_curve_figure(records: list[dict]) -> "Figure":
     train = [record for record in records if record.get("kind") == "train"]
     evaluations = [record for record in records if record.get("kind") == "eval"]
     panels = 2 if evaluations else 1
-    figure = Figure(figsize=(5.6 * panels, 4.0), layout="constrained")
+    figure = Figure(figsize=(5.6 * panels, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    _plot_losses(axes[0], train)
+    parts = figure.subfigures(1, panels, squeeze=False)[0]
+    _plot_losses(parts[0].subplots(), train)
     if evaluations:
-        _plot_evaluations(axes[1], evaluations)
+        _plot_evaluations(parts[1].subplots(), evaluations)
+    for part in parts:
+        legend_below(part, part.axes[0], frameon=False, fontsize=9)
     return figure
+
+
+def legend_below(figure: "FigureBase", axes: "Axes", **style: Any) -> None:
+    """The legend of `axes` below the plot, where it covers no curve; none where nothing was drawn."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        columns = 3 if max(map(len, labels)) <= _SHORT_LABEL else 2 if max(map(len, labels)) <= 2 * _SHORT_LABEL else 1
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, len(labels)), **style)
+
+
+def room_around(axes: "Axes") -> None:
+    """Whole numbers on the horizontal axis, two of them at least, and the vertical one from 0 to above the curves."""
+    low, high = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    short = max(0.0, 1 - (high - low))
+    axes.set(xlim=(low - short, high + short), ylim=(0, max(top + 0.04 * (top - bottom), 1e-6)))
+    # An AutoLocator, which its declared type does not say.
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+
+
+def dot_of_one(values: np.ndarray) -> str:
+    """The marker of a curve: a single point makes no line, and would not be seen."""
+    return "o" if len(values) == 1 else ""
 
 
 def running_mean(values: np.ndarray, *, half_width: int) -> np.ndarray:
@@ -108,10 +134,9 @@ def _plot_losses(axes: "Axes", train: list[dict]) -> None:
         axes.plot(steps, values, color=colour, alpha=0.18, linewidth=0.8)
         smooth = running_mean(values, half_width=round(SMOOTHING_SHARE * len(values)))
         label = "total" if key == "loss" else key.removeprefix("loss/")
-        axes.plot(steps, smooth, color=colour, linewidth=width, label=label)
+        axes.plot(steps, smooth, color=colour, linewidth=width, label=label, marker=dot_of_one(values))
     _style(axes, title="Training loss", xlabel="step")
-    axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=9)
+    room_around(axes)
 
 
 def _plot_evaluations(axes: "Axes", evaluations: list[dict]) -> None:
@@ -132,8 +157,6 @@ def _plot_evaluations(axes: "Axes", evaluations: list[dict]) -> None:
             fontsize=9,
         )
     _style(axes, title="Held-out average precision", xlabel="epoch")
-    axes.set_ylim(0, 1)
-    # An AutoLocator, which its declared type does not say.
-    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
     axes.margins(x=0.12)
-    axes.legend(frameon=False, fontsize=9, loc="upper left")
+    room_around(axes)
+    axes.set_ylim(0, 1)

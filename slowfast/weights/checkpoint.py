@@ -55,17 +55,20 @@ class Checkpointer:
         for leftover in self.folder.glob(".*.pyth.*.tmp"):
             leftover.unlink()
 
-    def newest(self) -> tuple[Path, dict[str, Any]] | None:
+    def newest(self, *, mapped: bool = False, quiet: bool = False) -> tuple[Path, dict[str, Any]] | None:
         """The newest checkpoint that can be read, and its content; None when there is none at all.
 
-        One that cannot be read (a cut-off file) is named in the log and the one before it is tried. Raises ValueError
-        when there are checkpoints and none can be read.
+        One that cannot be read (a cut-off file) is named in the log, unless `quiet`, and the one before it is tried.
+        mapped: leave the tensors on the disk until they are looked at. Raises ValueError when there are checkpoints and
+        none can be read.
         """
         paths = self.saved()
         for path in reversed(paths):
             try:
-                return path, torch.load(path, map_location="cpu", weights_only=True)
+                return path, torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
             except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+                if quiet:
+                    continue
                 # The first sentence: what torch adds is advice to load the file unsafely.
                 reason = str(error).split(". ")[0].splitlines()[0] if str(error) else type(error).__name__
                 get_logger().warning("cannot read %s (%s); trying the checkpoint before it", path, reason)

@@ -10,16 +10,29 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-# Where a parameter dict sits in the files we know: ours and PySlowFast's, mmaction2's, VideoMAE's two.
-_CONTAINERS = ("model_state", "state_dict", "module", "model")
-# A bag of names and values that VideoMAE's files carry their options in. Its methods are ours, not the file's.
-_INERT_CLASSES: list[Callable | tuple[Callable, str]] = [argparse.Namespace]
+from slowfast.utils.restricted_pickle import NUMPY_NUMBERS
+from slowfast.weights.entries import AVERAGE, KNOWN_NAMES, choose_entry, find_entries
+
+_LIGHTNING = "pytorch-lightning_version"
+# What files carry their options in: bags of names and values, paths, numbers. Their methods are ours, not the file's, and
+# no module of another project is imported for them: Lightning's AttributeDict becomes a dict.
+_INERT_CLASSES: list[Callable | tuple[Callable, str]] = [
+    argparse.Namespace,
+    *((dict, f"{where}.AttributeDict") for where in (
+        "lightning_fabric.utilities.data",
+        "lightning.fabric.utilities.data",
+        "lightning.pytorch.utilities.parsing",
+        "pytorch_lightning.utilities.parsing",
+    )),
+    *((PurePosixPath, f"pathlib{part}.{kind}Path") for part in ("", "._local") for kind in ("Posix", "PurePosix")),
+    *NUMPY_NUMBERS,
+]  # fmt: skip
 _AGAIN = "download it again"
 
 
@@ -29,6 +42,9 @@ class WeightFile:
 
     state:       name -> tensor, on the CPU, under the file's own names
     container:   the entry of the file they were in: "ema_state", "model_state", ..., or "" when they are the whole file
+    averaged:    they are a running average of the weights
+    others:      the sets of parameters in the file that were not taken: "model_state: raw weights"
+    lightning:   a Lightning module wrote them, with a prefix before the names of its network
     class_names: in index order, where the file tells
     class_ids:   ids of the label map, where the file tells
     config:      the YAML text of the run that wrote the file, where it tells
@@ -36,15 +52,19 @@ class WeightFile:
 
     state: dict[str, Tensor]
     container: str
+    averaged: bool = False
+    others: tuple[str, ...] = ()
+    lightning: bool = False
     class_names: tuple[str, ...] = ()
     class_ids: tuple[int, ...] = ()
     config: str = ""
 
 
-def read_weight_file(path: str | Path, *, prefer_ema: bool = True) -> WeightFile:
-    """Read `.pyth`, `.pth`, `.pt` or `.safetensors`.
+def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
+    """Read `.pyth`, `.pth`, `.pt`, `.ckpt` or `.safetensors`.
 
-    prefer_ema: take the averaged weights of a file of this project where it has them
+    prefer: of several sets of weights in one file, "average" takes the averaged ones, "raw" the others, and any other text
+            the entry of that name (MODEL.CHECKPOINT_ENTRY)
 
     Raises FileNotFoundError, or ValueError that says what the file is instead: a web page, a git-lfs pointer, cut off,
     a pickle that needs code, or without parameters.
@@ -60,7 +80,7 @@ def read_weight_file(path: str | Path, *, prefer_ema: bool = True) -> WeightFile
     content = _unpickle_safely(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, not a dict of parameters")
-    return _find_parameters(path, content, prefer_ema)
+    return _find_parameters(path, content, prefer)
 
 
 def _refuse_what_is_no_checkpoint(path: Path) -> None:
@@ -114,8 +134,12 @@ def _imports_of_pickle(path: Path) -> list[str]:
                     wanted.append(argument.replace(" ", "."))
                 elif opcode.name == "STACK_GLOBAL":
                     wanted.append(".".join(texts[-2:]))
-    harmless = ("torch.", "collections.OrderedDict", "argparse.Namespace")
+    harmless = ("torch.", "collections.OrderedDict", "argparse.Namespace", *_inert_names())
     return [name for name in dict.fromkeys(wanted) if not name.startswith(harmless)]
+
+
+def _inert_names() -> list[str]:
+    return [entry[1] for entry in _INERT_CLASSES if isinstance(entry, tuple)] + ["numpy.dtype"]
 
 
 def _pickle_in(path: Path) -> bytes:
@@ -145,23 +169,29 @@ def _read_safetensors(path: Path) -> WeightFile:
     )
 
 
-def _find_parameters(path: Path, content: dict, prefer_ema: bool) -> WeightFile:
-    container = next((key for key in _CONTAINERS if isinstance(content.get(key), dict)), "")
-    if prefer_ema and container == "model_state" and isinstance(content.get("ema_state"), dict):
-        container = "ema_state"
-    state = content[container] if container else content
-    state = {name: tensor for name, tensor in state.items() if isinstance(name, str) and isinstance(tensor, Tensor)}
-    if not state:
+def _find_parameters(path: Path, content: dict, prefer: str) -> WeightFile:
+    entries = find_entries(content)
+    taken = choose_entry(entries, prefer)
+    if taken is None:
+        there = "; ".join(map(str, entries))
+        if there:
+            raise ValueError(
+                f"{path} has no weights under the name {prefer!r}; name one of its entries in MODEL.CHECKPOINT_ENTRY: {there}"
+            )
         found = ", ".join(map(str, list(content)[:10])) or "nothing"
         raise ValueError(
-            f"{path} holds no parameters: expected them under one of {_CONTAINERS} or at the top, found {found}"
+            f"{path} holds no parameters: expected them under one of {KNOWN_NAMES} or at the top, found {found}"
         )
-    if not container:
-        return WeightFile(state, "")
+    others = tuple(str(entry) for entry in entries if entry is not taken)
     config = content.get("cfg", "")
+    if not taken.name:
+        return WeightFile(taken.state, "", averaged=taken.averaged, others=others)
     return WeightFile(
-        state,
-        container,
+        taken.state,
+        taken.name,
+        averaged=taken.averaged,
+        others=others,
+        lightning=_LIGHTNING in content,
         class_names=tuple(content.get("class_names") or ()),
         class_ids=tuple(content.get("class_ids") or ()),
         config=config if isinstance(config, str) else "",

@@ -6,6 +6,8 @@ Every name of a file is renamed by a row, dropped by a row that says why, or lef
 import re
 from dataclasses import dataclass
 
+from slowfast.weights.entries import COUNTERS
+
 
 @dataclass(frozen=True)
 class Naming:
@@ -27,6 +29,26 @@ class Naming:
 
 _PRETRAINING = "part of the masked pre-training only"
 _AFTER_PRETRAINING = "a masked pre-training has none"
+
+_HUGGING_FACE = (
+    (r"^videomae\.", ""),
+    (r"^embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),
+    (r"^encoder\.layer\.(\d+)\.", r"blocks.\1."),
+    (r"\.attention\.attention\.(q|v)_bias$", r".attn.\1_bias"),
+    (r"\.attention\.attention\.(q|v)(uery|alue)\.bias$", r".attn.\1_bias"),
+    (r"\.attention\.attention\.(q|k|v)(uery|ey|alue)\.weight$", r".attn.\1.weight"),
+    (r"\.attention\.output\.dense\.", ".attn.proj."),
+    (r"\.intermediate\.dense\.", ".mlp.fc1."),
+    (r"\.output\.dense\.", ".mlp.fc2."),
+    (r"\.layernorm_before\.", ".norm1."),
+    (r"\.layernorm_after\.", ".norm2."),
+    (r"^(fc_norm|layernorm)\.", "norm."),
+    (r"^classifier\.", "head.projection."),
+)
+_HUGGING_FACE_DROPS = (
+    (r"\.attention\.attention\.key\.bias$", "moves all logits of a query alike, which softmax does not see"),
+    (r"^(videomae\.)?embeddings\.position_embeddings$", "positions are sines and cosines by a formula"),
+)
 
 # Order matters: the first naming whose marker is found is taken, the most specific ones first.
 NAMINGS = (
@@ -59,6 +81,22 @@ NAMINGS = (
         drops=((r"^data_preprocessor\.", "normalisation is DATA.MEAN and DATA.STD here"),),
     ),
     Naming(
+        "Hugging Face VideoMAE pre-training",
+        r"^decoder\.decoder_layers\.",
+        renames=_HUGGING_FACE,
+        drops=(
+            (r"^(decoder\.|encoder_to_decoder\.|mask_token$|position_embeddings$)", _PRETRAINING),
+            *_HUGGING_FACE_DROPS,
+        ),
+        starts=((r"^(head\.projection|norm)\.", _AFTER_PRETRAINING),),
+    ),
+    Naming(
+        "Hugging Face VideoMAE",
+        r"^(videomae\.)?embeddings\.patch_embeddings\.projection\.weight$",
+        renames=_HUGGING_FACE,
+        drops=_HUGGING_FACE_DROPS,
+    ),
+    Naming(
         "VideoMAE pre-training",
         r"^encoder\.blocks\.0\.",
         renames=((r"^encoder\.", ""),),
@@ -81,21 +119,37 @@ NAMINGS = (
 )
 UNKNOWN = Naming("unknown names", "")
 
-# What every wrapper around a model may put before all names: DataParallel, torch.compile.
-_WRAPPERS = ("module.", "_orig_mod.")
+# What every wrapper around a model may put before all names: DataParallel and AveragedModel, torch.compile, Lightning.
+_WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "network.")
 
 
-def strip_wrappers(names: list[str]) -> dict[str, str]:
-    """File name -> name without the prefixes that wrappers put before every name."""
-    stripped = {name: name for name in names}
+def strip_wrappers(names: list[str], *, lightning: bool = False) -> tuple[dict[str, str], dict[str, str]]:
+    """The names without what wrappers put before every one, and the names that are no parameters of the network.
+
+    lightning: the names are those of a Lightning module, which may have a loss and metrics beside its network
+
+    Returns file name -> name without the prefixes, and file name -> why it is left out.
+    """
+    counted = [name for name in names if name.rsplit(".", 1)[-1] in COUNTERS and name.count(".") <= 1]
+    beside = dict.fromkeys(counted, "counts the steps of the average")
+    stripped = {name: name for name in names if name not in beside}
+    if not any(name.startswith("module.") for name in stripped):
+        beside, stripped = {}, {name: name for name in names}
+    wrappers = (*_WRAPPERS, "backbone.") if lightning else _WRAPPERS
     changed = True
     while changed and stripped:
         changed = False
-        for prefix in _WRAPPERS:
+        for prefix in wrappers:
             if all(name.startswith(prefix) for name in stripped.values()):
                 stripped = {original: name.removeprefix(prefix) for original, name in stripped.items()}
                 changed = True
-    return stripped
+    if lightning and recognise(list(stripped.values())) == UNKNOWN:
+        for prefix in _WRAPPERS:
+            inside = {o: name.removeprefix(prefix) for o, name in stripped.items() if name.startswith(prefix)}
+            if recognise(list(inside.values())) != UNKNOWN:
+                outside = [original for original in stripped if original not in inside]
+                return inside, beside | dict.fromkeys(outside, f"beside the network, which is under {prefix[:-1]}")
+    return stripped, beside
 
 
 def recognise(names: list[str]) -> Naming:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_BLOCK = re.compile(r"\bblocks\.(\d+)\.")
+_BLOCK = re.compile(r"\b(blocks|layer)\.\d+\.")
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 
 
@@ -13,7 +13,9 @@ class LoadReport:
     """What was loaded. Names are the model's, except those of dropped and unexpected parameters: they are the file's.
 
     path, naming:   the file, and whose parameter names it uses
-    container:      the entry of the file that was read ("ema_state": averaged weights)
+    container:      the entry of the file that was read ("ema_state")
+    averaged:       it is a running average of the weights
+    others:         other sets of weights in the file, not taken: "model_state: raw weights"
     loaded:         all parameters that now hold values of the file, the renamed and resized ones included
     renamed:        name -> name in the file, where they differ by more than a prefix
     resized:        name -> "111x96 -> 127x96 (linear)"
@@ -39,6 +41,8 @@ class LoadReport:
     mismatched: dict[str, str]
     not_finite: dict[str, str]
     class_names: tuple[str, ...] = ()
+    averaged: bool = False
+    others: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -46,8 +50,12 @@ class LoadReport:
         return not (self.missing or self.unexpected or self.mismatched or self.not_finite)
 
     def __str__(self) -> str:
-        what = f" ({self.container})" if self.container else ""
-        lines = [f"weights {self.path}{what}, names of {self.naming}:"]
+        what = ", ".join([self.container] * bool(self.container) + ["averaged weights"] * self.averaged)
+        lines = [f"weights {self.path}{f' ({what})' if what else ''}, names of {self.naming}:"]
+        if self.others:
+            lines.append(
+                f"  not taken, though in the file: {'; '.join(self.others)} (MODEL.CHECKPOINT_ENTRY takes one)"
+            )
         rows: list[tuple[str, int, list[str]]] = [
             ("loaded", len(self.loaded), []),
             ("renamed", len(self.renamed), _examples(self.renamed)),
@@ -60,15 +68,18 @@ class LoadReport:
         ]
         if self.not_finite:
             rows.append(("not finite", len(self.not_finite), _groups(self.not_finite.items())))
+        most = len(self.loaded) + 12 if self.loaded else 12  # the names of a foreign network are no help in full
         for title, count, details in rows:
             lines.append(f"  {title:<18} {count:>4}")
-            lines += [f"      {detail}" for detail in details]
+            lines += [f"      {detail}" for detail in details[:most]]
+            if len(details) > most:
+                lines.append(f"      and {len(details) - most} more lines")
         return "\n".join(lines)
 
 
 def _examples(renamed: dict[str, str]) -> list[str]:
     """Old and new names with the block numbers left out, each pair once."""
-    pairs = {_BLOCK.sub("blocks.N.", old): _BLOCK.sub("blocks.N.", new) for new, old in renamed.items()}
+    pairs = {_BLOCK.sub(r"\1.N.", old): _BLOCK.sub(r"\1.N.", new) for new, old in renamed.items()}
     return [f"{old} -> {new}" for old, new in pairs.items()]
 
 

@@ -1,6 +1,5 @@
 """Fitting tensors of a file to a model: positions resized, image kernels inflated, projections split or joined."""
 
-import math
 import re
 
 import torch
@@ -9,9 +8,11 @@ from torch import Tensor
 from slowfast.layers.position import resize_grid_embedding
 from slowfast.layers.rel_pos import resize_table
 from slowfast.layers.token_grid import Size3, volume
+from slowfast.weights.grids import SourceGrid
 
 State = dict[str, Tensor]
 
+AS_IT_IS = ("as it is", "reshaped")
 _QKV = re.compile(r"^(.*\.attn\.)(qkv|q|k|v)\.(weight|bias)$")
 
 
@@ -38,41 +39,72 @@ def match_projections(state: State, wanted: set[str]) -> tuple[State, dict[str, 
     return matched, made
 
 
-def split_joint_position(state: State, wanted: set[str]) -> tuple[State, dict[str, str]]:
-    """An image model's table `pos_embed` (class token first) as the separate spatial and class tables of a video model.
+def split_joint_position(state: State, wanted: set[str], *, class_token: bool) -> tuple[State, dict[str, str]]:
+    """An image model's table `pos_embed` as the separate spatial and class tables of a video model.
+
+    class_token: the file's network has one, whose row is the first of the table
 
     Returns the new state, and new name -> the name it was made from.
     """
     if "pos_embed" not in state or "pos_embed" in wanted or "pos_embed_spatial" not in wanted:
         return state, {}
     split = {name: tensor for name, tensor in state.items() if name != "pos_embed"}
-    table, made = state["pos_embed"], {"pos_embed_spatial": "pos_embed"}
-    if "pos_embed_class" in wanted:
-        split["pos_embed_class"], table = table[:, :1], table[:, 1:]
+    table, made = _with_batch(state["pos_embed"]), {"pos_embed_spatial": "pos_embed"}
+    first, table = table[:, : int(class_token)], table[:, int(class_token) :]
+    if class_token and "pos_embed_class" in wanted:
+        split["pos_embed_class"] = first
         made["pos_embed_class"] = "pos_embed"
     split["pos_embed_spatial"] = table
     return split, made
 
 
-def fit(name: str, tensor: Tensor, shape: torch.Size, grid: Size3 | None) -> tuple[Tensor, str] | None:
+def join_separate_positions(state: State, target: State, *, class_token: bool) -> tuple[State, dict[str, str]]:
+    """The separate spatial, temporal and class tables of a video model as the one table of an image model.
+
+    An image gets the temporal row that the video model gives to a clip of one token in time: the table resized to one.
+
+    Returns the new state, and new name -> the names it was made from.
+    """
+    parts = ("pos_embed_spatial", "pos_embed_temporal")
+    if "pos_embed" not in target or not all(part in state and part not in target for part in parts):
+        return state, {}
+    spatial, temporal = (_with_batch(state[part]) for part in parts)
+    central = resize_grid_embedding(temporal.float(), (temporal.shape[1], 1, 1), (1, 1, 1)).to(temporal.dtype)
+    table, made = spatial + central, " + ".join(parts)
+    if class_token and "pos_embed_class" in state:
+        table, made = torch.cat([_with_batch(state["pos_embed_class"]), table], dim=1), f"{made} + pos_embed_class"
+    joined = {name: tensor for name, tensor in state.items() if name not in (*parts, "pos_embed_class")}
+    return joined | {"pos_embed": table}, {"pos_embed": made}
+
+
+def _with_batch(table: Tensor) -> Tensor:
+    return table.reshape(1, -1, table.shape[-1])  # torchvision's has no first axis
+
+
+def fit(
+    name: str, tensor: Tensor, shape: torch.Size, grid: Size3 | None, source: SourceGrid, *, to_image: bool
+) -> tuple[Tensor, str] | None:
     """`tensor` of a file in the shape the model wants, and how that was done; None when there is no right way.
 
-    name:  the parameter's name, without a `backbone.` prefix
-    grid:  the (T, H, W) token grid that the model's absolute positions are laid out on; None without any
+    name:     the parameter's name, without a `backbone.` prefix
+    grid:     the (T, H, W) token grid that the model's absolute positions are laid out on; None without any
+    source:   what is known of the grid of the file
+    to_image: the model is of images, the file of clips
+
+    One of AS_IT_IS tells of no change. Raises ValueError when not exactly one grid fits a table of positions.
     """
-    if _without_leading_ones(tensor.shape) == _without_leading_ones(shape):
-        return tensor.reshape(shape), "reshaped"
     leaf = name.rsplit(".", 1)[-1]
+    is_position = leaf in ("pos_embed_temporal", "pos_embed_spatial", "pos_embed")
+    if is_position and grid is not None and tensor.shape[-1] == shape[-1]:
+        return _fit_position(leaf, tensor, shape, grid, source)
+    if tensor.shape == shape:
+        return tensor, AS_IT_IS[0]
+    if _without_leading_ones(tensor.shape) == _without_leading_ones(shape):
+        return tensor.reshape(shape), AS_IT_IS[1]
     if leaf in ("rel_pos_t", "rel_pos_h", "rel_pos_w") and tensor.shape[1] == shape[1]:
         return resize_table(tensor.float(), shape[0]).to(tensor.dtype), "linear"
-    if (
-        leaf in ("pos_embed_temporal", "pos_embed_spatial", "pos_embed")
-        and grid is not None
-        and tensor.shape[-1] == shape[-1]
-    ):
-        return _fit_position(leaf, tensor.float(), shape, grid, tensor.dtype)
     if re.search(r"(^patch_embed\.proj|\.attn\.pool_[qkv])\.weight$", name):
-        return _inflate(tensor, shape)
+        return _sum_over_time(tensor, shape) if to_image else _inflate(tensor, shape)
     return None
 
 
@@ -97,36 +129,41 @@ def _inflate(tensor: Tensor, shape: torch.Size) -> tuple[Tensor, str] | None:
     return inflated, "central slice"
 
 
+def _sum_over_time(tensor: Tensor, shape: torch.Size) -> tuple[Tensor, str] | None:
+    """A kernel over clips as one over images: what it makes of a clip that stands still, away from its ends."""
+    size = (*shape[:2], 1, *shape[-2:])
+    if tensor.ndim != 5 or (*tensor.shape[:2], 1, *tensor.shape[3:]) != size:
+        return None
+    return tensor.sum(2, keepdim=True).reshape(shape), "sum over time"
+
+
 def _fit_position(
-    leaf: str, table: Tensor, shape: torch.Size, grid: Size3, dtype: torch.dtype
+    leaf: str, tensor: Tensor, shape: torch.Size, grid: Size3, source: SourceGrid
 ) -> tuple[Tensor, str] | None:
     """An absolute position table ([1,] [1 +] positions, C) on another grid, interpolated as at run time."""
-    table = table.reshape(1, -1, table.shape[-1])  # torchvision's has no first axis
-    source: Size3 | None
-    target: Size3
+    table = _with_batch(tensor)
     if leaf == "pos_embed_temporal":
-        source, target = (table.shape[1], 1, 1), (shape[1], 1, 1)
+        if table.shape == shape:
+            return table, AS_IT_IS[1]
+        resized = resize_grid_embedding(table.float(), (table.shape[1], 1, 1), (shape[1], 1, 1))
+        return resized.to(tensor.dtype), "trilinear"
+    places = leaf == "pos_embed_spatial"
+    target: Size3 = (1, *grid[1:]) if places else grid
+    wanted_rows, rows = shape[1] - volume(target), 0 if places else int(source.class_token)
+    first, rest = table[:, :rows], table[:, rows:]
+    how = "trilinear"
+    if rest.shape[1] == volume(target) and not source.contradicts(rest.shape[1], target, places=places):
+        how, resized = AS_IT_IS[1], rest
     else:
-        target = (1, *grid[1:]) if leaf == "pos_embed_spatial" else grid
-        source = _guess_grid(table.shape[1] - (shape[1] - volume(target)), target)
-        if source is None:
-            return None
-    tokens = shape[1] - volume(target)
-    first, rest = table[:, :tokens], table[:, tokens:]
-    return torch.cat([first, resize_grid_embedding(rest, source, target)], dim=1).to(dtype), "trilinear"
-
-
-def _guess_grid(positions: int, like: Size3) -> Size3 | None:
-    """The (T, H, W) grid of that many positions: T and aspect ratio of `like`, else T and a square; None if neither."""
-    if positions % like[0]:
-        return None
-    area = positions // like[0]
-    for aspect in (like[1] / like[2], 1.0):
-        width = round(math.sqrt(area / aspect))
-        height = round(width * aspect)
-        if width > 0 and height * width == area:
-            return (like[0], height, width)
-    return None
+        found = source.find(rest.shape[1], target, places=places)
+        if rest.shape[1] == volume(target):
+            how = f"trilinear from a grid of {'x'.join(map(str, found))} to {'x'.join(map(str, target))}"
+        resized = resize_grid_embedding(rest.float(), found, target).to(tensor.dtype)
+    if wanted_rows > rows:
+        first, how = table.new_zeros(1, wanted_rows, table.shape[-1]), "a row of zeros for the class token"
+    elif wanted_rows < rows:
+        first, how = first[:, :0], "without the row of the class token"
+    return torch.cat([first, resized], dim=1), how
 
 
 def interpolate_note(before: torch.Size, after: torch.Size, how: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from slowfast.toy.data_set import make_toy_ava
+from tests.integration.small_classifiers import make_small_sets
 from tests.once import Once
 from tests.tool_runs import process
 
@@ -86,3 +87,8 @@ def trained(train_once: Callable[[str, str], Path], toy_config: str, tmp_path: P
 def trained_roi(train_once: Callable[[str, str], Path], roi_config: str, tmp_path: Path) -> Path:
     """The test's own copy of a run of the two-stage model on annotated boxes, in tmp_path/run."""
     return Path(shutil.copytree(train_once("trained_roi", roi_config) / "run", tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def small_sets(once: Once) -> Path:
+    return once.folder("small_video_sets", make_small_sets)

@@ -130,6 +130,30 @@ def test_calls_are_those_of_the_network(tool, repo_root):
     assert list(attentions.values()) == [12] and not poolings
 
 
+def test_loader_prints_its_ratio_to_the_usual_route(tool, repo_root, capsys, monkeypatch):
+    """A video of a second and clips of 32 pixels: the checks and the lines are those of the real run."""
+    monkeypatch.setattr("bench.loader.SECONDS", 1)
+    monkeypatch.setattr("bench.loader.SIZE", (48, 64))
+    threads = torch.get_num_threads()
+    small = ["DATA.TRAIN_CROP_SIZE", "32", "DATA.TEST_CROP_SIZE", "32", "DATA.TRAIN_JITTER_SCALES", "[48,56]"]
+    line = ["loader", "--task", "classification", "--device", "cpu", "--videos", "1", "--repeats", "1"]
+    assert tool.main([*line, "--set", *small, "DATA.NUM_FRAMES", "4", "AUG.RE_PROB", "0"]) == 0
+    torch.set_num_threads(threads)
+    out = capsys.readouterr().out
+    compared, off = re.search(
+        r"checked: (\d) clips of both routes differ by at most (\S+) of 255 on average", out
+    ).groups()
+    assert int(compared) == 2 and float(off) < 1
+    rows = re.findall(r"^(\w[\w ]+?) +(\S+) clips/s +(\S+) cpu s a clip +(\S+)x$", out, re.MULTILINE)
+    assert [name for name, *_ in rows] == ["usual route", "ours", "our decoding alone", "decoding all frames"]
+    seconds = {name: float(cpu) for name, _, cpu, _ in rows}
+    ratio = {name: float(value) for name, *_, value in rows}
+    assert ratio["usual route"] == 1
+    assert ratio["ours"] == pytest.approx(seconds["usual route"] / seconds["ours"], rel=0.1)
+    assert re.search(r"^ours: \d+% decoding", out, re.MULTILINE)
+    assert re.search(r"^workers for a step of 32 clips: \d+ for 0.1 s", out, re.MULTILINE)
+
+
 def test_gpu_needs_one(tool, capsys):
     assert tool.main(["gpu", "--device", "cpu"]) == 2
     assert "needs a CUDA device" in capsys.readouterr().out

@@ -5,6 +5,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from tests.integration.small_classifiers import SMALL, data_of
+from tests.rules.sources import ROOT
+
 WORKER = "tests/integration/step_worker.py"
 NO_CHANCE = ["MVIT.DROPPATH_RATE", "0", "SOLVER.CLIP_GRAD_L2NORM", "0", "TRAIN.CHECKPOINT_FILE_PATH", ""]
 
@@ -42,3 +45,21 @@ def test_gradient_and_map_do_not_depend_on_processes_or_accumulation(run_with, p
     scale = max(gradient.abs().max() for gradient in one["gradients"].values())
     for name, gradient in one["gradients"].items():
         assert (gradient - many["gradients"][name]).abs().max() <= 1e-5 * scale, name
+
+
+def test_gradient_of_a_classifier_does_not_depend_on_processes(run_main, run_tool, small_sets, tmp_path):
+    """Of a step with repeats, RandAugment, erasing, mixup or cutmix, and of every video's scores."""
+    config = ROOT / "configs/Kinetics/MVITv2_S_16x4.yaml"
+    arguments = [*SMALL, *data_of(config, small_sets), *NO_CHANCE, "MODEL.DROPOUT_RATE", "0", "TRAIN.BATCH_SIZE", "4"]
+    outcomes = []
+    for processes in (1, 2):
+        out = tmp_path / f"{processes}.pt"
+        line = [str(config), str(out), *arguments, "AUG.RE_PROB", "1"]
+        run_main(WORKER, *line) if processes == 1 else run_tool(WORKER, *line, processes=processes)
+        outcomes.append(torch.load(out, weights_only=True))
+    one, two = outcomes
+    assert one["clips"] == two["clips"] == 4 * 5 and one["summary"] == two["summary"]
+    scale = max(gradient.abs().max() for gradient in one["gradients"].values())
+    assert scale > 0
+    for name, gradient in one["gradients"].items():
+        assert (gradient - two["gradients"][name]).abs().max() <= 1e-5 * scale, name

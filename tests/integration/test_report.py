@@ -223,3 +223,15 @@ def test_runs_of_one_name_are_told_apart_and_a_number_that_does_not_fit_is_noted
 def make_parent(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def test_a_run_that_found_nobody_has_a_page_that_says_so(make_run, tmp_path):
+    folder = make_run("nobody", noise=0.0)
+    (folder / "detections.csv").write_text("")
+    (folder / "people.csv").write_text("")
+    run = read_tested_run(folder)
+    metrics = frame_map(run.annotated.groundtruth, run.detections, run.annotated.eval_label_map).report()
+    assert metrics["mAP"] == 0
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    page = write_report(read_tested_run(folder)).read_text()
+    assert "no detection was scored: the mAP is 0 because nothing was detected" in page

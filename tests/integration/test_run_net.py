@@ -1,5 +1,6 @@
 """`tools/run_net.py` as a user runs it: train, resume, test a checkpoint, and fail clearly."""
 
+import hashlib
 import json
 import shutil
 import signal
@@ -13,6 +14,8 @@ import pytest
 import torch
 import yaml
 
+from slowfast.models.bmvit import BMViT
+
 
 def records(run: Path) -> list[dict]:
     return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
@@ -23,6 +26,8 @@ def test_a_run_leaves_everything(run_main, train_once, toy_config, trained, tmp_
     assert "; model not compiled by torch.compile: MODEL.COMPILE auto does so on a GPU only" in printed
     assert "PySlowFast keys change nothing here" in printed and "BN.USE_PRECISE_STATS" in printed
     assert "6 clips a step over all machines, 2 steps an epoch; learning rate " in printed
+    assert "epoch 1/1, step 1/2: loss " in printed and "epoch 1/1, step 2/2: loss " in printed
+    assert "1 thread a process on the CPU: OMP_NUM_THREADS is 1" in printed
     assert "parameters" in printed.lower() and "GMACs" in printed and "4x8x10" not in printed
 
     assert sorted(p.name for p in trained.iterdir()) == sorted(
@@ -50,15 +55,33 @@ def test_a_run_leaves_everything(run_main, train_once, toy_config, trained, tmp_
 
 def test_a_run_goes_on_where_it_stopped(run_main, toy_config, overrides, trained):
     longer = [*overrides, "SOLVER.MAX_EPOCH", "2", "SOLVER.WARMUP_EPOCHS", "0.5"]
+    refused = unchanged_by(trained, run_main, "--cfg", toy_config, *longer)
+    assert "SOLVER.MAX_EPOCH is 2, it was 1" in refused and 'CHANGED_ON_PURPOSE "[SOLVER.MAX_EPOCH]"' in refused
+    longer += ["CHANGED_ON_PURPOSE", "[SOLVER.MAX_EPOCH]"]
     second = run_main("tools/run_net.py", "--cfg", toy_config, "--opts", *longer)
     assert "going on after epoch 1" in second.stdout
+    assert "SOLVER.MAX_EPOCH is 2, it was 1 (CHANGED_ON_PURPOSE)" in second.stdout
     assert [r["epoch"] for r in records(trained) if r["kind"] == "eval"] == [1, 2]
 
-    # Another model in the same folder is refused, and what is there stays as it was.
-    before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file() and path.name != "stdout.log"}
-    other = run_main("tools/run_net.py", "--cfg", toy_config, *longer, "MVIT.EMBED_DIM", "24", expect=1)
-    assert "does not belong to this configuration" in other.stderr and "OUTPUT_DIR" in other.stderr
-    assert all(path.read_bytes() == content for path, content in before.items())
+    # Another model or loss in the same folder is refused, and what is there stays as it was.
+    other = unchanged_by(
+        trained, run_main, "--cfg", toy_config, *longer, *("MVIT.EMBED_DIM", "24", "LOSS.ACTOR_TYPE", "focal")
+    )
+    assert "MVIT.EMBED_DIM is 24, it was 16" in other and "LOSS.ACTOR_TYPE is 'focal', it was 'ce'" in other
+    assert "That run is finished, so its weights would be tested under another name" in other
+
+    # On purpose it does not fit either, and that is said without a line for every tensor.
+    wide = ["MVIT.EMBED_DIM", "24", "CHANGED_ON_PURPOSE", "[MVIT.EMBED_DIM]"]
+    wide = run_main("tools/run_net.py", "--cfg", toy_config, *longer, *wide, expect=1).stderr
+    assert "does not belong to this configuration" in wide and " more)" in wide and len(wide.splitlines()) <= 3
+
+
+def unchanged_by(run: Path, run_main, *arguments: str) -> str:
+    """What a run says that is refused and leaves every file of `run` as it was."""
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    refused = run_main("tools/run_net.py", *arguments, expect=1)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    return refused.stderr
 
 
 def test_a_checkpoint_is_tested_without_training(run_main, toy_config, overrides, trained, tmp_path):
@@ -69,8 +92,23 @@ def test_a_checkpoint_is_tested_without_training(run_main, toy_config, overrides
     ]
     run_main("tools/run_net.py", "--cfg", toy_config, *overrides, *test_only)
     found = json.loads((tmp_path / "test/metrics.json").read_text())
-    timing = {"clips_per_second"}
-    assert {k: v for k, v in found.items() if k not in timing} == {k: v for k, v in expected.items() if k not in timing}
+    own = {"clips_per_second", "run"}
+    assert {k: v for k, v in found.items() if k not in own} == {k: v for k, v in expected.items() if k not in own}
+    # The same weights, once from memory and once from a file; what made the two is told.
+    weights, trained_weights = found["run"]["weights"], expected["run"]["weights"]
+    assert weights["state_sha256"] == trained_weights["state_sha256"] and trained_weights["file"] is None
+    path = Path(weights["file"])
+    assert path.name == "checkpoint_epoch_00001.pyth"
+    assert weights["file_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    written = (tmp_path / "test/config.yaml").read_bytes()
+    assert found["run"]["config_sha256"] == hashlib.sha256(written).hexdigest() != expected["run"]["config_sha256"]
+    assert found["run"]["precision"] == "float32" and found["run"]["versions"]["torch"] == torch.__version__
+    assert found["run"]["command"] == {"config": toy_config, "overrides": [*overrides, *test_only]}
+
+    # Tested as another network they would have another number, and no word about it.
+    other = [*overrides, *test_only, "BMVIT.BOX_PRIOR", "False"]
+    refused = unchanged_by(tmp_path / "test", run_main, "--cfg", toy_config, *other)
+    assert "BMVIT.BOX_PRIOR is False, it was True" in refused and "CHANGED_ON_PURPOSE" in refused
 
 
 def test_a_resumed_run_repeats_a_straight_one_bit_for_bit(run_main, run_tool, toy_config, overrides, tmp_path):
@@ -140,7 +178,8 @@ def test_ctrl_c_keeps_what_is_on_disk_and_the_run_goes_on(repo_root, run_main, t
     assert not list(folder.glob(".*.tmp"))
     newest = sorted(folder.glob("checkpoint_*.pyth"))[-1]
     epoch = torch.load(newest, weights_only=True)["epoch"]
-    done = run_main("tools/run_net.py", "--cfg", toy_config, *overrides, "SOLVER.MAX_EPOCH", str(epoch + 1))
+    shorter = ["SOLVER.MAX_EPOCH", str(epoch + 1), "CHANGED_ON_PURPOSE", "[SOLVER.MAX_EPOCH]"]
+    done = run_main("tools/run_net.py", "--cfg", toy_config, *overrides, *shorter)
     assert f"going on after epoch {epoch}" in done.stdout
 
 
@@ -159,3 +198,31 @@ def test_unreadable_clips_are_named_counted_and_fatal_when_strict(run_main, toy_
     strict = [*broken, "DATA.STRICT", "True", "OUTPUT_DIR", str(tmp_path / "s")]
     strict = run_main("tools/run_net.py", "--cfg", toy_config, *strict, expect=1)
     assert "toy_0001.mp4" in strict.stderr
+
+
+@pytest.mark.parametrize(
+    ("fails_in", "advice"), [("training", "TRAIN.GRAD_ACCUM_STEPS 2"), ("testing", "TEST.BATCH_SIZE")]
+)
+def test_out_of_memory_is_advice_and_exit_code_1(run_main, toy_config, overrides, monkeypatch, fails_in, advice):
+    forward = BMViT.forward
+
+    def hungry(model, clips):
+        if clips.device.type != "meta" and model.training == (fails_in == "training"):
+            raise torch.OutOfMemoryError(
+                "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of"
+            )
+        return forward(model, clips)
+
+    monkeypatch.setattr(BMViT, "forward", hungry)
+    done = run_main("tools/run_net.py", "--cfg", toy_config, *overrides, expect=1)
+    first = "a training step" if fails_in == "training" else "a test batch"
+    assert done.stderr.startswith(f"error: the machine has too little memory for {first}: ")
+    assert "when 2.00 GiB more were asked for" in done.stderr and f"\n  - {advice}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_start_weights_are_mentioned_where_the_folder_holds_a_run(run_main, toy_config, overrides, trained, tmp_path):
+    same = [*overrides, *("SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0.5")]
+    weights = tmp_path / "run/checkpoints/best.pyth"
+    done = run_main("tools/run_net.py", "--cfg", toy_config, *same, "TRAIN.CHECKPOINT_FILE_PATH", str(weights))
+    assert f"TRAIN.CHECKPOINT_FILE_PATH {weights} is not used: the run goes on from" in done.stdout

@@ -8,12 +8,14 @@ import pytest
 
 from slowfast.config.load import SCHEMA
 from slowfast.datasets.annotations import tubes as annotated_tubes
+from slowfast.datasets.augment import erasing, operations
 from slowfast.datasets.clips import clip_sampling, presets, video_sampling
 from slowfast.engine.device import precision
 from slowfast.evaluation import build as evaluation_build
 from slowfast.evaluation.frames import conventions, frame_map
 from slowfast.evaluation.tubes import linking
 from slowfast.layers import kernels
+from slowfast.losses import build as losses_build
 from slowfast.models import token_select
 from slowfast.tasks import two_stage
 from tests.rules.sources import ROOT, name_of, python_files, tree_of
@@ -21,12 +23,15 @@ from tests.rules.test_layering import is_builder
 
 # Keys whose choices the code lists, too.
 LISTED = {
+    "AUG.INTERPOLATION": operations.INTERPOLATIONS,
+    "AUG.RE_MODE": erasing.MODES,
     "BMVIT.BOX_TOKENS": token_select.BOX_TOKENS,
     "BMVIT.ACTION_TOKENS": token_select.ACTION_TOKENS,
     "DATA.CROP": presets.CROPS,
     "DATA.ENSEMBLE_METHOD": evaluation_build.ENSEMBLES,
     "DETECTION.BOXES": two_stage.GIVEN_BOXES,
     "MODEL.KERNELS": kernels.SETTINGS,
+    "MODEL.LOSS_FUNC": ("", losses_build.MASKED_LOSS, *losses_build.LOSS_FUNCTIONS),
     "MODEL.PRECISION": precision.PRECISIONS,
     "TEST.FRAME_ORDER": clip_sampling.ORDERS,
     "TEST.KEY_FRAMES": frame_map.KEY_FRAME_SETS,
@@ -47,6 +52,7 @@ ASKED = {
     "LOSS.ACTION_TOKENS": "slowfast/losses/set_criterion.py",
     "LOSS.ACTION_TYPE": "slowfast/losses/build.py",
     "LOSS.ACTOR_TYPE": "slowfast/losses/build.py",
+    "MASK.HEAD_TYPE": "slowfast/models/build.py",
     "MODEL.COMPILE": "slowfast/engine/device/compiling.py",
     "SOLVER.LR_POLICY": "slowfast/solver/build.py",
     "SOLVER.OPTIMIZING_METHOD": "slowfast/solver/build.py",

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.rules.sources import ROOT, imports, name_of, python_files, tree_of
 
 # Modules that import nothing of the project, and that every package may therefore import.
-LEAVES = {"slowfast.utils.files"}
+LEAVES = {"slowfast.utils.files", "slowfast.utils.text"}
 BASE = {"layers", "structures", "utils"}
 PARTS = {"models", "losses", "datasets", "video", "evaluation", "solver", "visualization", "weights"}
 # Each package, and the other packages of the project that it may import.
@@ -23,8 +23,10 @@ MAY_IMPORT = {
     "report": BASE | PARTS | {"config"},
     "tasks": BASE | PARTS | {"config", "report"},
     "engine": BASE | PARTS | {"config", "report", "tasks"},
-    "toy": BASE | PARTS | {"config", "report", "tasks", "engine"},
-    "commands": BASE | PARTS | {"config", "report", "tasks", "engine", "toy"},
+    "inference": BASE | PARTS | {"config", "report", "tasks", "engine"},
+    "toy": BASE | PARTS | {"config", "report", "tasks", "engine", "inference"},
+    "hub": BASE | PARTS | {"config"},
+    "commands": BASE | PARTS | {"config", "report", "tasks", "engine", "inference", "toy", "hub"},
 }
 # Beside the standard library. structures and utils stay light, so that an evaluation needs little more than numpy:
 # utils reads and writes files (CSV with pandas, JSON with simplejson) and shows progress (tqdm). fvcore is its CfgNode
@@ -35,19 +37,21 @@ PACKAGES = {
     "layers": {"torch", "triton"},  # triton in the file of its kernels, which is imported on CUDA only
     "video": {"av", "cv2", "numpy", "PIL"},
     "models": {"torch", "torchvision", "numpy"},
-    "weights": {"torch", "safetensors"},
+    "weights": {"torch", "safetensors", "yaml"},  # yaml: the config that a checkpoint holds tells its token grid
     "losses": {"torch", "torchvision", "numpy", "scipy"},
     "solver": {"torch"},
     "evaluation": {"torch", "numpy", "scipy"},
     "config": {"fvcore", "yaml"},
 }
-MAY_SEE_CONFIG = {"config", "report", "tasks", "engine", "toy", "commands"}
+MAY_SEE_CONFIG = {"config", "report", "tasks", "engine", "inference", "toy", "hub", "commands"}
 TOOLS_MAY_IMPORT = {"commands", "engine", "utils"}  # engine: tools/benchmark.py says how it compiles
 COMMANDS_MAY_IMPORT = {
     "commands",
     "config",
     "engine",
+    "inference",
     "report",
+    "hub",
     "toy",
     "visualization",
     "evaluation",

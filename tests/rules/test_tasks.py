@@ -74,4 +74,4 @@ def test_a_question_for_the_data_set_would_be_found():
 def test_every_name_that_the_schema_allows_is_registered():
     assert set(sets.__all__) == {name for name, _ in DATASET_REGISTRY}
     assert {name for name, _ in DATASET_REGISTRY} == set(DATASET_NAMES)
-    assert {name for name, _ in TASK_REGISTRY} >= {"Localization", "TwoStage", "Classification"}
+    assert {name for name, _ in TASK_REGISTRY} >= {"Localization", "TwoStage", "Classification", "MaskedPretraining"}

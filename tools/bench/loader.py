@@ -7,7 +7,7 @@ the same work, and its clips are compared with ours before anything is timed.
 
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from bench.timing import Timing, interleaved
 from fvcore.common.config import CfgNode
 from PIL import Image, ImageEnhance, ImageOps
 
+from slowfast.config import load_cfg
 from slowfast.datasets.augment.classification_preset import LabelPreset
 from slowfast.datasets.augment.draws import GeneratorDraws
 from slowfast.datasets.augment.erasing import draw_rectangle
@@ -106,7 +107,11 @@ def with_pillow(picture: Image.Image, name: str, argument: float | None) -> Imag
         "Brightness": ImageEnhance.Brightness,
         "Sharpness": ImageEnhance.Sharpness,
     }
-    plain = {"AutoContrast": ImageOps.autocontrast, "Equalize": ImageOps.equalize, "Invert": ImageOps.invert}
+    plain: dict[str, Callable[[Image.Image], Image.Image]] = {
+        "AutoContrast": ImageOps.autocontrast,
+        "Equalize": ImageOps.equalize,
+        "Invert": ImageOps.invert,
+    }
     if name in plain:
         return plain[name](picture)
     assert argument is not None
@@ -195,8 +200,11 @@ def cases(loading: Loading) -> dict[str, Callable[[], object]]:
     return {"usual route": usual, "ours": ours, "our decoding alone": decoded, "decoding all frames": all_decoded}
 
 
-def main(cfg: CfgNode, *, videos: int, repeats: int, folder: Path | None = None) -> dict[str, Timing]:
+def main(
+    config: str, overrides: Sequence[str], *, videos: int, repeats: int, folder: Path | None = None
+) -> dict[str, Timing]:
     """folder: of real videos; else some are made."""
+    cfg = load_cfg(config, overrides)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as made:
         if folder is None:

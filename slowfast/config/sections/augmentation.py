@@ -1,6 +1,6 @@
 """Keys of what training does to the clips of a classifier, under PySlowFast's names and with its meaning."""
 
-from slowfast.config.keys import Key, Section, at_least, between, from_to_below, one_of
+from slowfast.config.keys import INT, Key, Section, at_least, between, every, from_to_below, list_of, one_of
 
 AUG = Section(
     "AUG",
@@ -42,6 +42,22 @@ AUG = Section(
             "clean, which is not done here.",
             at_least(1),
         ),
+        "MASK_RATIO": Key(
+            0.0,
+            "How much of a clip is hidden, with MASK.ENABLE. Published MaskFeat files set 0.4.",
+            from_to_below(0, 1),
+        ),
+        "MASK_WINDOW_SIZE": Key(
+            [8, 7, 7],
+            "Cells (t, h, w) of a mask, of which whole ones are hidden: t is NUM_FRAMES over the patches' stride, and h and w "
+            "divide the tokens of a frame. PySlowFast's default. Not read for images (MVIT.PATCH_2D), where a cell is a patch.",
+            every(at_least(1)),
+            list_of(INT, 3),
+        ),
+        "MASK_TUBE": Key(
+            False, "Blocks that are hidden all the time, instead of blocks that last a random time (cubes)."
+        ),
+        "MASK_FRAMES": Key(False, "Whole times instead of blocks. Not together with MASK_TUBE."),
     },
 )
 

@@ -32,10 +32,22 @@ AVA = Section(
         "ANNOTATION_DIR": Key("data/ava/annotations", "Directory of the CSV and label map files named below."),
         "TRAIN_LISTS": Key(
             [],
-            "PySlowFast frame list files for training. Empty: images are named VIDEO/VIDEO_000001.jpg.",
+            "PySlowFast frame list files for training. Empty: images are named as FRAME_PATTERN says.",
             kind=list_of(STR),
         ),
         "TEST_LISTS": Key([], "PySlowFast frame list files for testing. Empty: as TRAIN_LISTS.", kind=list_of(STR)),
+        "FRAME_PATTERN": Key(
+            "{video}_{frame:06d}.jpg",
+            "File name of a frame in the folder of its video, JPEG or PNG, where no frame lists are given: {video} is "
+            "the name of the folder, {frame} the number, such as frame-{frame:05d}.png.",
+            not_empty(),
+        ),
+        "FIRST_FRAME": Key(
+            -1,
+            "Number of the frame at time 0 (the annotations' FIRST_SECOND), in file names or frame lists. -1: 0 or 1, "
+            "whichever the frames of the set start from; another start is an error.",
+            at_least(-1),
+        ),
         "TRAIN_GT_BOX_LISTS": Key(
             ["ava_train_v2.2.csv"],
             "CSV files of people and actions for training (video, second, x1, y1, x2, y2, action id, person id).",
@@ -94,7 +106,8 @@ AVA = Section(
         ),
         "IGNORE_MISSING_VIDEOS": Key(
             False,
-            "True: videos without pixels are counted, printed and left out (some of AVA's have gone). False: an error.",
+            "True: videos without a file, or without frames, are counted, printed and left out (some of AVA's have gone). "
+            "False: an error.",
         ),
     },
 )

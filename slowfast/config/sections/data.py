@@ -60,8 +60,9 @@ DATA = Section(
         "RESIZE": Key(
             "stretch",
             "How a frame gets to the input size. stretch: the whole frame fills it, the aspect ratio changes. "
-            "keep_aspect: the short side gets the size, the long side the nearest multiple of 32. Our default; the "
-            "paper ablates 'fixed aspect ratio' and what it means there is not known to us.",
+            "keep_aspect: the short side gets the size, the long side the nearest multiple of 32, by the aspect that a "
+            "player shows (pixels of a video need not be square). Our default; the paper ablates 'fixed aspect ratio' "
+            "and what it means there is not known to us.",
             one_of("stretch", "keep_aspect"),
         ),
         "MULTI_SCALE": Key(
@@ -110,6 +111,12 @@ DATA = Section(
         "STRICT": Key(
             False,
             "True: a clip that cannot be read stops the run. False: it is named, counted and left out.",
+        ),
+        "PROBE_SECONDS": Key(
+            20.0,
+            "Seconds that a run may take at its start to open video files and name those that cannot be opened (headers "
+            "only, no pictures). What is not reached in that time, in a fixed random order, is said. 0: off.",
+            at_least(0),
         ),
         "CACHE_DIR": Key("", "Directory of decoded clips, kept between epochs and runs. Empty: decode every time."),
         "CACHE_SHORT_SIDE": Key(0, "Short side in pixels of the frames in CACHE_DIR. 0: as decoded.", at_least(0)),

@@ -1,6 +1,6 @@
 """Keys common to all models: which one, how many classes, how it is trained in memory."""
 
-from slowfast.config.keys import STR, Key, Section, at_least, from_to_below, list_of, not_empty, one_of
+from slowfast.config.keys import INT, STR, Key, Section, at_least, every, from_to_below, list_of, not_empty, one_of
 
 MODEL = Section(
     "MODEL",
@@ -9,7 +9,8 @@ MODEL = Section(
         "MODEL_NAME": Key(
             "BMViT",
             "Name in the model registry: BMViT finds people; TwoStage tells what given people do; MViT classifies "
-            "clips; or one of yours. PySlowFast's MViT with DETECTION.ENABLE True is TwoStage.",
+            "clips; MaskMViT learns from clips without labels (MASK); or one of yours. PySlowFast's MViT with "
+            "DETECTION.ENABLE True is TwoStage.",
             not_empty(),
         ),
         "BACKBONE": Key("MViT", "Name in the backbone registry: MViT, ViT, or one of yours.", not_empty()),
@@ -35,9 +36,9 @@ MODEL = Section(
         "LOSS_FUNC": Key(
             "",
             "Loss of a classifier. cross_entropy: of labels; soft_cross_entropy: of labels or soft targets, as MIXUP makes "
-            "them; bce_logit: one yes or no per class, for DATA.MULTI_LABEL (PySlowFast's bce is this). Empty: what the "
-            "data needs.",
-            one_of("", "cross_entropy", "soft_cross_entropy", "bce_logit", "bce"),
+            "them; bce_logit: one yes or no per class, for DATA.MULTI_LABEL (PySlowFast's bce is this). multi_mse: the squared "
+            "error of MODEL_NAME MaskMViT, which has no other. Empty: what the data needs.",
+            one_of("", "cross_entropy", "soft_cross_entropy", "bce_logit", "bce", "multi_mse"),
         ),
         "DROPOUT_RATE": Key(
             0.0,
@@ -63,6 +64,19 @@ MODEL = Section(
             False,
             "True: a checkpoint with another number of classes loads, its classifier replaced by a new one. "
             "False: that is an error.",
+        ),
+        "CHECKPOINT_ENTRY": Key(
+            "average",
+            "Which of several sets of weights in a checkpoint is loaded. average: the running average where there is one; "
+            "raw: the weights themselves; or the name of an entry of the file. The log says which was taken.",
+            not_empty(),
+        ),
+        "CHECKPOINT_GRID": Key(
+            [],
+            "Token grid [t, h, w] of the absolute positions in a checkpoint, where neither the file's own config nor their "
+            "number tells. Empty: it is told.",
+            every(at_least(1)),
+            list_of(INT, 0, 3),
         ),
     },
 )

@@ -1,6 +1,6 @@
 """Keys of the process: devices, seed, where results go, TensorBoard."""
 
-from slowfast.config.keys import Key, Section, at_least, not_empty, one_of
+from slowfast.config.keys import STR, Key, Section, at_least, list_of, not_empty, one_of
 
 TOP = Section(
     "",
@@ -25,7 +25,25 @@ TOP = Section(
             not_empty(),
         ),
         "RNG_SEED": Key(0, "Seed of every random number generator (Python, NumPy, torch) of the run.", at_least(0)),
-        "LOG_PERIOD": Key(10, "Optimiser steps between two lines of the log.", at_least(1)),
+        "LOG_PERIOD": Key(
+            10,
+            "Optimiser steps between two records of log.jsonl and, where no progress bar is drawn, two lines of what is "
+            "printed.",
+            at_least(1),
+        ),
+        "NUM_THREADS": Key(
+            0,
+            "Threads with which a process computes on the CPU. 0: as many as it has cores (those it may use, within the "
+            "CPU quota of its container, shared by the run's processes on the machine), or OMP_NUM_THREADS where that is "
+            "set. The log says at start how many and why.",
+            at_least(0),
+        ),
+        "CHANGED_ON_PURPOSE": Key(
+            [],
+            "Keys that may have another value than the run that is continued, or the checkpoint that is tested, was "
+            "trained with, such as [SOLVER.MAX_EPOCH, SOLVER.BASE_LR]. Any other key that changes results is refused.",
+            kind=list_of(STR),
+        ),
         "DIST_BACKEND": Key(
             "auto",
             "Communication between processes. auto: nccl where each process has a GPU, gloo otherwise.",

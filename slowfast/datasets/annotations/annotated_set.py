@@ -1,5 +1,6 @@
 """AnnotatedSet: one split of any set of people on key frames, and what becomes of its videos without a file."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +9,6 @@ from slowfast.datasets.annotations.key_frames import KeyFrames
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
 from slowfast.structures.tube import Tube
-from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
 
 
@@ -33,32 +33,36 @@ class AnnotatedSet:
 
 
 def without_missing_videos(
-    annotated: AnnotatedSet, videos: VideoFiles, *, ignore: bool, section: str = "AVA"
+    annotated: AnnotatedSet, check: Callable[[str], object], *, ignore: bool, folder_key: str = "AVA.VIDEO_DIR"
 ) -> AnnotatedSet:
-    """Check that every video has its file. Raises FileNotFoundError naming those that have none, unless `ignore`:
-    then their key frames and tubes are left out, and the note says how many. `section`: whose keys a message names."""
+    """Check that every video has its file, or its frames. Raises FileNotFoundError naming those that have none, unless
+    `ignore`: then their key frames and tubes are left out, and the note says how many.
+
+    check:      raises ClipReadError for a video that is not there
+    folder_key: the key that messages name
+    """
     missing, reasons = [], []
     for index, video in enumerate(annotated.key_frames.videos):
         try:
-            videos.path(video)
+            check(video)
         except ClipReadError as error:
             missing.append(index)
             reasons.append(str(error))
     if not missing:
         return annotated
+    ignore_key = f"{folder_key.partition('.')[0]}.IGNORE_MISSING_VIDEOS"
+    what = "frames" if folder_key.endswith("FRAME_DIR") else "file"
     shown = "\n".join(f"  - {reason}" for reason in reasons[:5]) + ("\n  - ..." if len(reasons) > 5 else "")
     total = len(annotated.key_frames.videos)
     if not ignore:
         raise FileNotFoundError(
-            f"{len(missing)} of {total} annotated videos have no file:\n{shown}\n"
-            f"Correct {section}.VIDEO_DIR, or set {section}.IGNORE_MISSING_VIDEOS True to go on without them"
+            f"{len(missing)} of {total} annotated videos have no {what}:\n{shown}\n"
+            f"Correct {folder_key}, or set {ignore_key} True to go on without them"
         )
     keep = np.flatnonzero(~np.isin(annotated.key_frames.video, missing))
     if not len(keep):
-        raise FileNotFoundError(
-            f"none of the {total} annotated videos has a file:\n{shown}\nCorrect {section}.VIDEO_DIR"
-        )
-    note = f"{len(missing)} of {total} annotated videos have no file and are left out ({section}.IGNORE_MISSING_VIDEOS):\n{shown}"
+        raise FileNotFoundError(f"none of the {total} annotated videos has a {what}:\n{shown}\nCorrect {folder_key}")
+    note = f"{len(missing)} of {total} annotated videos have no {what} and are left out ({ignore_key}):\n{shown}"
     gone = {annotated.key_frames.videos[index] for index in missing}
     return replace(
         annotated,

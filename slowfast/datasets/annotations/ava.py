@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast.datasets.annotations.annotated_set import AnnotatedSet
-from slowfast.datasets.annotations.key_frames import build_key_frames
+from slowfast.datasets.annotations.key_frames import KeyFrameReport, build_key_frames
+from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import read_label_map
 from slowfast.utils.ava_csv import concatenate_tables, read_exclusions_csv, read_groundtruth_csv
 
@@ -41,5 +42,16 @@ def read_ava(
         source=source,
     )
     if not len(key_frames):
-        raise ValueError(f"{source}: no key frame is left to use; {report}")
+        raise ValueError(f"{source}: no key frame is left to use; {_why_none(table, valid_seconds, report)}")
     return AnnotatedSet(key_frames, table, label_map, eval_label_map, exclusions, (f"{source}: {report}",))
+
+
+def _why_none(table: BoxTable, valid_seconds: tuple[int, int] | None, report: KeyFrameReport) -> str:
+    """The seconds that the file has beside those that count, and the keys that say so."""
+    if valid_seconds is None or not report.out_of_range_key_frames:
+        return str(report)
+    return (
+        f"its seconds are {table.timestamp.min()} to {table.timestamp.max()}, and AVA.VALID_SECONDS is "
+        f"[{valid_seconds[0]}, {valid_seconds[1]}], AVA's own. For other videos set AVA.VALID_SECONDS [] (any second) and "
+        f"AVA.FIRST_SECOND to the second that is the start of a video file (0 for most); {report}"
+    )

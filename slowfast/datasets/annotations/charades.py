@@ -10,6 +10,7 @@ import numpy as np
 
 from slowfast.datasets.annotations.class_names import numbers_as_names
 from slowfast.structures.labelled_videos import FrameLabels, LabelledVideos
+from slowfast.utils.text import open_text
 from slowfast.video.frames import FRAME_LIST_HEADER
 
 
@@ -35,7 +36,7 @@ def read_charades(
         raise FileNotFoundError(f"{path}: no such file (DATA.PATH_TO_DATA_DIR)")
     sets: dict[str, int] = {}  # text of labels -> row of the table
     videos: dict[str, _Frames] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with open_text(path) as file:
         rows = csv.reader(file, delimiter=" ")
         header = " ".join(next(rows, []))
         if header != FRAME_LIST_HEADER:
@@ -62,12 +63,17 @@ def read_charades(
 
 
 def _runs(videos: list[_Frames], table: np.ndarray) -> FrameLabels:
-    """Frames with the same labels in a row, by frame id, taken together."""
+    """Frames with the same labels in a row, by frame id, taken together.
+
+    Positions count from a video's first id, as those of FrameFolders: a lost frame does not shift the labels after it.
+    """
     starts, sets, offsets = [], [], [0]
     for frames in videos:
-        rows = np.array(frames.sets, dtype=np.int32)[np.argsort(frames.ids, kind="stable")]
+        ids = np.array(frames.ids, dtype=np.int32)
+        order = np.argsort(ids, kind="stable")
+        rows = np.array(frames.sets, dtype=np.int32)[order]
         first = np.flatnonzero(np.diff(rows, prepend=-1))
-        starts.append(first.astype(np.int32))
+        starts.append(ids[order][first] - ids.min())
         sets.append(rows[first])
         offsets.append(offsets[-1] + len(first))
     return FrameLabels(np.array(offsets, dtype=np.int64), np.concatenate(starts), np.concatenate(sets), table)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from slowfast.utils.text import read_text
+
 _NUMBERED = re.compile(r"(\d+)[\s,;]+(\S.*)")
 _CSV_HEADER = ["id", "name"]
 
@@ -31,7 +33,7 @@ def read_class_names(path: str | Path) -> tuple[str, ...]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file (DATA.LABEL_FILE)")
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     if text.lstrip()[:1] in ("{", "["):
         names = _from_json(path, text)
     else:

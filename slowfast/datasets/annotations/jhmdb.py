@@ -9,6 +9,7 @@ from slowfast.datasets.annotations.key_frames import KeyFrames, build_key_frames
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
 from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.utils.text import open_text
 
 VIDEOS_FILE, BOXES_FILE = "jhmdb21_videos.csv", "jhmdb21_boxes.csv.gz"
 SUBSETS = ("train", "test")
@@ -72,7 +73,13 @@ def _read_videos(root: Path, split: int, subset: str) -> pd.DataFrame:
 
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
-    frame = pd.read_csv(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file (JHMDB.ANNOTATION_DIR)")
+    with open_text(path) as file:
+        try:
+            frame = pd.read_csv(file)
+        except pd.errors.EmptyDataError:
+            raise ValueError(f"{path}: the file is empty; expected the columns {columns}") from None
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise ValueError(f"{path} lacks the columns {missing}; it has {list(frame.columns)}")

@@ -37,6 +37,11 @@ class KeyFrames:
     def video_name(self, k: int) -> str:
         return self.videos[self.video[k]]
 
+    @property
+    def used_videos(self) -> tuple[str, ...]:
+        """The names in `videos` that have a key frame; in a subset some have none."""
+        return tuple(self.videos[i] for i in np.unique(self.video))
+
     def people(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """(boxes (n, 4) float32 xyxy, actions (n, C) uint8) of key frame k; n may be 0."""
         rows = slice(self.first_person[k], self.first_person[k + 1])
@@ -227,5 +232,6 @@ def _unknown_message(table: BoxTable, unknown: np.ndarray, label_map: LabelMap, 
     return (
         f"{source}: {int(unknown.sum())} rows have class ids {ids[:_NAMED].tolist()}{more}, which the label map of "
         f"{label_map.num_classes} classes (ids {min(label_map.ids)} to {max(label_map.ids)}) does not hold; "
-        "give the label map of these annotations, or allow unknown classes to train on a subset of them"
+        "give the label map of these annotations (AVA.TRAIN_LABEL_MAP_FILE, AVA.LABEL_MAP_FILE), or name the classes to "
+        "train on (AVA.CLASSES), and the others count for nothing"
     )

@@ -53,19 +53,22 @@ def follow_order(split: VideoSplit, names: Sequence[str], source: str) -> VideoS
     return replace(split, videos=reordered(split.videos, names), notes=(*split.notes, note))
 
 
-def overlap_note(train: LabelledVideos, test: LabelledVideos) -> str:
-    """A warning where videos of the training list are in the test list, too, with their number; "" where none is."""
+def overlap_note(train: LabelledVideos, test: LabelledVideos, *, what: str = "test") -> str:
+    """A warning where videos of the training list are in the other one, too, with their number; "" where none is.
+
+    what: "test" or "validation", for the text
+    """
     trained = {os.path.normpath(name) for name in train.names}
     both = [name for name in test.names if os.path.normpath(name) in trained]
     if not both:
         return ""
     if len(both) == len(test.names) == len(train.names):
         return (
-            f"the training and the test list hold the same {len(both)} videos: what is measured is what was trained on "
+            f"the training and the {what} list hold the same {len(both)} videos: what is measured is what was trained on "
             "(DATA.PATH_TO_DATA_DIR)"
         )
     return (
-        f"{len(both)} of {len(test.names)} test videos are in the training list of {len(train.names)}, too: "
+        f"{len(both)} of {len(test.names)} {what} videos are in the training list of {len(train.names)}, too: "
         f"{_some(both)} (DATA.PATH_TO_DATA_DIR)"
     )
 

@@ -1,6 +1,8 @@
 """Boxes of a person detector for the two-stage baseline, in the layouts that PySlowFast reads.
 
-video,timestamp,x1,y1,x2,y2,label,score    label: an action id; empty or -1 for a person without one; no header line
+video,timestamp,x1,y1,x2,y2,label,score    label: an action id; empty or -1 for a person without one
+
+A first line of column names is skipped.
 """
 
 import csv
@@ -13,7 +15,8 @@ import numpy as np
 from slowfast.datasets.annotations.annotated_set import AnnotatedSet
 from slowfast.datasets.annotations.key_frames import KeyFrames, build_key_frames
 from slowfast.structures.box_table import NO_LABEL, BoxTable
-from slowfast.utils.ava_csv import concatenate_tables
+from slowfast.utils.ava_csv import concatenate_tables, is_header, refuse_person_ids
+from slowfast.utils.text import open_text
 
 _SHOWN = 5
 
@@ -27,9 +30,9 @@ def read_proposals(path: str | Path, *, min_score: float) -> BoxTable:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file (AVA.TRAIN_PREDICT_BOX_LISTS, AVA.TEST_PREDICT_BOX_LISTS)")
     rows, problems = [], []
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with open_text(path) as file:
         for number, columns in enumerate(csv.reader(file), start=1):
-            if not columns:
+            if not columns or (number == 1 and is_header(columns)):
                 continue
             try:
                 rows.append(_parse(columns))
@@ -38,6 +41,7 @@ def read_proposals(path: str | Path, *, min_score: float) -> BoxTable:
     if problems:
         more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise ValueError(f"{path}: {len(problems)} malformed lines:\n" + "\n".join(problems[:_SHOWN]) + more)
+    refuse_person_ids(np.array([row[4] for row in rows]), path)
     rows = [row for row in rows if row[4] >= min_score and row[2][2] > row[2][0] and row[2][3] > row[2][1]]
     names = {name: index for index, name in enumerate(dict.fromkeys(row[0] for row in rows))}
     return BoxTable(

@@ -1,6 +1,7 @@
 """Something-Something v2: its JSON files, and PySlowFast's lists of extracted frames beside them."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import numpy as np
 
 from slowfast.datasets.annotations.video_lists import check_paths
 from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.utils.text import read_json
 
 SSV2_PREFIX = "something-something-v2-"  # of the names in the official archive; newer downloads lack it
 SSV2_PARTS = ("train", "validation")
 _SHOWN = 3
+_KEY = "DATA.PATH_TO_DATA_DIR"
 
 
 def read_ssv2(folder: str | Path, *, part: str) -> LabelledVideos:
@@ -28,7 +31,7 @@ def read_ssv2(folder: str | Path, *, part: str) -> LabelledVideos:
     unknown = sorted({template for _, template in rows} - set(classes))
     if unknown:
         raise ValueError(
-            f"{path}: {len(unknown)} templates are no class of {labels_file.name}, the first is {unknown[0]!r}"
+            f"{path}: {len(unknown)} templates are no class of {labels_file.name}, the first is {unknown[0]!r} ({_KEY})"
         )
     check_paths(path, [name for name, _ in rows])
     names = tuple(sorted(classes, key=classes.__getitem__))
@@ -45,13 +48,6 @@ def ssv2_file(folder: str | Path, what: str) -> Path:
     raise FileNotFoundError(f"{candidates[0]}: no such file, and no {candidates[1].name} (DATA.PATH_TO_DATA_DIR)")
 
 
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not a JSON file: {error}") from None
-
-
 def _found(content: Any) -> str:
     """What a JSON file holds, for a message."""
     kind = "an object" if isinstance(content, dict) else "a list" if isinstance(content, list) else "a value"
@@ -59,37 +55,39 @@ def _found(content: Any) -> str:
 
 
 def _read_classes(path: Path) -> dict[str, int]:
-    content = _json(path)
+    content = read_json(path)
     indices = list(content.values()) if isinstance(content, dict) else []
     if not indices or not all(isinstance(index, str | int) and str(index).isdecimal() for index in indices):
-        raise ValueError(f'{path}: expected an object {{"TEMPLATE": "INDEX"}} as of SSv2, found {_found(content)}')
+        raise ValueError(
+            f'{path}: expected an object {{"TEMPLATE": "INDEX"}} as of SSv2, found {_found(content)} ({_KEY})'
+        )
     classes = {name: int(index) for name, index in content.items()}
     if sorted(classes.values()) != list(range(len(classes))):
-        raise ValueError(f"{path}: the class indices are not 0 to {len(classes) - 1}")
+        raise ValueError(f"{path}: the class indices are not 0 to {len(classes) - 1} ({_KEY})")
     return classes
 
 
 def _read_rows(path: Path) -> list[tuple[str, str]]:
     """(id, template without brackets) of each video."""
     expected = 'a list of {"id": "78687", "template": "Holding [something]"} as of SSv2'
-    content = _json(path)
+    content = read_json(path)
     if not isinstance(content, list):
-        raise ValueError(f"{path}: expected {expected}, found {_found(content)}")
+        raise ValueError(f"{path}: expected {expected}, found {_found(content)} ({_KEY})")
     rows = []
     for number, row in enumerate(content, start=1):
         known = isinstance(row, dict) and isinstance(row.get("id"), str | int) and isinstance(row.get("template"), str)
         if not known:
-            raise ValueError(f"{path}: entry {number}: expected {expected}, found {json.dumps(row)[:80]}")
+            raise ValueError(f"{path}: entry {number}: expected {expected}, found {json.dumps(row)[:80]} ({_KEY})")
         rows.append((str(row["id"]), row["template"].replace("[", "").replace("]", "")))
     return rows
 
 
-def check_frame_list(frame_list: Path, videos: LabelledVideos, json_file: Path) -> None:
-    """That a frame list is of the same videos as the JSON file.
+def check_frame_list(frame_list: Path, listed: Collection[str], videos: LabelledVideos, json_file: Path) -> None:
+    """That the videos `listed` in a frame list are those of the JSON file.
 
     Raises ValueError with both numbers and some of the names that are in one only (PySlowFast compares the numbers).
     """
-    in_list, in_json = _videos_of(frame_list), set(videos.names)
+    in_list, in_json = set(listed), set(videos.names)
     if in_list == in_json:
         return
     parts = [f"{json_file.name} has {len(in_json)} videos and {frame_list.name} has {len(in_list)}"]
@@ -98,14 +96,3 @@ def check_frame_list(frame_list: Path, videos: LabelledVideos, json_file: Path) 
             shown = ", ".join(sorted(only)[:_SHOWN]) + (", ..." if len(only) > _SHOWN else "")
             parts.append(f"{len(only)} are in {name} only: {shown}")
     raise ValueError(f"{frame_list}: not of the videos of {json_file}: {'; '.join(parts)} (DATA.PATH_TO_DATA_DIR)")
-
-
-def _videos_of(frame_list: Path) -> set[str]:
-    """The names in the first column; that the rows are well formed is for the reader of frames to say."""
-    with frame_list.open(encoding="utf-8-sig") as lines:
-        next(lines, "")
-        return {
-            line[1:].partition('"')[0] if line.startswith('"') else line.partition(" ")[0]
-            for line in lines
-            if line.strip()
-        }

@@ -8,9 +8,12 @@ import numpy as np
 
 from slowfast.datasets.annotations.class_names import numbers_as_names
 from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.utils.text import read_text
 from slowfast.video.images import IMAGE_EXTENSIONS
 from slowfast.video.reader import VIDEO_EXTENSIONS
 
+_PATH_NAMES = ("path", "file", "filename", "file_name", "video", "video_path", "video_id", "name")
+_LABEL_NAMES = ("label", "labels", "class", "class_id", "label_id", "target", "index")
 _STILLS = tuple(extension for extension in IMAGE_EXTENSIONS if extension != ".gif")  # that one may move
 
 
@@ -24,9 +27,10 @@ def read_video_list(
 ) -> LabelledVideos:
     """A line per video: path, separator, class index from 0; with `multi_label` indices between commas, or none.
 
-    The last separator of a line counts, so a path may hold it. Two more things are understood:
+    The last separator of a line counts, so a path may hold it. Three more things are understood:
     - PySlowFast's third field, `PATH SOMETHING LABEL`: one field without a slash after a file name with the extension
       of a video is not part of the path.
+    - a first line of column names, as `path label`, is skipped
     - class_names: a line may end with a name in place of an index; the longest that follows a separator counts.
 
     Raises FileNotFoundError, or ValueError naming file and line for a line without a label, a label that is no class,
@@ -42,8 +46,8 @@ def read_video_list(
     by_name = {name: index for index, name in enumerate(names)} if class_names is not None else {}
     paths: list[str] = []
     labels: list[list[int]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
-        if not line.strip():
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip() or (number == 1 and _is_header(line, separator, by_name)):
             continue
         where = f"{path}:{number}"
         video, indices = read(line, separator, by_name, where)
@@ -98,6 +102,12 @@ def _read_many(line: str, separator: str, by_name: dict[str, int], where: str) -
         rule = "class indices between commas"
         raise ValueError(f"{where}: expected a path, {separator!r} and {rule}, found {line.strip()[:100]!r}")
     return video.strip(), [int(word) for word in words]
+
+
+def _is_header(line: str, separator: str, by_name: dict[str, int]) -> bool:
+    """Column names in the first line; not where the second is the name of a class."""
+    path, _, label = (part.strip().strip('"') for part in line.lower().partition(separator))
+    return path in _PATH_NAMES and label in _LABEL_NAMES and label not in by_name
 
 
 def _is_index(text: str) -> bool:

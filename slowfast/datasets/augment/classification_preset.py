@@ -116,7 +116,8 @@ class LabelPreset:
         least = short_side if augmentation is None else min(augmentation.jitter or (size,))
         if least < size:
             key = "short_side" if augmentation is None else "DATA.TRAIN_JITTER_SCALES"
-            raise ValueError(f"a crop of {size} pixels does not fit in a short side of {least}: raise {key}")
+            crop = "" if augmentation is None else ", or lower DATA.TRAIN_CROP_SIZE"
+            raise ValueError(f"a crop of {size} pixels does not fit in a short side of {least}: raise {key}{crop}")
         if image and augmentation is not None and augmentation.jitter is not None:
             raise ValueError("images are cropped by area, not by DATA.TRAIN_JITTER_SCALES: leave `jitter` out")
         self.size, self.short_side, self.augmentation, self.image = size, short_side, augmentation, image

@@ -88,7 +88,8 @@ class KeyFrameClips(Dataset):
                 raise
             return UnreadableClip(video, timestamp, str(error))
         boxes, actions = self.key_frames.people(index)
-        made = self.preset(read.frames, boxes, actions, generator_for(self.seed, epoch, index))
+        generator = generator_for(self.seed, epoch, index)
+        made = self.preset(read.frames, boxes, actions, generator, pixel_aspect=read.pixel_aspect)
         meta = ClipMeta(video, timestamp, made.region, repeated_frames=read.clamped)
         return ClipSample(made.clip, made.boxes, made.actions, meta, made.flipped)
 

@@ -58,20 +58,32 @@ class DetectionPreset:
     """frames (T, H, W, 3) uint8 RGB and people of the key frame -> Input.
 
     size:          (height, width) of the input
-    keep_aspect:   scale the short side to min(size) and keep the aspect, both sides multiples of 32; else stretch to `size`
+    keep_aspect:   scale the short side to min(size) and keep the aspect that a player shows, both sides multiples of 32;
+                   else stretch to `size`
     augmentation:  None for testing
     """
 
     def __init__(self, *, size: InputSize, keep_aspect: bool = False, augmentation: Augmentation | None = None) -> None:
         self.size, self.keep_aspect, self.augmentation = size, keep_aspect, augmentation
 
-    def __call__(self, frames: np.ndarray, boxes: np.ndarray, actions: np.ndarray, generator: torch.Generator) -> Input:
-        """boxes (n, 4) xyxy in [0, 1] of the frame, actions (n, C) 0/1. The generator decides everything random."""
+    def __call__(
+        self,
+        frames: np.ndarray,
+        boxes: np.ndarray,
+        actions: np.ndarray,
+        generator: torch.Generator,
+        *,
+        pixel_aspect: float = 1.0,
+    ) -> Input:
+        """boxes (n, 4) xyxy in [0, 1] of the frame, actions (n, C) 0/1. The generator decides everything random.
+
+        pixel_aspect: width of a pixel by its height, see ClipPixels
+        """
         pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
         people = torch.as_tensor(boxes, dtype=torch.float32).reshape(-1, 4)
         aug = self.augmentation
         region = T.WHOLE_FRAME if aug is None else _choose_region(aug, people, generator)
-        size = self._input_size(pixels, region, generator)
+        size = self._input_size(pixels, region, generator, pixel_aspect)
         pixels, region = T.crop_and_resize(pixels, region, size)
         people, keep = T.boxes_in_region(people, region, min_visible=0.0 if aug is None else aug.min_visible)
         does = torch.as_tensor(actions, dtype=torch.float32)[keep]
@@ -85,7 +97,9 @@ class DetectionPreset:
                 pixels = T.jitter_colours(pixels, aug.colour, generator)
         return Input(pixels.transpose(0, 1).contiguous(), xyxy_to_cxcywh(people), does, region, flipped)
 
-    def _input_size(self, pixels: Tensor, region: T.Region, generator: torch.Generator) -> InputSize:
+    def _input_size(
+        self, pixels: Tensor, region: T.Region, generator: torch.Generator, pixel_aspect: float
+    ) -> InputSize:
         size = self.size
         if self.augmentation is not None and self.augmentation.sizes:
             choice = int(torch.randint(len(self.augmentation.sizes), (), generator=generator))
@@ -93,7 +107,8 @@ class DetectionPreset:
         if not self.keep_aspect:
             return size
         height, width = pixels.shape[-2:]
-        return T.aspect_size(((region[3] - region[1]) * height, (region[2] - region[0]) * width), min(size))
+        shown = ((region[3] - region[1]) * height, (region[2] - region[0]) * width * pixel_aspect)
+        return T.aspect_size(shown, min(size))
 
 
 def _choose_region(aug: Augmentation, boxes: Tensor, generator: torch.Generator) -> T.Region:

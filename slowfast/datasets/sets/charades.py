@@ -5,7 +5,7 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from slowfast.datasets.annotations.charades import read_charades
-from slowfast.datasets.registry import register_dataset
+from slowfast.datasets.registry import Reading, register_dataset
 from slowfast.datasets.sets.labels import class_names_of
 from slowfast.datasets.split import VideoSplit
 from slowfast.video.frames import FrameFolders
@@ -13,7 +13,7 @@ from slowfast.video.frames import FrameFolders
 LISTS = {"train": "train.csv", "val": "val.csv", "test": "val.csv"}
 
 
-@register_dataset("charades")
+@register_dataset("charades", Reading("frames", bgr=True))
 def build_charades(cfg: CfgNode, split: str) -> VideoSplit:
     """A clip of "train" has the labels of its own frames, one of "val" and "test" those of its video, as PySlowFast's."""
     d = cfg.DATA

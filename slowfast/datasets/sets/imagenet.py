@@ -3,13 +3,13 @@
 from fvcore.common.config import CfgNode
 
 from slowfast.datasets.annotations.class_folders import IMAGES, read_split_folders
-from slowfast.datasets.registry import register_dataset
+from slowfast.datasets.registry import Reading, register_dataset
 from slowfast.datasets.sets.labels import refuse_label_file
 from slowfast.datasets.split import VideoSplit
 from slowfast.video.images import ImageFiles
 
 
-@register_dataset("imagenet")
+@register_dataset("imagenet", Reading("image"))
 def build_imagenet(cfg: CfgNode, split: str) -> VideoSplit:
     refuse_label_file(cfg, "imagenet")
     root = cfg.DATA.PATH_TO_DATA_DIR

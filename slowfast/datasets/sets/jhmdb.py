@@ -6,12 +6,12 @@ from slowfast.datasets.annotations.annotated_set import AnnotatedSet
 from slowfast.datasets.annotations.jhmdb import read_jhmdb
 from slowfast.datasets.annotations.tubes import tubes_of_table
 from slowfast.datasets.clips.key_frame_clips import FrameClock, every_nth
-from slowfast.datasets.registry import register_dataset
+from slowfast.datasets.registry import Reading, register_dataset
 from slowfast.datasets.sets.pixels import videos_or_cache
 from slowfast.datasets.split import KeyFrameSplit
 
 
-@register_dataset("jhmdb")
+@register_dataset("jhmdb", Reading(counts_frames=True))
 def build_jhmdb(cfg: CfgNode, split: str) -> KeyFrameSplit:
     j = cfg.JHMDB
     key_frames, label_map, table = read_jhmdb(j.ANNOTATION_DIR, split=j.SPLIT, subset=split)

@@ -1,4 +1,7 @@
-"""Where the frames of a set come from, as the config says: files as they are, or decoded once into a cache."""
+"""Where the frames of a set come from, as the config says: files as they are, or decoded once into a cache; and files
+that a config names."""
+
+from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
@@ -18,3 +21,11 @@ def videos_or_cache(cfg: CfgNode, folder: str) -> PixelSource:
     if not cfg.DATA.CACHE_DIR:
         return videos
     return CachedVideos(videos, cfg.DATA.CACHE_DIR, short_side=cfg.DATA.CACHE_SHORT_SIDE or None)
+
+
+def existing_file(path: Path, key: str) -> Path:
+    """`path`, where there is a file. Raises FileNotFoundError that names `key`, the one to change."""
+    if not path.is_file():
+        what = "is a folder, and a file is needed" if path.is_dir() else "no such file"
+        raise FileNotFoundError(f"{path}: {what} ({key})")
+    return path

@@ -5,7 +5,7 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from slowfast.datasets.annotations.ssv2 import check_frame_list, read_ssv2, ssv2_file
-from slowfast.datasets.registry import register_dataset
+from slowfast.datasets.registry import Reading, register_dataset
 from slowfast.datasets.sets.labels import refuse_label_file
 from slowfast.datasets.sets.pixels import video_files
 from slowfast.datasets.split import VideoSplit
@@ -17,7 +17,7 @@ PARTS = {"train": "train", "val": "validation", "test": "validation"}
 FRAME_LISTS = {"train": "train.csv", "val": "val.csv", "test": "val.csv"}
 
 
-@register_dataset("ssv2")
+@register_dataset("ssv2", Reading("segments", bgr=True))
 def build_ssv2(cfg: CfgNode, split: str) -> VideoSplit:
     refuse_label_file(cfg, "ssv2")
     folder, prefix = Path(cfg.DATA.PATH_TO_DATA_DIR), cfg.DATA.PATH_PREFIX or "."
@@ -25,8 +25,9 @@ def build_ssv2(cfg: CfgNode, split: str) -> VideoSplit:
     source, frame_list = ssv2_file(folder, PARTS[split]), folder / FRAME_LISTS[split]
     pixels: VideoSource
     if frame_list.is_file():
-        check_frame_list(frame_list, videos, source)
-        pixels = FrameFolders(prefix, fps=cfg.DATA.TARGET_FPS, frame_lists=frame_list)
+        folders = FrameFolders(prefix, fps=cfg.DATA.TARGET_FPS, frame_lists=frame_list)
+        check_frame_list(frame_list, folders.videos, videos, source)
+        pixels = folders
         note = f"ssv2 {split}: labels of {source.name}, extracted frames of {frame_list}"
     else:
         pixels = video_files(cfg, prefix)

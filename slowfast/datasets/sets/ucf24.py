@@ -1,22 +1,24 @@
 """UCF101-24: people on the frames in which an action goes on."""
 
+from pathlib import Path
+
 from fvcore.common.config import CfgNode
 
 from slowfast.datasets.annotations.annotated_set import AnnotatedSet, without_missing_videos
 from slowfast.datasets.annotations.tubes import read_tubes
 from slowfast.datasets.clips.key_frame_clips import FrameClock, every_nth
-from slowfast.datasets.registry import register_dataset
-from slowfast.datasets.sets.pixels import videos_or_cache
+from slowfast.datasets.registry import Reading, register_dataset
+from slowfast.datasets.sets.pixels import existing_file, videos_or_cache
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.video.reader import VideoFiles
 
 TOLD_WHEN = "the model saw annotated frames only (TUBES.FRAMES), which tell when an action goes on"
 
 
-@register_dataset("ucf24")
+@register_dataset("ucf24", Reading(counts_frames=True))
 def build_ucf24(cfg: CfgNode, split: str) -> KeyFrameSplit:
     u = cfg.UCF24
-    tube_set = read_tubes(u.ANNOTATION_FILE, split=u.SPLIT, subset=split)
+    tube_set = read_tubes(existing_file(Path(u.ANNOTATION_FILE), "UCF24.ANNOTATION_FILE"), split=u.SPLIT, subset=split)
     frames = "annotated" if split == "train" else cfg.TUBES.FRAMES
     key_frames = every_nth(
         tube_set.key_frames(frames=frames), u.TRAIN_FRAME_STEP if split == "train" else u.TEST_FRAME_STEP
@@ -31,7 +33,7 @@ def build_ucf24(cfg: CfgNode, split: str) -> KeyFrameSplit:
         tubes=tube_set.tubes,
     )
     annotated = without_missing_videos(
-        annotated, VideoFiles(u.VIDEO_DIR), ignore=u.IGNORE_MISSING_VIDEOS, section="UCF24"
+        annotated, VideoFiles(u.VIDEO_DIR).path, ignore=u.IGNORE_MISSING_VIDEOS, folder_key="UCF24.VIDEO_DIR"
     )
     return KeyFrameSplit(
         annotated,

@@ -10,12 +10,18 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from fvcore.common.config import CfgNode
 
+from slowfast.engine.device.memory import MemoryShortError
 from slowfast.video.source import ClipReadError
 
 COLLECTIVE_TIMEOUT = timedelta(minutes=30)  # a process that waits this long for the others has lost them
 Main = Callable[[CfgNode, torch.device], None]
 # What a user can mend; anything else is a bug of ours and keeps its traceback.
-USER_ERRORS = (ValueError, OSError, FloatingPointError, ClipReadError, mp.ProcessRaisedException)
+USER_ERRORS = (ValueError, OSError, FloatingPointError, ClipReadError, MemoryShortError)
+_TOLD = "a process of the run says: "
+
+
+class ProcessError(ValueError):
+    """What a user can mend, as a spawned process has told it."""
 
 
 def launch(main: Main, cfg: CfgNode) -> None:
@@ -30,7 +36,7 @@ def launch(main: Main, cfg: CfgNode) -> None:
         _run(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), local_rank, "env://", main, cfg)
     elif cfg.NUM_GPUS > 1:
         address = f"tcp://127.0.0.1:{_free_port()}"
-        mp.spawn(_run_spawned, args=(cfg.NUM_GPUS, address, main, cfg), nprocs=cfg.NUM_GPUS)
+        _spawn(cfg.NUM_GPUS, address, main, cfg)
     else:
         main(cfg, _device(cfg, 0))
 
@@ -49,8 +55,28 @@ def _device(cfg: CfgNode, local_rank: int) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
+def _spawn(processes: int, address: str, main: Main, cfg: CfgNode) -> None:
+    try:
+        mp.spawn(_run_spawned, args=(processes, address, main, cfg), nprocs=processes)
+    except mp.ProcessRaisedException as error:
+        _, told, message = str(error).rpartition(_TOLD)  # torch hands over the text of a traceback
+        if not told:
+            raise
+        raise ProcessError(message.strip()) from None
+    except mp.ProcessExitedException as error:
+        if error.signal_name != "SIGKILL":
+            raise
+        raise MemoryShortError(
+            f"process {error.error_index} was killed from outside (signal 9): most often the machine, or its container, "
+            "has too little memory; lower DATA_LOADER.NUM_WORKERS or TRAIN.BATCH_SIZE, or give the job more"
+        ) from None
+
+
 def _run_spawned(rank: int, world_size: int, address: str, main: Main, cfg: CfgNode) -> None:
-    _run(rank, world_size, rank, address, main, cfg)
+    try:
+        _run(rank, world_size, rank, address, main, cfg)
+    except USER_ERRORS as error:
+        raise ProcessError(f"{_TOLD}{error}") from None
 
 
 def _run(rank: int, world_size: int, local_rank: int, address: str, main: Main, cfg: CfgNode) -> None:

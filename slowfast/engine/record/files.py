@@ -8,6 +8,16 @@ from slowfast.utils.distributed import is_main
 from slowfast.utils.files import write_text
 
 
+def make_folder(folder: Path, key: str = "OUTPUT_DIR") -> None:
+    """Make `folder` with what is above it. Raises OSError that names it, what stands in the way, and the key."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        in_the_way = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        reason = f"{in_the_way} is a file" if in_the_way.is_file() else error.strerror
+        raise OSError(error.errno, f"{folder} cannot be made a folder: {reason} ({key})") from error
+
+
 def save_config(cfg: CfgNode) -> None:
     """Write the resolved configuration to OUTPUT_DIR/config.yaml, on the main process.
 

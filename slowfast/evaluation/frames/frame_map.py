@@ -11,10 +11,11 @@ Other data sets match and integrate otherwise: see `conventions`, `remaining_mat
 Rules, each tested:
 - Detections on key frames that are not listed are ignored; excluded key frames are removed from both sides.
 - Per key frame and class, see `matching.GroundTruthCells`; area under the curve, see `average_precision`.
-- Ties: detections of equal score enter the curve as one step. If the 50th and 51st row of a key frame tie, rows with
-  the higher (x1, y1, x2, y2), then the lower class id, stay. Nothing depends on the order of rows. (The official
-  evaluator breaks ties by file order and by an unstable sort; on real detections rounded to 4 digits, where ties are
-  many, its mAP differs from ours by 0.000 to 0.002, and single classes by up to 0.012.)
+- Ties: AP is its mean over all orders of the detections of equal score (`tied_scores`). Which of two tied detections of
+  one box counts as its true positive makes no difference: one of them is, and both have the same score. If the 50th and
+  51st row of a key frame tie, rows with the higher (x1, y1, x2, y2), then the lower class id, stay. So nothing depends
+  on the order of rows. (The official evaluator takes one order, that of the file after an unstable sort; on real
+  detections rounded to 4 digits, where ties are many, its mAP differs from ours by 0.0005 to 0.0011.)
 - A ground-truth row that is there twice counts twice and can be found once, as in the official evaluator; counted.
 - A detection without area (or inverted) takes one of the 50 places and is then dropped, as in the official evaluator;
   it is counted.

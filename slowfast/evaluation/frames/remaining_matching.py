@@ -11,7 +11,8 @@ class RemainingCells(GroundTruthCells):
     By descending score, a detection finds that box of its cell, among those not found yet, with which its IoU is
     highest, if that IoU reaches the threshold. The two rules differ where several people of a frame do one action: a
     second box on the first person, near enough to the second, is a false positive there and finds the second one here.
-    Of detections of equal score the one with the higher (x1, y1, x2, y2) chooses first.
+    Of detections of equal score the one with the higher (x1, y1, x2, y2) chooses first: that decides which of them are
+    hits, by their boxes and not by the order of rows; in the curve any order of them is as likely as any other.
     """
 
     def __init__(self, cell: np.ndarray, boxes: np.ndarray, *, num_cells: int, num_classes: int, iou_threshold: float):

@@ -59,7 +59,16 @@ class VideoMap:
             "instances": dict(zip(names, self.instances.tolist(), strict=True)),
             "detections": dict(zip(names, self.detections.tolist(), strict=True)),
             "counters": dict(self.counters),
+            "warnings": self.warnings,
         }
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the number should know, one line each."""
+        told = [f"{count} {text}" for text, count in self.counters.items() if count]
+        if self.detections.sum() == 0:
+            told.insert(0, "no tube was scored: video-mAP is 0 because nothing was linked")
+        return told
 
     def headline(self) -> str:
         """The numbers with all that is needed to compare them with others."""
@@ -77,8 +86,7 @@ class VideoMap:
                 f"{values[i]:>10.4f}" if np.isfinite(values[i]) else f"{'n/a':>10}" for values in self.ap.values()
             )
             lines.append(f"{class_id:>4}  {name:<{width}}  {self.instances[i]:>9}  {self.detections[i]:>7}{shown}")
-        notes = [f"warning: {count} {text}" for text, count in self.counters.items() if count]
-        return "\n".join([*lines, "", self.headline(), *notes])
+        return "\n".join([*lines, "", self.headline(), *(f"warning: {text}" for text in self.warnings)])
 
 
 def video_map(

@@ -67,7 +67,7 @@ class ClassificationEvaluator:
         order = np.lexsort((view, video))
         video, view, logits = video[order], view[order], logits[order].astype(np.float64)
         self._refuse_repeats(video, view)
-        values = logits if self.ensemble == "logits" else self._probabilities(logits)
+        values = logits if self.ensemble == "logits" else probabilities_of(logits, self.videos.multi_label)
         count = np.bincount(video, minlength=len(self.videos.names))
         scores = np.full((len(count), logits.shape[1]), np.nan)
         starts = np.flatnonzero(np.diff(video, prepend=-1))
@@ -84,12 +84,6 @@ class ClassificationEvaluator:
             ensemble=self.ensemble,
         )
 
-    def _probabilities(self, logits: np.ndarray) -> np.ndarray:
-        if self.videos.multi_label:
-            return 1 / (1 + np.exp(-np.clip(logits, -700, 700)))
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return shifted / shifted.sum(axis=1, keepdims=True)
-
     def _refuse_repeats(self, video: np.ndarray, view: np.ndarray) -> None:
         again = np.flatnonzero((np.diff(video) == 0) & (np.diff(view) == 0))
         if len(again):
@@ -98,3 +92,19 @@ class ClassificationEvaluator:
                 f"{len(again)} views were processed more than once, among them {', '.join(named)}; a sampler for "
                 "evaluation must not pad or repeat"
             )
+
+
+def probabilities_of(logits: np.ndarray, multi_label: bool) -> np.ndarray:
+    """(V, C) float64 raw outputs -> probabilities: a sigmoid each with many labels, else a softmax of the row."""
+    if multi_label:
+        return 1 / (1 + np.exp(-np.clip(logits, -700, 700)))
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def ensemble_of(logits: np.ndarray, ensemble: str, *, multi_label: bool) -> np.ndarray:
+    """(V, C) float64 raw outputs of the views of one video -> its (C,) scores. ensemble: see the top"""
+    values = logits if ensemble == "logits" else probabilities_of(logits, multi_label)
+    scores: np.ndarray = values.max(axis=0) if ensemble == "max_probabilities" else values.mean(axis=0)
+    return scores

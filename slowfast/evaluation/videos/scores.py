@@ -2,7 +2,7 @@
 
 Top-k: the true class is among the k best; of equal scores the class with the lower index comes first. Mean class
 accuracy: the mean over classes of the share of their videos whose best class is right. Multi-label mAP (Charades): per
-class the mean, over its videos, of the precision at the score of each (equal scores as one step), then the mean over
+class the mean, over its videos, of the precision at each (of equal scores, the mean over all orders), then the mean over
 the classes that have a video.
 A video without any view counts as wrong and ranks last. Videos with some of their views are counted and named.
 """

@@ -13,6 +13,7 @@ from slowfast.report.pictures import fitted, img, jpeg
 from slowfast.report.svg import data_uri
 from slowfast.visualization.draw import DrawnClip, draw_detections
 
+PICTURE_TEXT = 1.25  # times the usual size: a card may be narrower than 400 pixels
 PICTURE_LONG_SIDE, STRIP_LONG_SIDE = 560, 288  # pixels
 STRIP_FRAMES = 8  # frames of a clip shown, at most
 PICTURE_QUALITY, STRIP_QUALITY = 82, 68
@@ -85,7 +86,7 @@ def _shown_frames(count: int) -> np.ndarray:
 def key_picture(clip: DrawnClip) -> np.ndarray:
     """(h, w, 3) RGB key frame with what was found and what is annotated; big frames are made smaller first."""
     frame = fitted(clip.frames[clip.key_index], PICTURE_LONG_SIDE)
-    return draw_detections(frame[None], clip.boxes, clip.labels, groundtruth=clip.groundtruth)[0]
+    return draw_detections(frame[None], clip.boxes, clip.labels, groundtruth=clip.groundtruth, text=PICTURE_TEXT)[0]
 
 
 def frame_strip(frames: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Pixels for the gallery of a report: clips of chosen key frames with what was annotated and what was found."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from fvcore.common.config import CfgNode
@@ -12,7 +13,8 @@ from slowfast.evaluation.diagnosis.key_frame_verdicts import KeyFrameVerdict
 from slowfast.report.detection.cards import Card, Shot
 from slowfast.structures.box_table import NO_LABEL, BoxTable
 from slowfast.video.source import ClipReadError
-from slowfast.visualization.draw import DrawnClip
+from slowfast.visualization.between import KeyBoxes, between_key_frames
+from slowfast.visualization.draw import DrawnClip, FrameBoxes
 
 DRAW_ABOVE = 0.3  # actions with at least this score are drawn
 DRAWN_ACTIONS = 3  # of a box, at most
@@ -48,17 +50,42 @@ class ReportGallery:
         told = (verdict.error, verdict.people, verdict.found, verdict.missed, verdict.false)
         return Shot(name, clip, *told, problem=problem)
 
-    def drawn(self, video: str, timestamp: int, table: BoxTable) -> DrawnClip:
-        """The clip of one key frame with its people and what `table` found there. Raises ClipReadError."""
+    def drawn(self, video: str, timestamp: int, table: BoxTable, *, every_frame: bool = False) -> DrawnClip:
+        """The clip of one key frame with its people and what `table` found there. Raises ClipReadError.
+
+        every_frame: the other frames have boxes, too, interpolated between the key frames that the clip reaches
+        """
         clips = self._clips
         frames = clips.clock.read(clips.pixels, video, timestamp, clips.shape).frames
         names = self._annotated.label_map.names
         rows = table.on([(video, timestamp)])
         boxes, labels = _strongest(rows, [names[c] for c in self._annotated.label_map.to_index(rows.label)])
-        true_boxes, true_labels = self._annotated_people(video, timestamp)
-        return DrawnClip(
-            np.asarray(frames), len(frames) // 2, self._title(video, timestamp), boxes, labels, true_boxes, true_labels
+        clip = DrawnClip(
+            np.asarray(frames),
+            len(frames) // 2,
+            self._title(video, timestamp),
+            boxes,
+            labels,
+            *self._annotated_people(video, timestamp),
         )
+        return replace(clip, between=self._between(video, timestamp, table)) if every_frame else clip
+
+    def _between(self, video: str, timestamp: int, table: BoxTable) -> list[FrameBoxes]:
+        """Boxes for each frame of a clip, from what was found on its key frame and its neighbours."""
+        clips, label_map = self._clips, self._annotated.label_map
+        step = clips.shape.sampling_rate
+        per_frame = step / clips.clock.fps if isinstance(clips.clock, SecondClock) else float(step)
+        moments = timestamp + (np.arange(clips.shape.num_frames) - clips.shape.num_frames // 2) * per_frame
+        tested = clips.key_frames
+        mine = tested.timestamp[np.array(tested.videos, dtype=object)[tested.video] == video]
+        earlier, later = mine[mine <= moments[0]], mine[mine >= moments[-1]]
+        low, high = earlier.max(initial=int(np.floor(moments[0]))), later.min(initial=int(np.ceil(moments[-1])))
+        keys = []
+        for at in np.unique(mine[(mine >= low) & (mine <= high)]).tolist():
+            rows = table.on([(video, at)])
+            found = _strongest(rows, [label_map.names[c] for c in label_map.to_index(rows.label)])
+            keys.append(KeyBoxes(at, FrameBoxes(*found)))
+        return between_key_frames(keys, moments, reach=per_frame * clips.shape.num_frames / 2)
 
     def _annotated_people(self, video: str, timestamp: int) -> tuple[np.ndarray, list[list[str]]]:
         """(m, 4) boxes and what each person does: of the ground truth, as the boxes of the clip may be given ones."""

@@ -9,6 +9,7 @@ from slowfast.report.axes import MARKERS, classes_to_show, run_legend, share_mat
 from slowfast.report.svg import INK, MUTED, PART_COLOURS, RUN_COLOURS, new_figure, styled
 from slowfast.report.training import Logs, training_figures
 from slowfast.structures.diagnosis import Confusion, Diagnosis, Part
+from slowfast.visualization.plots import legend_below
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -190,8 +191,7 @@ def actor_curves(runs: Runs) -> "Figure":
         _curve(axes, diagnosis.actor.recall, diagnosis.actor.precision, RUN_COLOURS[i], label)
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
     axes.set_title(f"People, ranked by {runs[0][1].actor.score}")
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower left")
+    legend_below(figure, axes)
     return figure
 
 
@@ -219,5 +219,5 @@ def threshold_sweeps(runs: Runs) -> "Figure":
                     )
     axes.set(xlim=(0, 0.92), ylim=(0, 1.02), xlabel=f"threshold on {runs[0][1].actor.score}")
     axes.set_title("People of at least this score only")
-    figure.legend(fontsize=8, ncols=2, loc="outside lower center")
+    legend_below(figure, axes, fontsize=8)
     return figure

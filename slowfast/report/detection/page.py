@@ -11,6 +11,7 @@ from slowfast.report.detection.figures import all_figures
 from slowfast.report.detection.sections import class_table, comparison, error_table, hero, most_confused
 from slowfast.report.detection.tubes import has_tubes, tubes_section, video_map_figure
 from slowfast.report.page import Section, beside, figures_as_svg, notes_html, page_html, plots
+from slowfast.report.provenance import made_with
 from slowfast.structures.diagnosis import Diagnosis
 
 if TYPE_CHECKING:
@@ -45,9 +46,16 @@ def report_figures(runs: Sequence[ReportedRun]) -> dict[str, "Figure"]:
 
 
 def report_html(
-    runs: Sequence[ReportedRun], figures: dict[str, "Figure"], galleries: Mapping[str, Sequence[Card]]
+    runs: Sequence[ReportedRun],
+    figures: dict[str, "Figure"],
+    galleries: Mapping[str, Sequence[Card]],
+    *,
+    differing: str = "",
 ) -> str:
-    """The page. runs: one, or two to compare; galleries: {heading: cards}, shown in this order."""
+    """The page. runs: one, or two to compare; galleries: {heading: cards}, shown in this order.
+
+    differing: HTML about the keys in which two runs differ
+    """
     svg = figures_as_svg(figures, _LABELS)
     diagnoses = [run.diagnosis for run in runs]
     sections = [
@@ -65,8 +73,9 @@ def report_html(
     ]
     if "loss" in svg or "held_out" in svg:
         sections.append(("training", "Training", plots(svg, "loss", "held_out")))
-    head = f"{_head(runs)}{_notes(runs)}"
-    return page_html([run.name for run in runs], head, [Section(*section) for section in sections])
+    head = f"{_head(runs)}{_notes(runs)}{differing}"
+    foot = "".join(made_with(run.name, run.metrics) for run in runs)
+    return page_html([run.name for run in runs], head, [Section(*section) for section in sections], foot=foot)
 
 
 def _head(runs: Sequence[ReportedRun]) -> str:

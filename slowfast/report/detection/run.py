@@ -16,6 +16,7 @@ from slowfast.report.detection.cards import Card
 from slowfast.report.detection.clips import ReportGallery
 from slowfast.report.detection.page import ReportedRun, report_figures, report_html
 from slowfast.report.page import figures_to_tensorboard, page_path, run_names, write_page
+from slowfast.report.provenance import differing_keys
 from slowfast.report.varied import varied
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.diagnosis import Diagnosis
@@ -98,7 +99,8 @@ def write_report(run: TestedRun, out: str | Path | None = None, *, compare: Test
     reported = [one.reported(name) for one, name in zip(runs, names, strict=True)]
     figures = report_figures(reported)
     galleries = _one_gallery(run, names[0]) if compare is None else _two_galleries(runs, names)
-    write_page(report_html(reported, figures, galleries), figures, out)
+    differing = "" if compare is None else differing_keys((names[0], names[1]), (run.cfg, compare.cfg))
+    write_page(report_html(reported, figures, galleries, differing=differing), figures, out)
     if run.cfg.TENSORBOARD.ENABLE and compare is None:
         figures_to_tensorboard(figures, run.folder, reported[0].log)
     return out

@@ -52,9 +52,17 @@ def report_figures(runs: Sequence[ReportedScores]) -> dict[str, "Figure"]:
 
 
 def report_html(
-    runs: Sequence[ReportedScores], figures: Mapping[str, "Figure"], galleries: Mapping[str, Sequence[VideoCard]]
+    runs: Sequence[ReportedScores],
+    figures: Mapping[str, "Figure"],
+    galleries: Mapping[str, Sequence[VideoCard]],
+    *,
+    differing: str = "",
+    foot: str = "",
 ) -> str:
-    """The page. runs: one, or two on the same videos and classes; galleries: {heading: cards}, shown in this order."""
+    """The page. runs: one, or two on the same videos and classes; galleries: {heading: cards}, shown in this order.
+
+    differing: HTML about the keys in which two runs differ; foot: about what made them
+    """
     svg = figures_as_svg(figures, _LABELS)
     sections = [] if runs[0].scores.multi_label else [Section("confusion", "Confusion", _confusion(runs, svg))]
     for i, (heading, cards) in enumerate(galleries.items()):
@@ -64,7 +72,7 @@ def report_html(
         sections.append(Section("training", "Training", plots(svg, "loss", "held_out")))
     notes = [(run.name, note) for run in runs for note in (*run.scores.warnings, *run.notes)]
     head = (_hero(runs[0]) if len(runs) == 1 else _comparison(runs)) + notes_html(notes, named=len(runs) > 1)
-    return page_html([run.name for run in runs], head, sections)
+    return page_html([run.name for run in runs], head + differing, sections, foot=foot)
 
 
 # ------------------------------------------------------------------------------------------------------ head

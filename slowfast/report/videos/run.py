@@ -9,6 +9,7 @@ from fvcore.common.config import CfgNode
 from slowfast.datasets.split import VideoSplit
 from slowfast.evaluation.videos.scores import VideoScores
 from slowfast.report.page import figures_to_tensorboard, page_path, run_names, write_page
+from slowfast.report.provenance import differing_keys, made_with
 from slowfast.report.videos.gallery import VideoCard, card_of, chosen, chosen_of_two
 from slowfast.report.videos.page import ReportedScores, report_figures, report_html
 from slowfast.visualization.plots import read_log
@@ -67,7 +68,10 @@ def write_report(run: ClassifierRun, out: str | Path | None = None, *, compare: 
     out = page_path(run.folder, names) if out is None else Path(out)
     reported = [one.reported(name, its) for one, name, its in zip(runs, names, scores, strict=True)]
     figures = report_figures(reported)
-    write_page(report_html(reported, figures, _galleries(run, list(zip(names, scores, strict=True)))), figures, out)
+    differing = "" if compare is None else differing_keys((names[0], names[1]), (run.cfg, compare.cfg))
+    foot = "".join(made_with(name, one.metrics) for name, one in zip(names, runs, strict=True))
+    galleries = _galleries(run, list(zip(names, scores, strict=True)))
+    write_page(report_html(reported, figures, galleries, differing=differing, foot=foot), figures, out)
     if run.cfg.TENSORBOARD.ENABLE and compare is None:
         figures_to_tensorboard(figures, run.folder, reported[0].log)
     return out

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from slowfast import __version__
+from slowfast.commands import bmvit
 from slowfast.commands.bmvit import COMMANDS, main
 
 REPO = Path(__file__).resolve().parents[3]
@@ -55,6 +56,24 @@ def test_exit_codes_are_passed_on(tmp_path, monkeypatch, capsys):
     assert "MODEL.MODEL_NAME: 'BMViT'" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("stopped", ["import", "run"])
+def test_ctrl_c_is_one_line_during_imports_and_during_a_command(stopped, monkeypatch, capsys):
+    class Module:
+        @staticmethod
+        def main(argv, *, prog):
+            raise KeyboardInterrupt
+
+    def imported(name):
+        if stopped == "import":
+            raise KeyboardInterrupt
+        return Module
+
+    monkeypatch.setattr(bmvit.importlib, "import_module", imported)
+    assert main(["report", "runs/toy"]) == 130
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "interrupted\n")
+
+
 @pytest.mark.parametrize("module", DOORS)
 def test_a_script_of_tools_is_a_door(module):
     """The same docstring, nothing beside the import, and nothing run on import: workers import the script again."""
@@ -64,8 +83,10 @@ def test_a_script_of_tools_is_a_door(module):
     first = ast.get_docstring(command).splitlines()[0].split(":")[0]
     assert ast.get_docstring(script).startswith(first[:20])
     imported = [node.module for node in script.body if isinstance(node, ast.ImportFrom)]
-    assert imported == ["pathlib", f"slowfast.commands.{module}"] and len(script.body) == 6
-    assert isinstance(script.body[-1], ast.If) and ast.unparse(script.body[-1].test) == "__name__ == '__main__'"
+    assert imported == ["pathlib", "slowfast.commands.bmvit"] and len(script.body) == 6
+    assert ast.unparse(script.body[-1]) == (
+        f"if __name__ == '__main__':\n    sys.exit(run_command('{module}', sys.argv[1:]))"
+    )
     assert callable(importlib.import_module(f"slowfast.commands.{module}").main)
 
 

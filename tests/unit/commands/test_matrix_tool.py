@@ -11,6 +11,9 @@ import pytest
 REPO = Path(__file__).resolve().parents[3]
 
 
+INSTALLED = {"python": "3.11.7", "torch": "2.6.0", "torchvision": "0.21.0"}
+
+
 @pytest.fixture(scope="module")
 def tool():
     spec = importlib.util.spec_from_file_location("matrix_tool", REPO / "tools/test_matrix.py")
@@ -24,7 +27,10 @@ def tool():
 @pytest.fixture
 def answers(tool, monkeypatch):
     """What each stage answers; the commands that were asked for."""
-    told = {"versions": (0, "a warning\n3.11.7 2.6.0 0.21.0\n"), "tests": (0, "..\n12 passed, 1 skipped in 4.50s\n")}
+    told = {
+        "versions": (0, "a warning\n" + json.dumps(INSTALLED) + "\n"),
+        "tests": (0, "..\n12 passed, 1 skipped in 4.50s\n"),
+    }
     asked = []
 
     def run(command):
@@ -57,7 +63,10 @@ def test_torchvision_is_the_one_of_its_release(tool, torch, vision):
 
 def test_something_else_is_refused(tool, capsys):
     assert tool.main(["--torch", "nightly", "--dry-run", "tests/unit"]) == 2
-    assert "--torch nightly is no version; write 2.6.0, or newest" in capsys.readouterr().err
+    assert (
+        "--torch nightly is no version; write 2.6.0, lowest for the lowest of everything, or newest"
+        in capsys.readouterr().err
+    )
 
 
 def test_the_oldest_version_is_the_one_that_the_package_asks_for(tool):
@@ -69,7 +78,7 @@ def test_a_version_that_passes(tool, answers, tmp_path):
     _, asked, run = answers
     row = tool.try_version("2.6.0", tmp_path, ["tests"], run)
     assert row.passed and row.stage == "tests" and len(asked) == 5 and row.last_lines == ()
-    assert row.installed == {"python": "3.11.7", "torch": "2.6.0", "torchvision": "0.21.0"}
+    assert row.installed == INSTALLED
     assert row.counts == {"passed": 12, "skipped": 1}
 
 
@@ -92,9 +101,8 @@ def test_failed_tests_are_counted_and_told(tool, answers, tmp_path, monkeypatch,
     assert tool.main(["--torch", "2.6.0", "--json", str(report), "tests"]) == 1
     shown = capsys.readouterr().out
     assert "FAILED tests/a.py::test" in shown
-    assert " ".join(shown.splitlines()[-1].split()) == (
-        "2.6.0 3.11.7 2.6.0 0.21.0 FAILED at tests: 2 failed, 3 passed 0.0"
-    )
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert "2.6.0 3.11.7 2.6.0 0.21.0 FAILED at tests: 2 failed, 3 passed 0.0" in lines
     (row,) = json.loads(report.read_text())
     assert row["counts"] == {"failed": 2, "passed": 3} and row["passed"] is False
 
@@ -112,3 +120,44 @@ def test_a_full_disk_is_told_before_anything_is_made(tool, tmp_path, monkeypatch
     monkeypatch.setattr(tool, "BYTES_NEEDED", 10**18)
     assert tool.main(["--keep", str(tmp_path / "envs"), "tests"]) == 2
     assert "an environment takes 5 GB" in capsys.readouterr().err
+
+
+def test_the_lowest_versions_are_those_of_pyproject(tool):
+    asked = tool.requirements("lowest")
+    assert "torch==2.6" in asked and "av==17" in asked and len(asked) == 15
+    text = (REPO / "pyproject.toml").read_text(encoding="utf-8")
+    assert all(f'"{one.replace("==", ">=")}"' in text for one in asked)
+
+
+def test_versions_are_asked_of_the_environment(tool):
+    done = subprocess.run(tool.commands_here([])["versions"], capture_output=True, text=True, check=True)
+    assert {"python", *(one.partition("==")[0] for one in tool.floors())} == set(json.loads(done.stdout))
+
+
+def test_this_environment_is_tested_as_it_is(tool, answers, tmp_path, monkeypatch, capsys):
+    _, asked, run = answers
+    monkeypatch.setattr(
+        tool, "try_version", lambda torch, folder, tests, real=tool.try_version: real(torch, folder, tests, run)
+    )
+    monkeypatch.setattr(tool, "BYTES_NEEDED", 10**18)  # nothing is installed
+    record = tmp_path / "record.json"
+    for name in ("first", "second", "first"):
+        assert tool.main(["--here", name, "--json", str(record), "tests"]) == 0
+    assert [row["torch"] for row in json.loads(record.read_text())] == ["second", "first"]
+    assert len(asked) == 6 and all(command[0] == sys.executable for command in asked)
+    assert "| first | 20" in capsys.readouterr().out
+
+
+def test_install_shows_the_record(tool):
+    rows = json.loads(tool.RECORD.read_text(encoding="utf-8"))
+    text = (REPO / "INSTALL.md").read_text(encoding="utf-8")
+    assert rows and tool.markdown(rows) in text
+    assert all(row["passed"] for row in rows)
+    low = {one.partition("==")[0]: one.partition("==")[2] for one in tool.floors()}
+    for row in rows:
+        for name, version in low.items():
+            have = row["installed"][name].split("+")[0]
+            assert [int(x) for x in have.split(".")[:2]] >= [int(x) for x in (version + ".0").split(".")[:2]], (
+                name,
+                have,
+            )

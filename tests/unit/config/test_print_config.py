@@ -39,6 +39,27 @@ def test_docs_tell_meaning_and_allowed_values(run_main, tmp_path):
     assert "Allowed: text; must be stretch or keep_aspect." in done.stdout
 
 
+def test_what_is_not_pyslowfasts(run_main, tmp_path):
+    (tmp_path / "a.yaml").write_text("SOLVER: {BASE_LR: 0.1}\nBN: {NUM_SPLITS: 3}\nDATA: {DECODING_SHORT_SIZE: 320}\n")
+    lines = run_main(TOOL, "--cfg", "a.yaml", "--pyslowfast").stdout.splitlines()
+    assert (
+        "# 1 PySlowFast keys that change nothing here" in lines and "  BN.NUM_SPLITS: MViT has no batch norm" in lines
+    )
+    title = "# 1 PySlowFast keys whose value changes what PySlowFast computes, and nothing here"
+    assert lines[lines.index(title) + 1].startswith(
+        "  DATA.DECODING_SHORT_SIZE: 320 is the short side that videos are decoded"
+    )
+    assert (
+        "  MODEL.DROPOUT_RATE: 0.0 here, 0.5 there: heads of detectors have none; published classifiers set it, or mean 0.5"
+        in lines
+    )
+    given = lines.index("# 1 defaults that are not PySlowFast's are set by this config")
+    assert lines[given + 1].startswith("  SOLVER.BASE_LR: 2.5e-05 here, 0.1 there: ") and lines[given + 1].endswith(
+        "<- a.yaml:1"
+    )
+    assert not any("defaults that are not" in line for line in run_main(TOOL, "--cfg", "a.yaml").stdout.splitlines())
+
+
 def test_a_config_that_cannot_run_exits_with_1(run_main, tmp_path):
     (tmp_path / "a.yaml").write_text("NUM_GPU: 1\n")
     done = run_main(TOOL, "--cfg", "a.yaml", expect=1)

@@ -1,10 +1,12 @@
 """Published PySlowFast YAML: what it leaves out means what it means there, and no key of it is unknown here."""
 
 import pytest
+import torch
 
 from slowfast.config import get_cfg, load_cfg
 from slowfast.config.load import SCHEMA, load_cfg_with_sources
 from slowfast.config.pyslowfast import ACCEPTED, RENAMED, TIED
+from slowfast.models import build_model
 
 # The keys and values of Kinetics/MVITv2_S_16x4, in PySlowFast's spelling: tuples, bare exponents, a key twice.
 MVITV2_S = """\
@@ -131,10 +133,12 @@ def test_what_a_file_leaves_out_of_the_augmentation_is_pyslowfasts():
     assert dict(cfg.AUG) == {
         "ENABLE": False, "NUM_SAMPLE": 1, "SAMPLE_ONCE": True, "AA_TYPE": "rand-m9-mstd0.5-inc1", "COLOR_JITTER": 0.4,
         "INTERPOLATION": "bicubic", "RE_PROB": 0.25, "RE_MODE": "pixel", "RE_COUNT": 1,
+        "MASK_RATIO": 0.0, "MASK_WINDOW_SIZE": [8, 7, 7], "MASK_TUBE": False, "MASK_FRAMES": False,
     }  # fmt: skip
     assert dict(cfg.MIXUP) == {
         "ENABLE": False, "ALPHA": 0.8, "CUTMIX_ALPHA": 1.0, "PROB": 1.0, "SWITCH_PROB": 0.5, "LABEL_SMOOTH_VALUE": 0.1,
     }  # fmt: skip
+    assert dict(cfg.MASK) == {"ENABLE": False, "PRED_HOG": False, "PRETRAIN_DEPTH": [15], "HEAD_TYPE": "separate"}
     upstream = {
         "TRAIN_JITTER_SCALES": [256, 320], "TRAIN_JITTER_SCALES_RELATIVE": [], "TRAIN_JITTER_ASPECT_RELATIVE": [],
         "TRAIN_JITTER_FPS": 0.0, "INV_UNIFORM_SAMPLE": False, "USE_OFFSET_SAMPLING": False, "RANDOM_FLIP": True,
@@ -172,11 +176,13 @@ def test_new_names_exist():
         (
             "MODEL.ARCH",
             "slowfast",
-            "MODEL.ARCH ('slowfast') must be mvit or left out: only the MViT family is built here",
+            "MODEL.ARCH ('slowfast') must be mvit or maskmvit or left out: only the MViT family is built",
         ),
         ("MVIT.REV.ENABLE", "True", "MVIT.REV.ENABLE ('True') must be False or left out: reversible MViT is not built"),
         ("MVIT.LAYER_SCALE_INIT_VALUE", "0.1", "must be 0.0 or left out: blocks have no layer scale"),
-        ("MASK.ENABLE", True, "MASK.ENABLE (True) must be False or left out: self-supervised pre-training is not done"),
+        ("MASK.MAE_ON", True, "MASK.MAE_ON (True) must be False or left out: masked autoencoders are not trained here"),
+        ("MASK.ENABLE", True, "MASK.ENABLE (True) is for MODEL.MODEL_NAME MaskMViT; for BMViT it must be False"),
+        ("AUG.MASK_RATIO", 0.4, "AUG.MASK_RATIO (0.4) must be 0 without MASK.ENABLE: other models see whole clips"),
         ("TRAIN.CHECKPOINT_TYPE", "caffe2", "must be pytorch or left out: checkpoints are PyTorch files"),
         ("MVIT.MODE", "avg", "MVIT.MODE ('avg') must be conv or left out: pooling by convolution is the only one"),
         ("MVIT.POOL_FIRST", "True", "must be False or left out: tokens are pooled after the projections"),
@@ -203,27 +209,77 @@ def test_every_accepted_key_has_a_reason_and_takes_any_value(load):
     assert all(len(why) > 10 for why in ACCEPTED.values())
 
 
-def test_mask_pretraining_is_refused_by_value_not_by_key(load):
-    # the parts of masked_ssl/k400_MVITv2_S_16x4_MaskFeat_PT that differ from supervised training
-    text = """\
+# masked_ssl/k400_MVITv2_S_16x4_MaskFeat_PT, without what it shares with supervised training
+MASKFEAT_S = """\
 TASK: ssl
-MASK: {ENABLE: True, PRETRAIN_DEPTH: [15], HEAD_TYPE: separate, PRED_HOG: True}
-AUG: {ENABLE: True, COLOR_JITTER: None, GEN_MASK_LOADER: True, MASK_RATIO: 0.4, MASK_WINDOW_SIZE: [8, 7, 7]}
+TRAIN: {ENABLE: True, DATASET: kinetics, BATCH_SIZE: 32, EVAL_PERIOD: 1000000, CHECKPOINT_PERIOD: 10, AUTO_RESUME: True}
+DATA: {NUM_FRAMES: 16, SAMPLING_RATE: 4, DECODING_SHORT_SIZE: 320, TRAIN_JITTER_SCALES_RELATIVE: [0.5, 1.0]}
+MVIT:
+  PATCH_PADDING: [1, 3, 3]
+  POOL_Q_STRIDE: [[0, 1, 1, 1], [1, 1, 2, 2], [2, 1, 1, 1], [3, 1, 2, 2], [14, 1, 1, 1], [15, 1, 1, 1]]
+  POOL_KV_STRIDE_ADAPTIVE: [1, 8, 8]
+MASK: {ENABLE: True, PRETRAIN_DEPTH: [15], HEAD_TYPE: "separate", PRED_HOG: True}
+AUG: {ENABLE: True, COLOR_JITTER: None, AA_TYPE: "", RE_PROB: 0.0, GEN_MASK_LOADER: True, MASK_RATIO: 0.4,
+      MASK_TUBE: False, MASK_FRAMES: False, MASK_WINDOW_SIZE: [8, 7, 7]}
 BN: {USE_PRECISE_STATS: False, NUM_BATCHES_PRECISE: 200}
-MODEL: {ARCH: maskmvit, MODEL_NAME: MaskMViT, LOSS_FUNC: multi_mse}
-TRAIN: {DATASET: kinetics}
-TEST: {ENABLE: False, DATASET: kinetics, NUM_TEMPORAL_CLIPS: [5, 10]}
+MODEL: {ARCH: maskmvit, MODEL_NAME: MaskMViT, LOSS_FUNC: multi_mse, DROPOUT_RATE: 0.0}
+TEST: {ENABLE: False, DATASET: kinetics, BATCH_SIZE: 16, NUM_SPATIAL_CROPS: 1, NUM_TEMPORAL_CLIPS: [5, 10]}
 LOG_MODEL_INFO: False
 """
+
+
+def test_a_pasted_masked_pre_training_loads(load):
+    cfg, report = load(MASKFEAT_S)
+    assert cfg.MASK.ENABLE and cfg.MASK.PRED_HOG and cfg.MASK.PRETRAIN_DEPTH == [15]
+    assert (cfg.AUG.MASK_RATIO, cfg.AUG.MASK_WINDOW_SIZE, cfg.AUG.COLOR_JITTER) == (0.4, [8, 7, 7], 0.0)
+    assert {key for key in report.accepted if "MASK" in key} == {"AUG.GEN_MASK_LOADER"}
+
+
+def test_a_pasted_masked_pre_training_on_images_loads(load):
+    """masked_ssl/in1k_VIT_B_MaskFeat_PT: patches of 16 pixels and no pooling, so all blocks are 14 x 14."""
+    text = """\
+TRAIN: {DATASET: imagenet, BATCH_SIZE: 256}
+DATA: {NUM_FRAMES: 1}
+MVIT: {PATCH_2D: True, PATCH_KERNEL: [16, 16], PATCH_STRIDE: [16, 16], PATCH_PADDING: [0, 0], EMBED_DIM: 768,
+       NUM_HEADS: 12, DEPTH: 12, NORM: layernorm}
+MASK: {ENABLE: True, PRETRAIN_DEPTH: [11], HEAD_TYPE: separate, PRED_HOG: True}
+AUG: {ENABLE: True, GEN_MASK_LOADER: True, MASK_RATIO: 0.4}
+MODEL: {ARCH: maskmvit, MODEL_NAME: MaskMViT, LOSS_FUNC: multi_mse}
+TEST: {ENABLE: False, DATASET: imagenet, BATCH_SIZE: 256}
+"""
+    cfg, _ = load(text)
+    with torch.device("meta"):
+        model = build_model(cfg)
+    assert len(model.backbone.blocks) == 12 and model.pred_head.projections[0].out_features == 108
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["MASK.ENABLE", False], "MASK.ENABLE (False) must be True for MODEL.MODEL_NAME MaskMViT"),
+        (["MASK.PRED_HOG", False], "MASK.PRED_HOG (False) must be True for MODEL.MODEL_NAME MaskMViT: pixels are not"),
+        (["MASK.HEAD_TYPE", "separate_xformer"], "MASK.HEAD_TYPE ('separate_xformer') must be separate"),
+        (["MASK.MAE_ON", True], "masked autoencoders are not trained here"),
+        (["MASK.PRETRAIN_DEPTH", [15, 3]], "MASK.PRETRAIN_DEPTH ([15, 3]) must name blocks from 0 to 15, ascending"),
+        (["MASK.PRETRAIN_DEPTH", [16]], "MASK.PRETRAIN_DEPTH ([16]) must name blocks from 0 to 15"),
+        (["AUG.MASK_RATIO", 0], "AUG.MASK_RATIO (0.0) must be above 0 with MASK.ENABLE"),
+        (["AUG.MASK_TUBE", True, "AUG.MASK_FRAMES", True], "AUG.MASK_TUBE and AUG.MASK_FRAMES are both True"),
+        (
+            ["AUG.MASK_WINDOW_SIZE", [4, 7, 7]],
+            "AUG.MASK_WINDOW_SIZE ([4, 7, 7]) must have 8 times, DATA.NUM_FRAMES (16)",
+        ),
+        (["MODEL.LOSS_FUNC", "cross_entropy"], "MODEL.LOSS_FUNC (cross_entropy) is not for MODEL.MODEL_NAME MaskMViT"),
+        (["MIXUP.ENABLE", True], "MIXUP.ENABLE (True) mixes labels, and MODEL.MODEL_NAME MaskMViT has none"),
+        (
+            ["MODEL.MODEL_NAME", "MViT"],
+            "MASK.ENABLE (True) is for MODEL.MODEL_NAME MaskMViT; for MViT it must be False",
+        ),
+    ],
+)
+def test_a_masked_pre_training_that_cannot_run_says_why(load, change, message):
     with pytest.raises(ValueError) as caught:
-        load(text)
-    problems = str(caught.value).split("\n  - ")[1:]
-    assert [problem.split(" ")[0] for problem in problems] == [
-        "MASK.ENABLE",
-        "AUG.MASK_RATIO",
-        "MODEL.ARCH",
-        "MODEL.LOSS_FUNC",
-    ]
+        load(MASKFEAT_S, change)
+    assert message in str(caught.value)
 
 
 def test_a_test_only_file_of_another_data_set_loads(tmp_path):

@@ -98,9 +98,9 @@ CASES = [
     ),
     (
         "TRAIN.DATASET kinetics MIXUP.ENABLE True NUM_GPUS 4 TRAIN.BATCH_SIZE 12",
-        "TRAIN.BATCH_SIZE (12) must be divisible by 8, twice NUM_GPUS (4) times TRAIN.GRAD_ACCUM_STEPS (1), because MIXUP",
+        "TRAIN.BATCH_SIZE (12) must be divisible by 8: MIXUP.ENABLE mixes videos in pairs, in each of 4 processes (NUM_GPUS 4)",
     ),
-    ("TRAIN.DATASET kinetics MIXUP.ENABLE True TRAIN.BATCH_SIZE 1", "must be divisible by 2, twice NUM_GPUS (1)"),
+    ("TRAIN.DATASET kinetics MIXUP.ENABLE True TRAIN.BATCH_SIZE 1", "must be divisible by 2: MIXUP.ENABLE mixes"),
     (
         "TRAIN.DATASET charades DATA.MULTI_LABEL True MIXUP.ENABLE True",
         "MIXUP.ENABLE (True) mixes clips of one label; with DATA.MULTI_LABEL True it must be False",

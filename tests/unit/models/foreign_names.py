@@ -52,7 +52,6 @@ def videomae_pretraining(state: State) -> State:
 
 
 def maskfeat_pretraining(state: State) -> State:
-    """PySlowFast's MaskFeat: no last norm, no classifier; a prediction head and a mask token."""
-    kept = {name: tensor for name, tensor in state.items() if not name.startswith(("norm.", "head."))}
-    some = next(iter(state.values()))
-    return kept | {"mask_token": some, "pred_head.projections.0.weight": some}
+    """PySlowFast's MaskFeat, from our MaskMViT, whose names are the same: its file also holds the filters of its HOG."""
+    filters = {f"hogs.0.weight_{axis}": state["mask_token"].new_ones(3, 1, 3, 3) for axis in "xy"}
+    return state | filters

@@ -248,3 +248,41 @@ def test_the_strip_holds_the_frames_in_order(size):
     width = strip.shape[1] // 5
     assert width == STRIP_LONG_SIDE and strip.shape[0] == round(width * size[0] / size[1])
     assert [int(strip[0, k * width + width // 2, 0]) for k in range(5)] == [0, 30, 60, 90, 120]
+
+
+def legends_and_plots(figure):
+    """(legend, plot) of each in pixels."""
+    figure.canvas.draw()
+    for legend in figure.legends:
+        for axes in figure.axes:
+            yield legend.get_window_extent(), axes.get_window_extent()
+
+
+def test_no_legend_covers_a_curve():
+    runs = [run("runA"), run("a run with a longer name", ap=0.9)]
+    for shown in (runs[:1], runs):
+        figures = report_figures(shown)
+        assert all(axes.get_legend() is None for figure in figures.values() for axes in figure.axes)
+        pairs = [pair for figure in figures.values() for pair in legends_and_plots(figure)]
+        assert len(pairs) >= 4 and not any(legend.overlaps(plot) for legend, plot in pairs)
+
+
+@pytest.mark.filterwarnings("error")
+def test_nobody_found_and_one_step_warn_of_nothing():
+    none = np.zeros(0)
+    empty = replace(
+        diagnosis(),
+        mean_ap=0.0,
+        classes=tuple(ClassCurve(name, 0.0, 3, 0, none, none) for name in NAMES),
+        errors=(ErrorCost("missed person", 9, 1.0, 1.0),),
+        confusion=Confusion(NAMES, np.zeros((3, 3), dtype=np.int64), 0, 9),
+        actor=ActorCurve("p(actor)", 0.0, 9, 0, none, none),
+        sweeps=(ThresholdSweep(0.0, *[np.array([0.0, 0.5]), *[np.full(2, np.nan)] * 3]),),
+    )
+    log = [{"kind": "train", "step": 7, "loss": 3.0}, {"kind": "eval", "epoch": 0, "mAP": None, "person_AP": None}]
+    figures = report_figures([replace(run(), diagnosis=empty, log=log)])
+    for figure in figures.values():
+        to_svg(figure, name="x", label="x")
+    (line,) = (line for line in figures["loss"].axes[0].get_lines() if not line.get_label().startswith("_"))
+    assert line.get_marker() == "o"
+    assert not figures["held_out"].legends

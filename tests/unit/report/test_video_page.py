@@ -1,6 +1,7 @@
 """The page about a classifier from plain numbers: what it says, what its galleries show, that two runs are the same set."""
 
 import re
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -148,12 +149,14 @@ def test_the_least_sure_are_those_with_two_scores_close_together():
 
 def test_a_card_has_the_middle_frame_the_truth_and_three_answers():
     scores = scores_of(("x", "y & z", "w", "u"))
+    scores = replace(scores, names=(*scores.names[:5], "<i>&.mp4", *scores.names[6:]))
     card = card_of(5, [("r", scores)], Pixels())
     assert card.frame[0, 0].tolist() == [80, 80, 80] and card.truth == ("y & z",)
     best = card.answers[0].best
     assert len(best) == 3 and [score for _, score, _ in best] == sorted(scores.scores[5].tolist())[:0:-1]
     html = gallery_html([card])
     Elements(html)
+    assert "<h4>&lt;i&gt;&amp;.mp4</h4>" in html and "<i>" not in html
     assert html.count("data:image/jpeg") == 1 and "true: <b>y &amp; z</b>" in html and f"<span>{best[0][1]:.3f}" in html
     assert [true for name, _, true in best] == [name == "y & z" for name, _, _ in best]
 

@@ -19,7 +19,7 @@ def cfg_of(repo_root, name: str, *overrides: str):
         ),
         (
             ("MODEL.MODEL_NAME", "BMVit"),
-            r"MODEL.MODEL_NAME 'BMVit' is not registered; known: \['BMViT', 'MViT', 'TwoStage'",
+            r"MODEL.MODEL_NAME 'BMVit' is not registered; known: \['BMViT', 'MViT', 'MaskMViT', 'TwoStage'",
         ),
         (
             ("MODEL.MODEL_NAME", "MViT", "TRAIN.ENABLE", "False", "TEST.CHECKPOINT_FILE_PATH", "a.pyth"),

@@ -7,6 +7,7 @@ import pytest
 
 from slowfast.tasks import localization
 from slowfast.utils import distributed
+from slowfast.utils.cores import Cores
 from slowfast.video.cache import CachedVideos, PrefillReport
 from slowfast.video.source import ClipReadError
 
@@ -14,7 +15,7 @@ VIDEOS = tuple("abcde")
 
 
 def split_of(pixels: object) -> SimpleNamespace:
-    return SimpleNamespace(pixels=pixels, annotated=SimpleNamespace(key_frames=SimpleNamespace(videos=VIDEOS)))
+    return SimpleNamespace(pixels=pixels, annotated=SimpleNamespace(key_frames=SimpleNamespace(used_videos=VIDEOS)))
 
 
 class Recorded(CachedVideos):
@@ -32,7 +33,7 @@ class Recorded(CachedVideos):
 @pytest.mark.parametrize("on_this_machine", [None, 2])
 def test_every_video_in_one_process_and_one_report_of_all(monkeypatch, caplog, on_this_machine):
     pixels, reports = Recorded(), []
-    monkeypatch.setattr(localization.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(localization, "effective_cores", lambda: Cores(8))
     monkeypatch.setattr(localization, "get_logger", lambda: logging.getLogger("fill_cache"))
     monkeypatch.setattr(distributed, "world_size", lambda: 4)
     monkeypatch.setattr(distributed, "gather_objects", lambda report: reports.append(report) or list(reports))

@@ -65,6 +65,14 @@ def test_broken_files_are_named(tmp_path):
         assert len(files.length(f"cut.{extension}")) == 1  # the header is whole
         with pytest.raises(ClipReadError, match=rf"cannot read .*cut\.{extension}: .*(truncated|broken)"):
             files.read_positions(f"cut.{extension}", FIRST)
+    large = np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)  # too much for one chunk
+    Image.fromarray(large).save(tmp_path / "chunk.png")
+    data = bytearray((tmp_path / "chunk.png").read_bytes())
+    second = data.index(b"IDAT", data.index(b"IDAT") + 4)
+    data[second : second + 4] = b"\0\0\0\0"
+    (tmp_path / "chunk.png").write_bytes(data)
+    with pytest.raises(ClipReadError, match=r"chunk\.png: broken PNG file"):  # a SyntaxError in Pillow
+        ImageFiles(tmp_path).read_positions("chunk.png", FIRST)
     (tmp_path / "film.jpg").write_bytes(b"\0\0\0\x18ftypmp42")
     (tmp_path / "empty.jpg").touch()
     for name in ("film.jpg", "empty.jpg"):

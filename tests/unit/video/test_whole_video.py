@@ -1,15 +1,16 @@
 """Length and frames of whole videos equal what decoding all of it gives."""
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 
-from slowfast.video.open_video import OpenVideo
+from slowfast.video.open_video import OpenVideo, UnreadableError
 from slowfast.video.reader import VideoFiles, read_all
 from slowfast.video.source import ClipReadError
-from slowfast.video.whole_video import WholeVideo, _length_of
+from slowfast.video.whole_video import WholeVideo, _length_of, _trusted_packets
 from tests.unit.video.test_reader import SOUND, VARIANTS
 from tests.unit.video.video_maker import number_in, write_video
 
@@ -153,3 +154,41 @@ def test_a_cut_off_file_has_the_frames_before_the_cut(tmp_path):
     video = WholeVideo(tmp_path / "cut.mkv")
     assert 20 < len(video.length) < 95
     assert number_in(video.read(np.array([10]))[0]) == 10
+
+
+class Stream:
+    """Packets of (timestamp, key frame, discard, bytes), as an open video gives them."""
+
+    def __init__(self, codec: str, *packets: tuple) -> None:
+        self.codec, self._all = codec, packets
+
+    def packets(self):
+        return (SimpleNamespace(pts=p, is_keyframe=k, is_discard=d, size=s) for p, k, d, s in self._all)
+
+
+GOOD = [(0, True, False, 900), (4, False, False, 90), (2, False, False, 10), (6, True, False, 900)]
+
+
+def test_packets_that_are_trusted():
+    found = _trusted_packets(Stream("h264", *GOOD))
+    assert found.pts.tolist() == [0, 2, 4, 6] and found.keys.tolist() == [0, 6]
+    # What an edit list cuts off is decoded and not shown.
+    found = _trusted_packets(Stream("h264", (-4, True, True, 900), (-2, False, True, 90), *GOOD))
+    assert found.pts.tolist() == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("codec", "packets"),
+    [
+        ("vp8", GOOD),  # has packets that are never shown
+        ("mpeg4", GOOD),  # 10 bytes may stand for no frame
+        ("h264", [*GOOD, (None, False, False, 90)]),
+        ("h264", [*GOOD, (6, False, False, 90)]),
+        ("h264", [(8, False, False, 90), *GOOD]),  # before the first key frame in the file
+        ("hevc", [GOOD[0], (-2, False, False, 90), *GOOD[1:]]),  # and on screen
+    ],
+)
+def test_packets_that_are_not(codec, packets):
+    assert _trusted_packets(Stream(codec, *packets)) is None
+    with pytest.raises(UnreadableError, match="it holds no pictures"):
+        _trusted_packets(Stream(codec))

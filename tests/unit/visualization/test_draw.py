@@ -7,7 +7,6 @@ import pytest
 
 from slowfast.toy.data_set import TOY_ACTIONS
 from slowfast.visualization.draw import (
-    LINE_HEIGHT,
     PAPER,
     READABLE_SHORT_SIDE,
     DrawnClip,
@@ -16,7 +15,10 @@ from slowfast.visualization.draw import (
     detection_video,
     draw_detections,
     readable_scale,
+    text_size,
 )
+
+LINE_HEIGHT = text_size(500).line  # of the pictures below
 
 GREY = 90
 
@@ -131,7 +133,7 @@ def test_the_video_holds_the_key_frame_with_the_detections(tmp_path):
 def test_the_contact_sheet_is_a_grid_of_key_frames(tmp_path):
     path = tmp_path / "sheet.png"
     clips = [_clip(str(i), 60 + 40 * i) for i in range(4)]
-    sheet = contact_sheet(clips, path, columns=3, gap=8)
+    sheet = contact_sheet(clips, path, columns=3, gap=8, text=1.0)
     assert sheet.shape == (2 * (408 + 8) + 8 + 24, 3 * (480 + 8) + 8, 3)
     assert np.array_equal(cv2.imread(str(path))[..., ::-1], sheet)
     first = sheet[8 + 24 : 8 + 408, 8 : 8 + 480]
@@ -147,3 +149,19 @@ def test_nothing_to_draw_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="a video needs at least one frame"):
         detection_video([], tmp_path / "clips.mp4", fps=10)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dashed_boxes_have_gaps_and_numbers_keep_the_colour_of_the_action():
+    frames, boxes, labels = (
+        np.full((1, 400, 400, 3), 128, np.uint8),
+        np.array([[0.25, 0.25, 0.75, 0.75]]),
+        [[("wave", 0.5)]],
+    )
+    solid = draw_detections(frames, boxes, labels, scale=1)[0]
+    dashed = draw_detections(frames, boxes, labels, dashed=[True], scale=1)[0]
+    edge = dashed[110:290, 100].astype(int)
+    colours = {tuple(pixel) for pixel in edge.tolist()}
+    assert action_colour("wave") in colours and (28, 28, 34) in colours
+    assert {tuple(pixel) for pixel in solid[110:290, 100].tolist()} == {action_colour("wave")}
+    numbered = draw_detections(frames, boxes, labels, numbers=[12], scale=1)[0]
+    assert not np.array_equal(numbered, solid) and np.array_equal(numbered[110:290], solid[110:290])

@@ -109,3 +109,28 @@ def test_without_matplotlib_the_package_is_named(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", no_matplotlib)
     with pytest.raises(ImportError, match="pip install matplotlib"):
         training_curve_figure(_records())
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_point_is_seen_and_a_log_without_values_warns_of_nothing():
+    records = [{"kind": "train", "step": 5, "loss": 3.0, "loss/actor": 1.0}, {"kind": "eval", "epoch": 0, "mAP": 0.5}]
+    losses, precision = training_curve_figure(records).axes
+    assert [line.get_marker() for line in losses.get_lines() if not line.get_label().startswith("_")] == ["o", "o"]
+    for axes, value in ((losses, 5), (precision, 0)):
+        low, high = axes.get_xlim()
+        assert low < value < high and high - low >= 1
+    nothing = [{"kind": "train", "step": 5, "loss": None}, {"kind": "eval", "epoch": 0, "mAP": None}]
+    figure = training_curve_figure(nothing)
+    figure.canvas.draw()
+    assert all(not part.legends for part in figure.subfigs)
+    many = [{"kind": "train", "step": step, "loss": 3.0} for step in range(3)]
+    assert training_curve_figure(many).axes[0].get_lines()[-1].get_marker() == ""
+
+
+def test_no_legend_lies_on_a_plot():
+    figure = training_curve_figure(_records())
+    figure.canvas.draw()
+    for part in figure.subfigs:
+        (legend,) = part.legends
+        below, plot = legend.get_window_extent(), part.axes[0].get_window_extent()
+        assert below.y1 <= plot.y0 and {text.get_text() for text in legend.get_texts()} == set(_lines(part.axes[0]))

@@ -128,15 +128,21 @@ def test_videomae_pre_training_with_its_options_in_a_namespace(tmp_path, vits):
 
 
 def test_maskfeat_pre_training_starts_norm_and_classifier(tmp_path):
-    config = "Kinetics/MVITv2_S_16x4_MaskFeat_FT"
-    source, copy = build(config), build(config, seed=1)
+    """At full size, from the network of the pre-training, whose last stride is another than in fine-tuning."""
+    source, copy = build("masked_ssl/k400_MVITv2_S_16x4_MaskFeat_PT"), build("masked_ssl/k400_MVITv2_S_16x4_FT", seed=1)
     fresh = copy.head.projection.weight.clone()
     state = foreign_names.maskfeat_pretraining(source.state_dict())
     report = load_weights(copy, saved(tmp_path, {"model_state": state}))
     assert report.naming == "PySlowFast pre-training"
     assert {name.rsplit(".", 1)[0] for name in report.started} == {"norm", "head.projection"}
+    assert set(report.loaded) | set(report.started) == set(copy.state_dict())
+    assert {name.split(".")[0] for name in report.dropped} == {"mask_token", "pred_head", "hogs"}
+    assert report.resized == {f"blocks.15.attn.rel_pos_{axis}": "27x96 -> 13x96 (linear)" for axis in "hw"}
     assert torch.equal(copy.head.projection.weight, fresh)
     assert torch.equal(copy.backbone.blocks[5].mlp.fc1.weight, source.backbone.blocks[5].mlp.fc1.weight)
+    again = build("masked_ssl/k400_MVITv2_S_16x4_MaskFeat_PT", seed=1)  # and back into the pre-training, all of it
+    report = load_weights(again, saved(tmp_path, {"model_state": source.state_dict()}))
+    assert not report.dropped and set(report.loaded) == set(source.state_dict())
 
 
 # -------------------------------------------------------------------------------------- other sizes, other models
@@ -228,7 +234,7 @@ def test_our_file_prefers_the_averaged_weights(tmp_path):
     report = load_weights(loaded, path, class_names=names)
     assert report.container == "ema_state" and report.class_names == tuple(names)
     assert torch.equal(loaded.heads.box[0].weight, average.heads.box[0].weight)
-    assert load_weights(loaded, path, prefer_ema=False).container == "model_state"
+    assert load_weights(loaded, path, prefer="raw").container == "model_state"
     assert torch.equal(loaded.heads.box[0].weight, trained.heads.box[0].weight)
 
 

@@ -52,6 +52,8 @@ def test_labels_of_the_frames_of_a_clip(tmp_path):
     assert found.label_of(1, np.array([0, 7])).tolist() == [False, False, False, True]
     assert found.label_of(0).tolist() == [True, True, True, False]
     assert found.frames is not None and len(found.frames.starts) == 6  # runs, not frames
+    lost = read_charades(write_list(tmp_path, *rows[:1], *rows[2:]), num_classes=4, by_frame=True)  # without id 3
+    assert lost.label_of(0, np.array([4])).tolist() == [False, True, False, False]
     plain = read_charades(write_list(tmp_path, *rows), num_classes=4, class_names=tuple("wxyz"))
     assert plain.frames is None and plain.class_names == tuple("wxyz")
     assert plain.label_of(0, np.array([0])).tolist() == [True, True, True, False]

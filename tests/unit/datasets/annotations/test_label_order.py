@@ -67,3 +67,4 @@ def test_lists_that_share_videos():
     assert note.startswith("1 of 2 test videos are in the training list of 3, too: './b'")
     assert overlap_note(listed("a", "b"), listed("b", "a")).startswith("the training and the test list hold the same 2")
     assert overlap_note(listed("a", "b"), listed("a")).startswith("1 of 1 test videos")
+    assert overlap_note(listed("a", "b"), listed("a"), what="validation").startswith("1 of 1 validation videos")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from slowfast.datasets.annotations.ssv2 import SSV2_PREFIX, check_frame_list, read_ssv2
-from slowfast.video.frames import FRAME_LIST_HEADER
+from slowfast.video.frames import FRAME_LIST_HEADER, FrameFolders
 
 LABELS = {"Closing something": "1", "Moving something up": "0"}
 ROWS = [
@@ -75,20 +75,20 @@ def test_no_json_and_no_labels(folder):
 def frame_list(folder, *videos):
     rows = [f'{video} {n} {k} {video}/{k}.jpg ""' for n, video in enumerate(videos) for k in range(2)]
     (folder / "val.csv").write_text("\n".join([FRAME_LIST_HEADER, *rows]) + "\n")
-    return folder / "val.csv"
+    return folder / "val.csv", FrameFolders(folder, fps=1, frame_lists=folder / "val.csv").videos
 
 
 def test_a_frame_list_must_be_of_the_same_videos(folder):
     videos = read_ssv2(folder, part="validation")
-    check_frame_list(frame_list(folder, "9", '"7"'), videos, folder / "v.json")
+    check_frame_list(*frame_list(folder, "9", '"7"'), videos, folder / "v.json")
     message = (
         r"v\.json has 2 videos and val\.csv has 3; 1 are in v\.json only: 7; 2 are in val\.csv only: 10, 11 "
         r"\(DATA\.PATH_TO_DATA_DIR\)"
     )
     with pytest.raises(ValueError, match=message):
-        check_frame_list(frame_list(folder, "9", "11", "10"), videos, folder / "v.json")
+        check_frame_list(*frame_list(folder, "9", "11", "10"), videos, folder / "v.json")
     with pytest.raises(ValueError, match=r"has 2 videos and val\.csv has 2; 1 are in"):
-        check_frame_list(frame_list(folder, "9", "11"), videos, folder / "v.json")
+        check_frame_list(*frame_list(folder, "9", "11"), videos, folder / "v.json")
 
 
 def test_real_files(shared_dir, tmp_path):

@@ -2,13 +2,17 @@
 
 import os
 import socket
+import traceback
 
 import pytest
 import torch
 import torch.distributed as dist
+import torch.multiprocessing as mp
 
 from slowfast.config import get_cfg
-from slowfast.engine.device.launch import launch
+from slowfast.engine.device import launch as launching
+from slowfast.engine.device.launch import USER_ERRORS, launch
+from slowfast.engine.device.memory import MemoryShortError
 
 
 def config(num_gpus: int):
@@ -86,3 +90,46 @@ def test_an_error_leaves_a_process_of_nccl_without_waiting_for_the_others(monkey
     assert calls == ["left the group"] * left
     launch(lambda cfg, device: None, cfg)
     assert calls == ["left the group"] * (left + 1)
+
+
+def test_what_a_spawned_process_says_comes_without_its_traceback(monkeypatch):
+    """The text that torch hands over is a traceback; a user's error in it becomes that error's message alone."""
+
+    def spawn(function, args, nprocs):
+        try:
+            function(1, *args)
+        except Exception as error:
+            text = "".join(traceback.format_exception(error))
+            raise mp.ProcessRaisedException(
+                f"\n\n-- Process 1 terminated with the following error:\n{text}", 1, 4711
+            ) from None
+
+    def run(rank, world_size, local_rank, address, main, cfg):
+        main(cfg, torch.device("cpu"))
+
+    monkeypatch.setattr(launching.mp, "spawn", spawn)
+    monkeypatch.setattr(launching, "_run", run)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+    def fails(error):
+        def main(cfg, device):
+            raise error
+
+        return main
+
+    with pytest.raises(ValueError, match=r"^too little\n  - key$") as told:
+        launch(fails(MemoryShortError("too little\n  - key")), config(2))
+    assert isinstance(told.value, USER_ERRORS)
+    with pytest.raises(mp.ProcessRaisedException, match=r"(?s)Traceback.*KeyError: 'a bug'") as bug:
+        launch(fails(KeyError("a bug")), config(2))
+    assert not isinstance(bug.value, USER_ERRORS)
+
+
+def test_a_spawned_process_that_is_killed_from_outside_had_too_little_memory(monkeypatch):
+    def spawn(function, args, nprocs):
+        raise mp.ProcessExitedException("process 1 terminated with signal SIGKILL", 1, 4711, -9, "SIGKILL")
+
+    monkeypatch.setattr(launching.mp, "spawn", spawn)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(MemoryShortError, match=r"process 1 was killed from outside .*too little memory"):
+        launch(lambda cfg, device: None, config(2))

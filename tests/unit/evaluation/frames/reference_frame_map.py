@@ -22,17 +22,32 @@ def _iou(a: tuple, b: tuple) -> float:
     return inter / union if union > 0 else 0.0
 
 
-def _average_precision(marks: list[tuple[float, bool]], instances: int) -> float:
-    """marks: (score, is it a true positive) of all detections of a class."""
-    points = []
-    for threshold in sorted({score for score, _ in marks}, reverse=True):
-        above = [hit for score, hit in marks if score >= threshold]
-        points.append((sum(above) / instances, sum(above) / len(above)))
-    area, reached = 0.0, 0.0
-    for number, (recall, _) in enumerate(points):
-        area += (recall - reached) * max(precision for _, precision in points[number:])
-        reached = recall
-    return area
+def expected_average_precision(marks: list[tuple[float, bool]], instances: int) -> float:
+    """The mean over all orders of tied rows. marks: (score, is it a true positive) of all detections of a class.
+
+    Rows are walked from the last, with the probability of every (hits of this score left, best precision so far): of
+    x rows with c hits, any order alike, the last one is a hit with probability c / x.
+    """
+    area, detections, hits = 0.0, len(marks), sum(hit for _, hit in marks)
+    best = {0.0: 1.0}  # best precision of the rows walked: its probability
+    for score in sorted({score for score, _ in marks}):
+        tied = [hit for other, hit in marks if other == score]
+        detections, hits = detections - len(tied), hits - sum(tied)
+        states = {(sum(tied), precision): chance for precision, chance in best.items()}
+        for x in range(len(tied), 0, -1):
+            following: dict[tuple[int, float], float] = defaultdict(float)
+            for (c, precision), chance in states.items():
+                if c < x:
+                    following[c, precision] += chance * (x - c) / x
+                if c:
+                    higher = max(precision, (hits + c) / (detections + x))
+                    area += chance * c / x * higher
+                    following[c - 1, higher] += chance * c / x
+            states = following
+        best = defaultdict(float)
+        for (_, precision), chance in states.items():
+            best[precision] += chance
+    return area / instances
 
 
 def _marks_of_cell(found: list[tuple], boxes: list[tuple]) -> list[tuple[float, bool]]:
@@ -76,4 +91,4 @@ def reference_ap(
             boxes = boxes_of[video, time, label]
             instances[label] += len(boxes)
             marks[label] += _marks_of_cell([row[:2] for row in solid if row[2] == label], boxes)
-    return [_average_precision(marks[i], instances[i]) if instances[i] else float("nan") for i in class_ids]
+    return [expected_average_precision(marks[i], instances[i]) if instances[i] else float("nan") for i in class_ids]

@@ -50,7 +50,9 @@ def test_options_reach_the_evaluation(run, tmp_path: Path) -> None:
     ("groundtruth", "detections", "more", "message"),
     [
         (GROUNDTRUTH, "v,0902,10,20,300,400,12,0.5\n", (), "error: det.csv: 1 malformed line:\n  line 1: box [10.0"),
-        (GROUNDTRUTH, "", (), "error: det.csv: the file is empty"),
+        ("", DETECTIONS, (), "error: gt.csv: the file is empty"),
+        (DETECTIONS, GROUNDTRUTH, (), "error: gt.csv: column 8 holds scores (0.5 in line 1), so these are detections"),
+        (GROUNDTRUTH, "v,0902,0.1,0.1,0.5,0.5,12,7\n", (), "error: det.csv: column 8 holds whole numbers up to 7, as"),
         (GROUNDTRUTH, DETECTIONS, ("--exclusions", "none.csv"), "error: none.csv: no such file"),
         (GROUNDTRUTH, "w,1,0,0,1,1,12,0.5\n", (), "error: none of the 1 detections can be scored"),
         ("v,0902,0.1,0.1,0.5,0.5,40,0\n", DETECTIONS, (), "error: no class has ground truth"),
@@ -60,6 +62,7 @@ def test_options_reach_the_evaluation(run, tmp_path: Path) -> None:
             ("--json", "no/such/folder.json"),
             "error: could not write no/such/folder.json: [Errno 2]",
         ),
+        (GROUNDTRUTH, "", ("--detections", "./gt.csv"), "error: --groundtruth and --detections are one file, gt.csv"),
         (GROUNDTRUTH, DETECTIONS, ("--labelmap", "gt.csv"), "error: gt.csv: no `item"),
     ],
 )
@@ -71,5 +74,13 @@ def test_a_wrong_input_is_one_message_and_exit_code_2(run, groundtruth, detectio
 
 
 def test_a_process_with_a_wrong_input_fails_the_same_way(run, run_tool) -> None:
-    done = run(GROUNDTRUTH, "", by=run_tool)
-    assert (done.returncode, done.stdout) == (2, "") and done.stderr == "error: det.csv: the file is empty\n"
+    done = run("", DETECTIONS, by=run_tool)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr == "error: gt.csv: the file is empty\n"
+
+
+def test_a_file_without_detections_is_a_map_of_0_with_its_reason(run, tmp_path: Path) -> None:
+    for text in ("", "video,timestamp,x1,y1,x2,y2,label,score\n"):
+        done = run(GROUNDTRUTH, text, "--json", "out.json")
+        assert (done.returncode, done.stderr) == (0, "") and "mAP@0.5 0.0000 | protocol official" in done.stdout
+        assert "warning: no detection was scored: the mAP is 0 because nothing was detected" in done.stdout
+        assert json.loads((tmp_path / "out.json").read_text())["mAP"] == 0

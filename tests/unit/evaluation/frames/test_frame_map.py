@@ -130,8 +130,12 @@ def test_a_duplicate_above_another_true_positive_lowers_the_curve() -> None:
     assert ap(groundtruth, detections) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3, abs=1e-15)
 
 
-def test_tied_detections_enter_the_curve_as_one_step() -> None:
-    assert ap(table(("v", 1, BOX, 1)), found(("v", 1, BOX, 1, 0.5), ("v", 1, FAR, 1, 0.5))) == 0.5
+def test_of_tied_detections_either_may_come_first() -> None:
+    tied = found(("v", 1, BOX, 1, 0.5), ("v", 1, FAR, 1, 0.5))
+    assert ap(table(("v", 1, BOX, 1)), tied) == pytest.approx((1 + 1 / 2) / 2, abs=1e-15)
+    # Whichever of two tied rows finds the box, one of them does.
+    twice = found(("v", 1, BOX, 1, 0.5), ("v", 1, BOX, 1, 0.5))
+    assert ap(table(("v", 1, BOX, 1)), twice) == pytest.approx((1 + 1 / 2) / 2, abs=1e-15)
 
 
 def test_precision_is_the_best_one_at_higher_recall() -> None:

@@ -45,7 +45,9 @@ def test_perfect_detections_and_a_false_alarm(run, run_tool, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert "frames every, trapezoid AP, remaining matching" in done.stdout
     written = json.loads((tmp_path / "out.json").read_text())
-    assert written["frame"]["AP/wave"] == 1 and written["frame"]["AP/run"] == pytest.approx((0 + 20 / 21) / 2)
+    # The false alarm, then 20 boxes of one score, one after another: precision 0, 1/2, 2/3, ..., 20/21.
+    run_ap = sum((n / (n + 1) + (n + 1) / (n + 2)) / 2 for n in range(20)) / 20
+    assert written["frame"]["AP/wave"] == 1 and written["frame"]["AP/run"] == pytest.approx(run_ap)
     assert written["conventions"]["frames annotated, trapezoid AP, remaining matching"] == 1
     # The box at frame 24 lies within 5 frames and joins the tube: 20 of 22 frames are right.
     assert written["video"]["video_mAP@0.75"] == 1 and written["video"]["AP"]["0.5:0.95"]["run"] == pytest.approx(0.9)
@@ -68,7 +70,7 @@ def test_the_options_reach_the_evaluation(run, tmp_path):
     ("detections", "more", "message"),
     [
         ("a,1,0,0,200,100,1,0.5\n", (), "error: det.csv: 1 malformed line"),
-        ("", (), "error: det.csv: the file is empty"),
+        ("", ("--only-detected-videos",), "error: det.csv: holds no detection, so --only-detected-videos leaves no"),
         (rows("x", 1, 0.5), (), "error: none of the 20 detections can be scored"),
         (rows("a", 1, 0.5), ("--split", "3"), "error: gt.pkl: has splits 1 to 2, got 3"),
         (rows("a", 1, 0.5), ("--groundtruth", "det.csv"), "error: det.csv: not a pickle of plain data"),
@@ -79,3 +81,13 @@ def test_a_wrong_input_is_one_message_and_exit_code_2(run, detections, more, mes
     done = run(detections, *more)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith(message) and "Traceback" not in done.stderr
+
+
+def test_a_file_without_detections_is_a_map_of_0_with_its_reason(run, tmp_path):
+    done = run("")
+    assert (done.returncode, done.stderr) == (0, "")
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert written["frame"]["mAP"] == 0 and set(written["conventions"].values()) == {0}
+    assert written["video"]["video_mAP@0.5"] == 0
+    assert "warning: no detection was scored: the mAP is 0 because nothing was detected" in done.stdout
+    assert "warning: no tube was scored: video-mAP is 0 because nothing was linked" in done.stdout

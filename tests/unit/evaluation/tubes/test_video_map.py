@@ -70,7 +70,7 @@ def test_each_annotated_tube_is_found_once_and_the_next_best_is_taken():
     assert score([first, second], twice)["video_mAP@0.5"] == 1
     assert score([first, second], twice)["video_mAP@0.75"] == 0.5
     assert score([first], twice)["video_mAP@0.5"] == 1  # the false alarm comes after everything is found
-    assert score([first], [tube("v", 1, 1, 10, score=0.8)] * 2)["video_mAP@0.5"] == 0.5  # as one step
+    assert score([first], [tube("v", 1, 1, 10, score=0.8)] * 2)["video_mAP@0.5"] == 0.75  # either may come first
 
 
 def test_an_overlap_of_just_the_threshold_finds_and_one_of_less_does_not():

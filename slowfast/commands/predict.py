@@ -1,0 +1,78 @@
+"""Tell who does what in videos of your own, with nothing but a checkpoint: no annotations, no person detector.
+
+bmvit predict --weights best.pyth video.mp4
+bmvit predict --weights best.pyth videos/ --out results --every 0.5 --track
+
+Of each video NAME it leaves NAME.jsonl (a line per key frame, as it goes), NAME.csv (AVA's format), NAME.mp4 (drawn) and
+NAME.html (a player). Exit code 0 on success, 1 when an input is wrong or a video could not be read (the others are
+done), 130 after Ctrl-C (finished files and lines stay).
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from slowfast.engine.device.launch import USER_ERRORS
+from slowfast.inference.load import load
+from slowfast.inference.predict import Options, check_options, predict_all
+from slowfast.inference.show import check_display, show_videos
+from slowfast.inference.sources import find_videos, plan_jobs
+
+
+def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "sources", nargs="+", metavar="SOURCE", help="a video, a folder of videos, or a pattern in quotes"
+    )
+    parser.add_argument("--weights", required=True, metavar="FILE", help="checkpoint of a detector or a classifier")
+    parser.add_argument("--cfg", metavar="FILE", help="its configuration, where the checkpoint does not hold it")
+    parser.add_argument("--labels", metavar="FILE", help="its class names (.pbtxt, JSON or text), where it holds none")
+    parser.add_argument(
+        "--out", default="predictions", metavar="DIR", help="folder of the results (default predictions)"
+    )
+    parser.add_argument(
+        "--every", type=float, metavar="SECONDS", help="between key frames (default 1; a classifier's clips: 10)"
+    )
+    parser.add_argument("--classes", nargs="+", metavar="NAME", help="tell these classes only")
+    parser.add_argument(
+        "--score", type=float, metavar="P", help="leave out what is less likely (default 0.3; a classifier: 0)"
+    )
+    parser.add_argument("--top", type=int, default=5, metavar="N", help="classes told of a classified clip (default 5)")
+    parser.add_argument("--track", action="store_true", help="number the people and smooth their scores")
+    parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda, cuda:1")
+    parser.add_argument("--batch", type=int, default=4, metavar="N", help="clips of a forward pass (default 4)")
+    parser.add_argument("--no-video", action="store_true", help="do not write the drawn video")
+    parser.add_argument("--show", action="store_true", help="play the drawn videos in a window at the end")
+    return parser
+
+
+def main(argv: Sequence[str], *, prog: str | None = None) -> int:
+    options = build_parser(prog).parse_args(argv)
+    try:
+        if options.show:
+            check_display(drawn=not options.no_video)
+        jobs = plan_jobs(find_videos(options.sources), options.out)
+        model = load(
+            options.weights, device=options.device, cfg=options.cfg, labels=options.labels, batch=options.batch
+        )
+        wanted = Options(
+            every=options.every,
+            score=options.score,
+            classes=tuple(options.classes) if options.classes else None,
+            track=options.track,
+            top=options.top,
+            video=not options.no_video,
+        )
+        failed = predict_all(model, jobs, check_options(model, wanted), say=lambda text: print(text, flush=True))
+        if options.show:
+            show_videos([job.file(".mp4") for job in jobs])
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"interrupted; finished files and complete lines in {options.out} stay", file=sys.stderr)
+        return 130
+    if failed:
+        print(f"error: {len(failed)} of {len(jobs)} videos could not be predicted:", file=sys.stderr)
+        print("".join(f"  {reason}\n" for reason in failed), end="", file=sys.stderr)
+    return 1 if failed else 0

@@ -1,0 +1,210 @@
+"""From a file of weights to a model with its configuration and classes, ready to predict."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from fvcore.common.config import CfgNode
+from torch import nn
+
+from slowfast.config import load_cfg
+from slowfast.config.extensions import import_extensions
+from slowfast.datasets.annotations.class_names import numbers_as_names, read_class_names
+from slowfast.datasets.build import build_test_preset
+from slowfast.datasets.clips.clip_sampling import clip_offsets
+from slowfast.datasets.clips.presets import DetectionPreset
+from slowfast.datasets.clips.video_sampling import ClipSampling
+from slowfast.datasets.registry import reading_of
+from slowfast.engine.device.inputs import Inputs
+from slowfast.engine.device.precision import Precision
+from slowfast.inference.clip_stream import Prepare
+from slowfast.layers import kernels
+from slowfast.models.build import build_model, task_of_model
+from slowfast.structures.label_map import read_label_map
+from slowfast.structures.moment import ActionClass
+from slowfast.tasks.task import normalisation_of
+from slowfast.utils.files import write_text
+from slowfast.utils.seed import generator_for
+from slowfast.video.open_video import shrink
+from slowfast.weights.file import WeightFile, read_weight_file
+from slowfast.weights.load import load_weights
+
+DETECTS, CLASSIFIES = "Localization", "Classification"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model and what it is to be asked with.
+
+    weights: the file; task: name of the task that the model is made for
+    """
+
+    weights: Path
+    cfg: CfgNode
+    task: str
+    model: nn.Module
+    inputs: Inputs
+    classes: tuple[ActionClass, ...]
+
+
+def load_model(
+    weights: str | Path,
+    *,
+    cfg: CfgNode | str | Path | None = None,
+    labels: str | Path | None = None,
+    device: str | torch.device = "auto",
+) -> Loaded:
+    """Build the network of a checkpoint and load it; averaged weights where the file has them.
+
+    cfg:    a config, or the file of one; None for the one that the checkpoint holds
+    labels: file of class names (`.pbtxt`, JSON or text); None for the names in the checkpoint
+    device: "auto" for a GPU where there is one, "cpu", "cuda", "cuda:1"
+
+    Raises FileNotFoundError, or ValueError that says what the file lacks and which option gives it.
+    """
+    path = Path(weights)
+    file = read_weight_file(path)
+    tree = _config_of(path, file, cfg)
+    import_extensions(tree)
+    task = task_of_model(tree)
+    if task not in (DETECTS, CLASSIFIES):
+        why = (
+            "it tells what people in given boxes do, and finds nobody itself: train BMViT (MODEL.MODEL_NAME BMViT)"
+            if task == "TwoStage"
+            else f"there is prediction for {DETECTS} and {CLASSIFIES}"
+        )
+        raise ValueError(
+            f"{path} is a model of the task {task} (MODEL.MODEL_NAME {tree.MODEL.MODEL_NAME}), which cannot predict from "
+            f"a video alone; {why}"
+        )
+    classes = _classes_of(path, file, labels, first_id=1 if task == DETECTS else 0)
+    where = find_device(device)
+    tree = _with_classes(tree, path, len(classes))
+    kernels.use(tree.MODEL.KERNELS)
+    model = build_model(tree)
+    load_weights(model, path)
+    return Loaded(path, tree, task, model.to(where).eval(), _inputs(tree, task, where), classes)
+
+
+def find_device(device: str | torch.device) -> torch.device:
+    """Raises ValueError for one that this machine does not have."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"--device {device} is none; give auto, cpu, cuda or cuda:N") from None
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"--device {device}: this machine has {torch.cuda.device_count()} GPUs that torch can use")
+    return found
+
+
+def _config_of(path: Path, file: WeightFile, given: CfgNode | str | Path | None) -> CfgNode:
+    if isinstance(given, CfgNode):
+        return given
+    if given is not None:
+        return load_cfg(given)
+    if not file.config:
+        raise ValueError(
+            f"{path} does not hold the configuration of its run, so its network is not known; name the file with --cfg"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "config.yaml")
+        write_text(file.config, copy)
+        try:
+            tree = load_cfg(copy)
+        except ValueError as error:
+            text = str(error).replace(str(copy), "its config")
+            raise ValueError(
+                f"{path}: the configuration that it holds cannot be used, give another by --cfg: {text}"
+            ) from None
+    if tree.MODEL.IMPORTS:
+        raise ValueError(
+            f"{path}: its configuration imports {', '.join(tree.MODEL.IMPORTS)} (MODEL.IMPORTS), and a file of weights does "
+            "not get to run code; name the configuration yourself with --cfg"
+        )
+    return tree
+
+
+def _classes_of(path: Path, file: WeightFile, labels: str | Path | None, *, first_id: int) -> tuple[ActionClass, ...]:
+    if labels is None:
+        names, ids = file.class_names, file.class_ids
+        if not names:
+            raise ValueError(f"{path} does not name its classes; give a file of them with --labels")
+    elif Path(labels).suffix == ".pbtxt":
+        label_map = read_label_map(labels)
+        names, ids = label_map.names, label_map.ids
+    else:
+        names, ids = read_class_names(labels), ()
+    if len(ids) != len(names):
+        ids = tuple(range(first_id, first_id + len(names)))
+    known = file.class_names
+    if labels is not None and known and known != numbers_as_names(len(known)) and known != names:
+        raise ValueError(
+            f"--labels {labels} has other classes than {path} says it was trained on ({', '.join(known[:5])}, ...); "
+            "leave --labels out"
+        )
+    return tuple(ActionClass(i, number, name) for i, (number, name) in enumerate(zip(ids, names, strict=True)))
+
+
+def _with_classes(cfg: CfgNode, path: Path, count: int) -> CfgNode:
+    if cfg.MODEL.NUM_CLASSES not in (0, count):
+        raise ValueError(
+            f"{path}: there are names of {count} classes, and MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}; give the names "
+            "with --labels, or the configuration of this file with --cfg"
+        )
+    tree = cfg.clone()
+    tree.defrost()
+    tree.MODEL.NUM_CLASSES = count
+    tree.freeze()
+    return tree
+
+
+def _inputs(cfg: CfgNode, task: str, device: torch.device) -> Inputs:
+    mean, std, bgr = tuple(cfg.DATA.MEAN), tuple(cfg.DATA.STD), False
+    if task == CLASSIFIES:  # detectors are given R, G, B always, as in their test
+        mean, std, bgr = normalisation_of(cfg, bgr=reading_of(cfg.TEST.DATASET).bgr)
+    precision = Precision(cfg.MODEL.PRECISION)
+    return Inputs(device, mean=mean, std=std, bgr=bgr, precision=precision)
+
+
+# ----------------------------------------------------------------------------------------------------- what is shown
+
+
+def clip_offset_seconds(cfg: CfgNode, frame_seconds: float) -> np.ndarray:
+    """(T,) seconds of a detector's clip from its key frame, as in its test. frame_seconds: of the video."""
+    fps = 1 / frame_seconds if reading_of(cfg.TEST.DATASET).counts_frames else cfg.DATA.TARGET_FPS
+    return clip_offsets(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE) / fps
+
+
+def build_prepare(cfg: CfgNode) -> Prepare:
+    """A detector's frames as its test shows them: shrunk where DATA.CACHE_DIR keeps them so, then resized."""
+    preset: DetectionPreset = build_test_preset(cfg)
+    short_side = (cfg.DATA.CACHE_SHORT_SIDE or None) if cfg.DATA.CACHE_DIR else None
+    nobody, no_action, generator = np.zeros((0, 4)), np.zeros((0, 0)), generator_for(0)
+
+    def prepare(picture: np.ndarray) -> tuple[torch.Tensor, tuple[float, float, float, float]]:
+        small = picture if short_side is None else shrink(picture, short_side)
+        made = preset(small[None], nobody, no_action, generator)
+        return made.clip, made.region
+
+    return prepare
+
+
+def build_video_sampling(cfg: CfgNode) -> ClipSampling:
+    """How a classifier's clips are taken from a video file, as in its test. Raises ValueError for one of images."""
+    kind = reading_of(cfg.TEST.DATASET).sampling
+    if kind == "image":
+        raise ValueError(
+            f"this model classifies single images (TEST.DATASET {cfg.TEST.DATASET}), and prediction reads videos"
+        )
+    return ClipSampling(
+        num_frames=cfg.DATA.NUM_FRAMES,
+        sampling_rate=cfg.DATA.SAMPLING_RATE,
+        target_fps=cfg.DATA.TARGET_FPS,
+        kind=kind,
+        rule=cfg.TEST.VIEW_SAMPLING,
+        use_offset=cfg.DATA.USE_OFFSET_SAMPLING,
+    )

@@ -1,0 +1,198 @@
+"""ActionDetector: who is where and does what, of any video of any length, from a checkpoint alone."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import torch
+from fvcore.common.config import CfgNode
+from torch import Tensor
+
+from slowfast.datasets.clips.collate import collate
+from slowfast.inference.build import DETECTS, Loaded, build_prepare, clip_offset_seconds, load_model
+from slowfast.inference.choose import Choice
+from slowfast.inference.clip_stream import ClipStream, SkippedMoment, StreamedClip
+from slowfast.inference.results import DetectionResult
+from slowfast.inference.tracks import Tracker, TrackRules
+from slowfast.models.build import build_postprocess
+from slowfast.structures.clip import ClipMeta, ClipSample
+from slowfast.structures.moment import ActionClass, ActionScore, Moment, Person
+from slowfast.video.stream import FileSource, Source
+
+BATCH = 4
+
+
+class ActionDetector:
+    """A trained detector, ready to predict.
+
+    for moment in ActionDetector.from_checkpoint("best.pyth").stream("video.mp4", every=0.5): ...
+
+    loaded: the model, its configuration and its classes
+    batch:  clips of a forward pass, at most
+    """
+
+    def __init__(self, loaded: Loaded, *, batch: int = BATCH) -> None:
+        if loaded.task != DETECTS:
+            raise ValueError(
+                f"{loaded.weights} classifies whole clips and finds no people; use ActionClassifier, or slowfast.load, "
+                "which gives the right one"
+            )
+        if batch < 1:
+            raise ValueError(f"--batch is the clips of a forward pass, at least 1, got {batch}")
+        self.loaded, self.batch = loaded, batch
+        self._predict = loaded.inputs.predictor(loaded.model)
+        self._prepare = build_prepare(loaded.cfg)
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: str | Path,
+        *,
+        device: str | torch.device = "auto",
+        cfg: CfgNode | str | Path | None = None,
+        labels: str | Path | None = None,
+        batch: int = BATCH,
+    ) -> "ActionDetector":
+        """See `load_model`. Raises ValueError for a checkpoint of another task."""
+        return cls(load_model(path, device=device, cfg=cfg, labels=labels), batch=batch)
+
+    @property
+    def classes(self) -> tuple[ActionClass, ...]:
+        return self.loaded.classes
+
+    def clips(self, source: str | Path | Source, *, every: float = 1.0) -> ClipStream:
+        """The clips around key frames, in one pass over the source; they count what was read."""
+        cfg = self.loaded.cfg
+        return ClipStream(
+            FileSource(source) if isinstance(source, str | Path) else source,
+            every=every,
+            offsets=partial(clip_offset_seconds, cfg),
+            center=cfg.DATA.NUM_FRAMES // 2,
+            prepare=self._prepare,
+        )
+
+    def stream(
+        self,
+        source: str | Path | Source,
+        *,
+        every: float = 1.0,
+        score: float = 0.0,
+        classes: Iterable[str] | None = None,
+        track: bool | TrackRules = False,
+        on_skip: Callable[[SkippedMoment], None] | None = None,
+    ) -> Iterator[Moment]:
+        """The people on key frames at 0, `every`, 2 * `every`, ... seconds, as they are found; memory stays as it is.
+
+        score:   people and actions below it are left out
+        classes: names of the actions to tell; None for all
+        track:   number the people and smooth their scores; True for the rules that TrackRules has by default
+        on_skip: told of each key frame that has no clip, and why
+
+        Raises ValueError for an argument that cannot be, at once; ClipReadError where the source cannot be read.
+        """
+        choice = Choice.of(self.classes, classes, score)
+        clips = self.clips(source, every=every)
+        return self.moments(clips, choice, track=track, on_skip=on_skip)
+
+    def moments(
+        self,
+        clips: ClipStream,
+        choice: Choice,
+        *,
+        track: bool | TrackRules = False,
+        on_skip: Callable[[SkippedMoment], None] | None = None,
+    ) -> Iterator[Moment]:
+        """As `stream`, of clips that somebody made."""
+        rules = TrackRules() if track is True else track or None
+        tracker = None if rules is None else Tracker(rules)
+        threshold = self.loaded.cfg.TEST.ACTOR_THRESHOLD
+        lowest = threshold if rules is None else min(rules.low, threshold)
+        for batch in _batches(clips, self.batch, on_skip):
+            for moment in self._moments_of(batch, lowest):
+                yield choice.of_moment(moment if tracker is None else tracker(moment))
+
+    def __call__(
+        self,
+        source: str | Path | Source,
+        *,
+        every: float = 1.0,
+        score: float = 0.3,
+        classes: Iterable[str] | None = None,
+        track: bool | TrackRules = False,
+    ) -> DetectionResult:
+        """All moments of a source at once, with what can be written of them; arguments as `stream`."""
+        skipped: list[SkippedMoment] = []
+        clips = self.clips(source, every=every)
+        choice = Choice.of(self.classes, classes, score)
+        moments = list(self.moments(clips, choice, track=track, on_skip=skipped.append))
+        return self.result(clips, moments, choice, skipped, tracked=track is not False)
+
+    def result(
+        self,
+        clips: ClipStream,
+        moments: Iterable[Moment],
+        choice: Choice,
+        skipped: Iterable[SkippedMoment],
+        *,
+        tracked: bool,
+    ) -> DetectionResult:
+        """What was found in clips that were read to their end."""
+        return DetectionResult(
+            clips.source.name,
+            tuple(moments),
+            choice.classes,
+            clips.every,
+            clips.seconds_read,
+            tuple(skipped),
+            tracked,
+            clips.source.frame_seconds,
+        )
+
+    @torch.no_grad()
+    def _moments_of(self, clips: list[StreamedClip], lowest: float) -> list[Moment]:
+        cfg, classes = self.loaded.cfg, self.classes
+        no_boxes, no_actions = torch.zeros(0, 4), torch.zeros(0, len(classes))
+        samples = [
+            ClipSample(clip.clip, no_boxes, no_actions, ClipMeta("", i, clip.region, clip.repeated))
+            for i, clip in enumerate(clips)
+        ]
+        size = (cfg.DATA.NUM_FRAMES, *clips[0].clip.shape[-2:])
+        batch = self.loaded.inputs.prepare(collate(samples, blank_size=size, num_classes=len(classes)))
+        postprocess = build_postprocess(cfg)
+        postprocess.actor_threshold = lowest
+        # Clips of one video have one size: nothing was padded, and the regions are still those of the clips.
+        found = postprocess(self._predict(batch), batch.meta)
+        return [
+            self._moment(clip, found.boxes[rows], found.actor[rows], found.scores[rows])
+            for i, clip in enumerate(clips)
+            for rows in [found.clip_index == i]
+        ]
+
+    def _moment(self, clip: StreamedClip, boxes: Tensor, actor: Tensor, scores: Tensor) -> Moment:
+        height, width = clip.frame_size
+        people = []
+        for box, score, row in zip(boxes.tolist(), actor.tolist(), scores, strict=True):
+            x1, y1, x2, y2 = box
+            order = row.argsort(descending=True, stable=True).tolist()
+            values = row.tolist()
+            actions = tuple(ActionScore(self.classes[k].name, self.classes[k].id, values[k]) for k in order)
+            people.append(Person((x1, y1, x2, y2), (x1 * width, y1 * height, x2 * width, y2 * height), score, actions))
+        return Moment(clip.time, clip.frame_size, tuple(people))
+
+
+def _batches(
+    clips: Iterable[StreamedClip | SkippedMoment], most: int, on_skip: Callable[[SkippedMoment], None] | None
+) -> Iterator[list[StreamedClip]]:
+    """Clips in batches of `most`; moments without one are told to `on_skip`."""
+
+    def readable() -> Iterator[StreamedClip]:
+        for clip in clips:
+            if isinstance(clip, StreamedClip):
+                yield clip
+            elif on_skip is not None:
+                on_skip(clip)
+
+    upcoming = readable()
+    while batch := list(islice(upcoming, most)):
+        yield batch

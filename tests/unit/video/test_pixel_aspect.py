@@ -1,0 +1,72 @@
+"""Pixels that are not square: what a player shows decides keep_aspect; frames and classifiers' views stay as stored."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
+from slowfast.video.cache import CachedVideos
+from slowfast.video.reader import VideoFiles
+from slowfast.video.whole_video import WholeVideo
+
+SIZES = {
+    Fraction(64, 45): (32, 64),
+    Fraction(1): (32, 32),
+    Fraction(1, 2): (64, 32),
+}  # of 40 x 48 pixels, in steps of 32
+
+
+def write(path, aspect: Fraction | None):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 48, 40, "yuv420p"
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        for _ in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((40, 48, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize("aspect", [*SIZES, None])
+@pytest.mark.parametrize("extension", ["mp4", "mkv"])
+def test_every_door_tells_it(tmp_path, aspect, extension):
+    write(tmp_path / f"v.{extension}", aspect)
+    files, told = VideoFiles(tmp_path), float(aspect or 1)
+    cached = CachedVideos(files, tmp_path / "cache")
+    for source in (files, cached, CachedVideos(files, tmp_path / "cache")):
+        for read in (source.read("v", np.array([0.2]), center=0), source.read_frames("v", np.array([2]), center=0)):
+            assert read.pixel_aspect == pytest.approx(told) and read.frames.shape == (1, 40, 48, 3)
+    assert cached.built == 1  # the second one reads it from disk
+    preset = DetectionPreset(size=(32, 32), keep_aspect=True)
+    boxes = np.array([[0.1, 0.2, 0.5, 0.9]])
+    made = preset(read.frames, boxes, np.ones((1, 1)), torch.Generator(), pixel_aspect=read.pixel_aspect)
+    assert made.clip.shape[2:] == SIZES[aspect or Fraction(1)]
+    torch.testing.assert_close(made.boxes, torch.tensor([[0.3, 0.55, 0.4, 0.7]]))
+
+
+def test_a_rotated_video_has_its_pixels_turned(shared_dir):
+    rotated = VideoFiles(shared_dir / "data/videos/robustness").read("rotate_90", np.array([0.1]), center=0)
+    assert rotated.pixel_aspect == 1
+
+
+def test_a_turn_swaps_width_and_height(tmp_path, monkeypatch):
+    write(tmp_path / "v.mp4", Fraction(4, 3))
+    monkeypatch.setattr("slowfast.video.open_video.OpenVideo._quarter_turns", staticmethod(lambda frame: 1))
+    read = VideoFiles(tmp_path).read("v", np.array([0.2]), center=0)
+    assert read.frames.shape == (1, 48, 40, 3) and read.pixel_aspect == pytest.approx(3 / 4)
+
+
+def test_stretch_and_classifiers_do_not_look_at_it(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 255, (2, 40, 48, 3), dtype=np.uint8)
+    for augmentation in (None, Augmentation(crop="none", flip=False)):
+        preset = DetectionPreset(size=(32, 32), augmentation=augmentation)
+        first, second = (
+            preset(frames, np.zeros((0, 4)), np.zeros((0, 1)), torch.Generator().manual_seed(0), pixel_aspect=aspect)
+            for aspect in (1.0, 2.0)
+        )
+        assert torch.equal(first.clip, second.clip)
+    write(tmp_path / "v.mp4", Fraction(64, 45))
+    assert WholeVideo(tmp_path / "v.mp4").read(np.array([0, 3])).shape == (2, 40, 48, 3)
