@@ -18,10 +18,10 @@ import numpy as np
 from slowfast.toy.people import Colour
 
 FPS = 12
-FIGURES = 4  # in a scene, all doing the same, each from a start and at a rate of its own
+FIGURES = 3  # in a scene, all doing the same, each from a start and at a rate of its own
 FRAME_SIZE = 80  # height and width
 RATE = (0.3, 0.5)  # turns of a phase per second
-RADIUS = (0.12 * FRAME_SIZE, 0.25 * FRAME_SIZE)  # of the circle around a figure
+RADIUS = (0.12 * FRAME_SIZE, 0.36 * FRAME_SIZE)  # of the circle around a figure
 
 # Move -> which phase it turns, and in which direction. In the order of their labels, which is that of the alphabet, so
 # that readers who number folders by name agree with the lists.
@@ -189,7 +189,7 @@ def _background(rng: np.random.Generator) -> np.ndarray:
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[-1 : 1 : FRAME_SIZE * 1j, -1 : 1 : FRAME_SIZE * 1j]
     light = 25 * (np.cos(angle) * x + np.sin(angle) * y)
-    for cells, strength in ((4, 8.0), (10, 6.0), (FRAME_SIZE, 3.0)):
+    for cells, strength in ((4, 6.0), (10, 4.0), (FRAME_SIZE, 2.0)):
         noise = rng.normal(0, strength, (cells, cells))
         light += cv2.resize(noise, (FRAME_SIZE, FRAME_SIZE), interpolation=cv2.INTER_CUBIC)
     canvas = np.clip(wall + light[..., None], 0, 255).astype(np.uint8)
