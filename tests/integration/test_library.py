@@ -1,6 +1,7 @@
 """README's lines for use as a library, as they stand there."""
 
 import re
+import runpy
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ def test_the_lines_of_the_readme(repo_root: Path, trained: Path, tmp_path: Path,
     (block,) = re.findall(r"```python\n(import slowfast\n.*?)```", (repo_root / "README.md").read_text(), re.DOTALL)
     shutil.copytree(trained, tmp_path / "runs/bmvit")
     monkeypatch.chdir(tmp_path)
-    found: dict = {}
-    exec(compile(block, "README.md", "exec"), found)
+    Path("readme.py").write_text(block)
+    found = runpy.run_path("readme.py")
     assert "mvitv2_s" in found["names"] and isinstance(found["detector"], ActionDetector)
     assert found["model"].head.projection.out_features == 7 and found["detector"].classes
