@@ -151,7 +151,7 @@ def test_loader_prints_its_ratio_to_the_usual_route(tool, repo_root, capsys, mon
     assert ratio["usual route"] == 1
     assert ratio["ours"] == pytest.approx(seconds["usual route"] / seconds["ours"], rel=0.1)
     assert re.search(r"^ours: \d+% decoding", out, re.MULTILINE)
-    assert re.search(r"^workers for a step of 32 clips: \d+ for 0.1 s", out, re.MULTILINE)
+    assert re.search(r"^workers, each with a core of its own, for a step of 32 clips: \d+ for 0.1 s", out, re.MULTILINE)
 
 
 def test_gpu_needs_one(tool, capsys):

@@ -228,5 +228,5 @@ def print_rates(timings: dict[str, Timing], *, clips: int, cfg: CfgNode) -> None
     share = decoding.cpu_median / ours.cpu_median
     print(f"ours: {share:.0%} decoding, {1 - share:.0%} RandAugment, crop and resize")
     batch = cfg.TRAIN.BATCH_SIZE * cfg.AUG.NUM_SAMPLE
-    needed = ", ".join(f"{math.ceil(batch * ours.median / clips / step)} for {step:g} s" for step in STEPS)
-    print(f"workers for a step of {batch} clips: {needed}")
+    needed = ", ".join(f"{math.ceil(batch * ours.cpu_median / clips / step)} for {step:g} s" for step in STEPS)
+    print(f"workers, each with a core of its own, for a step of {batch} clips: {needed}")
