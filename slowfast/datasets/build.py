@@ -38,6 +38,7 @@ __all__ = [
     "build_train_loader",
     "build_view_crops",
     "build_view_loader",
+    "clip_counts",
     "read_split",
     "sets",
 ]
@@ -260,6 +261,11 @@ def build_view_crops(cfg: CfgNode, sampling: ClipSampling, num_crops: int) -> Vi
     if sampling.kind == "time":
         return ViewCrops(side, num_crops, cfg.DATA.TRAIN_JITTER_SCALES[0] if num_crops == 1 else side, "area")
     return ViewCrops(side, num_crops, side, "bilinear")
+
+
+def clip_counts(cfg: CfgNode) -> list[int]:
+    """Clips of a video, of each of the run's tests; the last one is the result."""
+    return list(cfg.TEST.NUM_TEMPORAL_CLIPS) or [cfg.TEST.NUM_ENSEMBLE_VIEWS]
 
 
 def build_view_loader(

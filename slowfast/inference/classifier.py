@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.build import build_view_crops
+from slowfast.datasets.build import build_view_crops, clip_counts
 from slowfast.datasets.clips.video_sampling import read_clips
 from slowfast.datasets.clips.video_views import arrange
 from slowfast.evaluation.build import ENSEMBLES
@@ -50,7 +50,7 @@ class ActionClassifier:
         cfg = loaded.cfg
         self.sampling = build_video_sampling(cfg)
         self.crops = build_view_crops(cfg, self.sampling, cfg.TEST.NUM_SPATIAL_CROPS)
-        self.num_clips = (list(cfg.TEST.NUM_TEMPORAL_CLIPS) or [cfg.TEST.NUM_ENSEMBLE_VIEWS])[-1]
+        self.num_clips = clip_counts(cfg)[-1]
         self.sampling.check_clips(self.num_clips)
         self._predict = loaded.inputs.predictor(loaded.model)
 

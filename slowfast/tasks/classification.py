@@ -15,6 +15,7 @@ from slowfast.datasets.build import (
     build_label_loader,
     build_view_crops,
     build_view_loader,
+    clip_counts,
     read_split,
 )
 from slowfast.datasets.clips.train_loader import TrainBatchLoader
@@ -129,7 +130,7 @@ class Classification(Task):
     @property
     def clip_counts(self) -> list[int]:
         """Clips of a video, of each of the run's tests."""
-        return list(self.cfg.TEST.NUM_TEMPORAL_CLIPS) or [self.cfg.TEST.NUM_ENSEMBLE_VIEWS]
+        return clip_counts(self.cfg)
 
     def trials(self) -> Iterator[Trial]:
         counts, crops = self.clip_counts, self.cfg.TEST.NUM_SPATIAL_CROPS
