@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from slowfast.engine.device.launch import USER_ERRORS
 from slowfast.inference.load import load
 from slowfast.inference.predict import Options, check_options, predict_all
-from slowfast.inference.show import check_display, show_videos
-from slowfast.inference.sources import find_videos, plan_jobs
+from slowfast.inference.streams.sources import find_videos, plan_jobs
+from slowfast.inference.written.show import check_display, show_videos
 
 
 def build_parser(prog: str | None = None) -> argparse.ArgumentParser:

@@ -19,7 +19,7 @@ from slowfast.datasets.clips.video_sampling import ClipSampling
 from slowfast.datasets.registry import reading_of
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.precision import Precision
-from slowfast.inference.clip_stream import Prepare
+from slowfast.inference.streams.clip_stream import Prepare
 from slowfast.layers import kernels
 from slowfast.models.build import build_model, task_of_model
 from slowfast.structures.label_map import read_label_map

@@ -15,9 +15,9 @@ from slowfast.evaluation.build import ENSEMBLES
 from slowfast.evaluation.videos.evaluator import ensemble_of
 from slowfast.inference.build import CLASSIFIES, Loaded, build_video_sampling, load_model
 from slowfast.inference.choose import Choice
-from slowfast.inference.clip_stream import check_every
 from slowfast.inference.detector import BATCH
-from slowfast.inference.results import ClassificationResult
+from slowfast.inference.streams.clip_stream import check_every
+from slowfast.inference.written.results import ClassificationResult
 from slowfast.structures.clip import ClipBatch, ViewMeta
 from slowfast.structures.moment import ActionClass, ActionScore, ClipClasses
 from slowfast.structures.targets import Labels

@@ -12,9 +12,9 @@ from torch import Tensor
 from slowfast.datasets.clips.collate import collate
 from slowfast.inference.build import DETECTS, Loaded, build_prepare, clip_offset_seconds, load_model
 from slowfast.inference.choose import Choice
-from slowfast.inference.clip_stream import ClipStream, SkippedMoment, StreamedClip
-from slowfast.inference.results import DetectionResult
-from slowfast.inference.tracks import Tracker, TrackRules
+from slowfast.inference.streams.clip_stream import ClipStream, SkippedMoment, StreamedClip
+from slowfast.inference.tracking.tracks import Tracker, TrackRules
+from slowfast.inference.written.results import DetectionResult
 from slowfast.models.build import build_postprocess
 from slowfast.structures.clip import ClipMeta, ClipSample
 from slowfast.structures.moment import ActionClass, ActionScore, Moment, Person

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from slowfast.inference import records
 from slowfast.inference.choose import Choice
 from slowfast.inference.classifier import ActionClassifier
-from slowfast.inference.clip_stream import SkippedMoment, check_every
 from slowfast.inference.detector import ActionDetector
-from slowfast.inference.drawn_video import plain_copy
-from slowfast.inference.player import plays_in_browsers
-from slowfast.inference.results import ClassificationResult, DetectionResult, Result, line_of
-from slowfast.inference.sources import Job
+from slowfast.inference.streams.clip_stream import SkippedMoment, check_every
+from slowfast.inference.streams.sources import Job
+from slowfast.inference.written import records
+from slowfast.inference.written.drawn_video import plain_copy
+from slowfast.inference.written.player import plays_in_browsers
+from slowfast.inference.written.results import ClassificationResult, DetectionResult, Result, line_of
 from slowfast.structures.moment import ClipClasses, Moment
 from slowfast.utils.progress import progress
 from slowfast.video.source import ClipReadError

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from slowfast.inference.clip_stream import SkippedMoment
-from slowfast.inference.results import ClassificationResult, DetectionResult
+from slowfast.inference.streams.clip_stream import SkippedMoment
+from slowfast.inference.written.results import ClassificationResult, DetectionResult
 from slowfast.structures.moment import ActionClass, ActionScore, ClipClasses, Moment, Person
 
 NASTY = '</script><b onclick="x">&amp; "quoted" \u2028 wave'

@@ -6,7 +6,7 @@ A change that a reader could trip over raises the number in SCHEMA.
 from collections.abc import Sequence
 from typing import Any
 
-from slowfast.inference.clip_stream import SkippedMoment
+from slowfast.inference.streams.clip_stream import SkippedMoment
 from slowfast.structures.moment import ActionClass, ActionScore, ActionSpan, ClipClasses, Moment, Person
 
 SCHEMA = "bmvit-predictions/1"

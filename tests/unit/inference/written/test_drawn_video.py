@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slowfast.inference.drawn_video import draw_video, plain_copy
+from slowfast.inference.written.drawn_video import draw_video, plain_copy
 from tests.unit.inference.results_by_hand import classification, detections
 from tests.unit.video.video_maker import decode_plainly, write_video
 

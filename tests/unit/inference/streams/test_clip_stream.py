@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.inference.clip_stream import ClipStream, SkippedMoment, StreamedClip
+from slowfast.inference.streams.clip_stream import ClipStream, SkippedMoment, StreamedClip
 from slowfast.video.reader import read_times
 from slowfast.video.source import ClipReadError
 from slowfast.video.stream import FileSource, TimedFrame

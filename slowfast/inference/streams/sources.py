@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slowfast.inference.drawn_video import refuse_to_overwrite
+from slowfast.inference.written.drawn_video import refuse_to_overwrite
 from slowfast.video.reader import VIDEO_EXTENSIONS
 
 

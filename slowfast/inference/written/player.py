@@ -16,9 +16,9 @@ from urllib.parse import quote
 
 import av
 
-from slowfast.inference.player_style import CSS, SCRIPT
-from slowfast.inference.results import ClassificationResult, DetectionResult, Result
-from slowfast.inference.spans import action_spans, link_people
+from slowfast.inference.tracking.spans import action_spans, link_people
+from slowfast.inference.written.player_style import CSS, SCRIPT
+from slowfast.inference.written.results import ClassificationResult, DetectionResult, Result
 from slowfast.structures.moment import ActionClass, ActionScore
 from slowfast.utils.files import write_text
 

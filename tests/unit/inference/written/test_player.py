@@ -10,10 +10,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from slowfast.inference import player
-from slowfast.inference.player import player_html, plays_in_browsers, video_address, write_player
-from slowfast.inference.player_style import SCRIPT
-from slowfast.inference.spans import BetweenKeyFrames
+from slowfast.inference.tracking.spans import BetweenKeyFrames
+from slowfast.inference.written import player
+from slowfast.inference.written.player import player_html, plays_in_browsers, video_address, write_player
+from slowfast.inference.written.player_style import SCRIPT
 from tests.unit.inference.results_by_hand import NASTY, classification, detections
 from tests.unit.video.video_maker import write_video
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slowfast.inference import records
-from slowfast.inference.clip_stream import SkippedMoment
-from slowfast.inference.records import Record
-from slowfast.inference.spans import action_spans
+from slowfast.inference.streams.clip_stream import SkippedMoment
+from slowfast.inference.tracking.spans import action_spans
+from slowfast.inference.written import records
+from slowfast.inference.written.records import Record
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.moment import ActionClass, ActionSpan, ClipClasses, Moment
 from slowfast.utils.ava_csv import write_detections_csv
@@ -107,7 +107,7 @@ class DetectionResult:
 
     def to_video(self, path: str | Path) -> int:
         """The video with its people drawn on every frame, in MP4; returns the number of frames. See `draw_video`."""
-        from slowfast.inference.drawn_video import draw_video
+        from slowfast.inference.written.drawn_video import draw_video
 
         return draw_video(self, path)
 
@@ -116,7 +116,7 @@ class DetectionResult:
 
         video: the file to play; None for the source
         """
-        from slowfast.inference.player import write_player
+        from slowfast.inference.written.player import write_player
 
         write_player(self, path, video=self.source if video is None else video)
 
@@ -165,13 +165,13 @@ class ClassificationResult:
 
     def to_video(self, path: str | Path) -> int:
         """The video with the likeliest classes written on it, in MP4; returns the number of frames."""
-        from slowfast.inference.drawn_video import draw_video
+        from slowfast.inference.written.drawn_video import draw_video
 
         return draw_video(self, path)
 
     def to_html(self, path: str | Path, *, video: str | Path | None = None) -> None:
         """As DetectionResult.to_html."""
-        from slowfast.inference.player import write_player
+        from slowfast.inference.written.player import write_player
 
         write_player(self, path, video=self.source if video is None else video)
 

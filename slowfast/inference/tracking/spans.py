@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from slowfast.inference.tracks import match
+from slowfast.inference.tracking.tracks import match
 from slowfast.structures.moment import ActionSpan, Box, Moment, Person
 
 LINK_IOU = 0.2  # of boxes on successive key frames that are drawn as one person where people are not tracked

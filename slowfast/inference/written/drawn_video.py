@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from slowfast.inference.results import ClassificationResult, DetectionResult
-from slowfast.inference.spans import BetweenKeyFrames
+from slowfast.inference.tracking.spans import BetweenKeyFrames
+from slowfast.inference.written.results import ClassificationResult, DetectionResult
 from slowfast.utils.progress import progress
 from slowfast.video.source import MAX_TOLERANCE_SECONDS, ROUNDING_SECONDS
 from slowfast.video.stream import FileSource

@@ -3,8 +3,8 @@
 import pytest
 
 from slowfast.inference.choose import Choice
-from slowfast.inference.show import check_display
-from slowfast.inference.sources import find_videos, plan_jobs
+from slowfast.inference.streams.sources import find_videos, plan_jobs
+from slowfast.inference.written.show import check_display
 from slowfast.structures.moment import ActionClass, ActionScore, ClipClasses
 from tests.unit.inference.results_by_hand import detections
 

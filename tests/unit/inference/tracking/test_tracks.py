@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from slowfast.inference.tracks import Tracker, TrackRules, match
+from slowfast.inference.tracking.tracks import Tracker, TrackRules, match
 from slowfast.structures.moment import ActionScore, Moment, Person
 
 

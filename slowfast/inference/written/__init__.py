@@ -1,0 +1,1 @@
+"""What is written of predictions: tables, JSON lines, drawn videos, the player."""
