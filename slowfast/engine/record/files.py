@@ -19,7 +19,7 @@ def make_folder(folder: Path, key: str = "OUTPUT_DIR") -> None:
     except OSError as error:
         in_the_way = next((path for path in (folder, *folder.parents) if path.exists()), folder)
         reason = f"{in_the_way} is a file" if in_the_way.is_file() else error.strerror
-        raise OSError(error.errno, f"{folder} cannot be made a folder: {reason} ({key})") from error
+        raise type(error)(f"{folder} cannot be made a folder: {reason} ({key})") from error  # no "[Errno 17]" before it
 
 
 def save_config(cfg: CfgNode, *, trains: bool = True) -> None:
