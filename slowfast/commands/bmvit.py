@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from slowfast import __version__
+from slowfast.utils.cores import sleep_while_waiting
 
 # Name -> module and what it does. A module is imported when it is asked for, so that the list of names comes at once.
 COMMANDS = {
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_command(module: str, argv: Sequence[str], *, prog: str | None = None) -> int:
     """Run a module of this folder; returns its exit code, 130 after Ctrl-C, which its imports may meet too."""
+    sleep_while_waiting()  # torch is not imported yet
     try:
         return importlib.import_module(f"slowfast.commands.{module}").main(argv, prog=prog)
     except KeyboardInterrupt:

@@ -48,7 +48,8 @@ class Key:
     doc:     meaning, unit, and where the default comes from
     rule:    which values of its kind are allowed (None: all)
     kind:    type of the value; taken from the default when that is a bool, int, float or str
-    null_means: the value that an explicit null or None stands for, where PySlowFast writes None for "off"
+    null_means: the value that an explicit null or None stands for, where PySlowFast writes None for "off"; of a text that
+             may be empty, "" where nothing else is said, as `CHECKPOINT_FILE_PATH:` with nothing behind it
     """
 
     default: Any
@@ -60,6 +61,8 @@ class Key:
     def __post_init__(self) -> None:
         if self.kind is None:
             object.__setattr__(self, "kind", _KIND_OF[type(self.default)])
+        if self.null_means is None and self.kind is STR and self.broken_rule("") is None:
+            object.__setattr__(self, "null_means", "")
         assert self.convert(self.default) == self.default, self
         assert self.broken_rule(self.default) is None, self
 
@@ -239,7 +242,7 @@ def above_to(low: float, high: float) -> Rule:
 
 
 def one_of(*choices: str | int) -> Rule:
-    return Rule("must be " + " or ".join(map(str, choices)), lambda value: value in choices, choices)
+    return Rule("must be " + " or ".join(str(one) or "''" for one in choices), lambda value: value in choices, choices)
 
 
 def not_empty() -> Rule:

@@ -199,7 +199,7 @@ def _checked(entry: Entry) -> Any:
                 hint = "; remove the quotes"
         else:
             got = show(entry.value)
-            if _convertible(key, str(entry.value)):
+            if entry.value is not None and _convertible(key, str(entry.value)):
                 hint = "; put it in quotes"
         raise ValueError(f"{entry.key} must be {key.kind.text}, not {got} ({entry.source}){hint}") from None
     if rule := key.broken_rule(value):

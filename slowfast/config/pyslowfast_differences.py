@@ -107,13 +107,18 @@ def read_as_dumped(values: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
     """Key -> (value, note) for what PySlowFast changes in a config before it dumps it; a note may be empty.
 
     Building the model fills MVIT.POOL_KV_STRIDE from MVIT.POOL_KV_STRIDE_ADAPTIVE, in any dump: the rows that follow from
-    it are taken back. Starting a run multiplies the learning rates by NUM_SHARDS: in a whole dump the switch is off.
+    it are taken back. Starting a run multiplies the learning rates by NUM_SHARDS: in a whole dump the switch is off. And
+    a whole dump has DIST_BACKEND nccl, which PySlowFast does not read without GPUs.
     """
     changes: dict[str, tuple[Any, str]] = {}
     if rows_of_adaptive(values) == values.get("MVIT.POOL_KV_STRIDE", ()):
         changes["MVIT.POOL_KV_STRIDE"] = ([], "")
+    if not all(key in values for key in _DUMPED):
+        return changes
+    if values.get("NUM_GPUS") == 0 and values.get("DIST_BACKEND") == "nccl":
+        changes["DIST_BACKEND"] = ("auto", "")
     scaled, machines = values.get("SOLVER.BASE_LR_SCALE_NUM_SHARDS"), values.get("NUM_SHARDS", 1)
-    if scaled is True and machines != 1 and all(key in values for key in _DUMPED):
+    if scaled is True and machines != 1:
         note = (
             f"the learning rates of a config that PySlowFast dumped are multiplied by NUM_SHARDS ({machines}) already: "
             "SOLVER.BASE_LR_SCALE_NUM_SHARDS is False here"

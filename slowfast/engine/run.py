@@ -93,5 +93,5 @@ def model_of_checkpoint(task: Task, device: torch.device) -> nn.Module:
     )
     get_logger().info("%s", report)
     compile_in_place(cfg, model, device, graphs=True)
-    save_config(cfg)
+    save_config(cfg, trains=False)
     return model

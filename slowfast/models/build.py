@@ -35,7 +35,7 @@ MODEL_TASKS: dict[str, str] = {}
 
 
 def register_model(name: str, *, task: str = "Localization") -> Callable[[Builder], Builder]:
-    """Decorate a builder so that MODEL.MODEL_NAME can name it.
+    """Decorate a builder so that MODEL.MODEL_NAME can name it. The model keeps its backbone as `backbone`.
 
     task: what its outputs are for: "Localization" (`model(clips)` gives Predictions), "TwoStage" (`model(clips, boxes)`
           gives RoIPredictions), "Classification" (`model(clips)` gives logits), "MaskedPretraining" (`model(clips, cells)`

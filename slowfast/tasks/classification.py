@@ -97,13 +97,15 @@ class Classification(Task):
 
     def prepare(self) -> None:
         log, cfg = get_logger(), self.cfg
+        said: set[str] = set()  # what is true of several splits is said of the first
         for name, split in self._splits():
             dataset = cfg.TEST.DATASET if name == "test" else cfg.TRAIN.DATASET
             log.info(
                 "%s (%s): %d videos, %d classes", dataset, name, len(split.videos.names), len(split.videos.class_names)
             )
-            for note in split.notes:
+            for note in (note for note in split.notes if note not in said):
                 log.info("%s (%s): %s", dataset, name, note)
+            said.update(split.notes)
             if name != "val" or split.videos.names != self.test_split.videos.names:  # one list often serves both
                 name_broken_videos(cfg, name, split.pixels, split.videos.names)
         if cfg.TRAIN.ENABLE:

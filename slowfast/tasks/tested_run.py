@@ -1,5 +1,6 @@
 """A run after its test, read back from its folder: for reports that are written later."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def read_tested_run(folder: str | Path, overrides: Sequence[str] = ()) -> Tested
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder; give the OUTPUT_DIR of a run that was tested")
     _refuse_missing(folder, "config.yaml", "metrics.json")
-    cfg = load_cfg(folder / "config.yaml", list(overrides))
+    cfg = load_cfg(_config_of_the_test(folder), list(overrides))
     kind = task_class(cfg)
     if issubclass(kind, Classification):
         return _read_classifier(folder, cfg)
@@ -61,6 +62,16 @@ def write_report(
         if one
     ]
     raise ValueError(f"runs of two kinds cannot be compared ({', '.join(kinds)})")
+
+
+def _config_of_the_test(folder: Path) -> Path:
+    """test_config.yaml, if metrics.json is of that test; else config.yaml. A test in the folder of a training leaves both."""
+    apart = folder / "test_config.yaml"
+    if not apart.is_file():
+        return folder / "config.yaml"
+    metrics = _read_metrics(folder / "metrics.json", (), "")
+    said = (metrics.get("run") or {}).get("config_sha256")
+    return apart if said == hashlib.sha256(apart.read_bytes()).hexdigest() else folder / "config.yaml"
 
 
 def _refuse_missing(folder: Path, *names: str) -> None:

@@ -3,9 +3,13 @@
 import math
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+BUSY = 2.0  # programs that want to run, for each core of the machine, from which it is busy
+_WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")  # how threads of OpenMP wait
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,25 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
+
+
+def load_per_core() -> float:
+    """How many programs wanted to run in the last minute, for each core of the machine; 0 where that is not known."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else 0.0
+
+
+def sleep_while_waiting() -> bool:
+    """On a busy machine, or under a quota, let threads of OpenMP that wait for others sleep; True where decided here.
+
+    By default they keep their cores while they wait, which others need to get there: a step then takes ten times as long
+    (docs/PERFORMANCE.md). OpenMP reads this once: after torch was imported nothing is done. What a user has set stays.
+    """
+    if "torch" in sys.modules or any(name in os.environ for name in _WAITING):
+        return False
+    if load_per_core() <= BUSY and effective_cores().quota is None:
+        return False
+    os.environ["OMP_WAIT_POLICY"] = "passive"
+    return True
 
 
 def ignore_ctrl_c() -> None:

@@ -40,7 +40,7 @@ _AGAIN = "download it again"
 class WeightFile:
     """The parameters of a file.
 
-    state:       name -> tensor, on the CPU, under the file's own names
+    state:       name -> tensor, on the CPU, under the file's own names; numbers may stay in the file until they are used
     container:   the entry of the file they were in: "ema_state", "model_state", ..., or "" when they are the whole file
     averaged:    they are a running average of the weights
     others:      the sets of parameters in the file that were not taken: "model_state: raw weights"
@@ -101,7 +101,8 @@ def _unpickle_safely(path: Path) -> object:
     try:
         with torch.serialization.safe_globals(_INERT_CLASSES), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickle protocols; what cannot be read is an error below
-            return torch.load(path, map_location="cpu", weights_only=True)
+            # Mapped, so that looking at names, classes and configuration does not read the numbers; the old format cannot.
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError:
         wanted = _imports_of_pickle(path)
         if not wanted:

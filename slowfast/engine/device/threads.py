@@ -7,10 +7,8 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.utils import distributed
-from slowfast.utils.cores import Cores, effective_cores
+from slowfast.utils.cores import BUSY, Cores, effective_cores, load_per_core
 from slowfast.utils.logging import get_logger
-
-BUSY = 2.0  # other programs' demand for cores, as a multiple of the machine's, from which a log says so
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,6 @@ class Threads:
 
 def set_threads(cfg: CfgNode) -> Threads:
     """Decide and set the threads of this process. Call before it computes; results may differ in the last digits."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     threads = choose_threads(
         effective_cores(),
         processes=processes_here(),
@@ -40,7 +37,8 @@ def set_threads(cfg: CfgNode) -> Threads:
         by_environment=os.environ.get("OMP_NUM_THREADS", ""),
         torch_takes=torch.get_num_threads(),
         workers=cfg.DATA_LOADER.NUM_WORKERS,
-        load=load / (os.cpu_count() or 1),
+        load=load_per_core(),
+        asleep=os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive",
     )
     if threads.count != torch.get_num_threads():
         torch.set_num_threads(threads.count)
@@ -53,7 +51,15 @@ def processes_here() -> int:
 
 
 def choose_threads(
-    cores: Cores, *, processes: int, asked: int, by_environment: str, torch_takes: int, workers: int, load: float = 0.0
+    cores: Cores,
+    *,
+    processes: int,
+    asked: int,
+    by_environment: str,
+    torch_takes: int,
+    workers: int,
+    load: float = 0.0,
+    asleep: bool = False,
 ) -> Threads:
     """The decision, from plain numbers.
 
@@ -63,6 +69,7 @@ def choose_threads(
     torch_takes:    threads of torch as it is, and the most that are taken: it counts hardware threads of a core once
     workers:        loader processes of each process
     load:           how many programs wanted to run in the last minute, for each core of the machine
+    asleep:         threads sleep while they wait for others
     """
     shared = "" if processes == 1 else f", shared by {processes} processes"
     if asked:
@@ -80,7 +87,8 @@ def choose_threads(
         )
     if load > BUSY and count > 1:
         warnings.append(
-            f"other programs use this machine too ({load:.1f} of them for each core): threads then wait for each other, "
-            "and NUM_THREADS 1 may be many times faster"
+            f"other programs use this machine too ({load:.1f} of them for each core): threads then wait for each other"
+            f"{', asleep (OMP_WAIT_POLICY passive),' if asleep else ','} and NUM_THREADS 1 may be "
+            f"{'faster' if asleep else 'many times faster'}"
         )
     return Threads(count, why, tuple(warnings))

@@ -6,6 +6,10 @@ from fvcore.common.config import CfgNode
 
 from slowfast.utils.distributed import is_main
 from slowfast.utils.files import write_text
+from slowfast.utils.logging import get_logger
+from slowfast.weights.checkpoint import Checkpointer
+
+CONFIG, TEST_CONFIG = "config.yaml", "test_config.yaml"
 
 
 def make_folder(folder: Path, key: str = "OUTPUT_DIR") -> None:
@@ -15,13 +19,21 @@ def make_folder(folder: Path, key: str = "OUTPUT_DIR") -> None:
     except OSError as error:
         in_the_way = next((path for path in (folder, *folder.parents) if path.exists()), folder)
         reason = f"{in_the_way} is a file" if in_the_way.is_file() else error.strerror
-        raise OSError(error.errno, f"{folder} cannot be made a folder: {reason} ({key})") from error
+        raise type(error)(f"{folder} cannot be made a folder: {reason} ({key})") from error  # no "[Errno 17]" before it
 
 
-def save_config(cfg: CfgNode) -> None:
+def save_config(cfg: CfgNode, *, trains: bool = True) -> None:
     """Write the resolved configuration to OUTPUT_DIR/config.yaml, on the main process.
 
+    trains: False for a run that only tests: in the folder of a training, which its checkpoints tell, it writes
+            test_config.yaml beside the config.yaml of the training, and says so
     Called once a run has all it needs, so that a command that cannot run leaves the file of an earlier run alone.
     """
-    if is_main():
-        write_text(cfg.dump(), Path(cfg.OUTPUT_DIR) / "config.yaml")
+    if not is_main():
+        return
+    folder = Path(cfg.OUTPUT_DIR)
+    path = folder / CONFIG
+    if not trains and path.is_file() and Checkpointer(folder / "checkpoints").saved():
+        get_logger().info("%s stays that of the training; the configuration of this test is %s", path, TEST_CONFIG)
+        path = folder / TEST_CONFIG
+    write_text(cfg.dump(), path)

@@ -60,13 +60,23 @@ class ModelSummary:
 
 
 def model_summary(cfg: CfgNode) -> ModelSummary:
-    """Count the model of `cfg` on the meta device, for one training-size clip, and one box if it takes boxes."""
+    """Count the model of `cfg` on the meta device, for one training-size clip, and one box if it takes boxes.
+
+    Raises ValueError for a model that does not keep its backbone as `backbone`.
+    """
     size = input_size(cfg)
     with torch.device("meta"):
         model = build_model(cfg).eval()
         clip = torch.empty(1, 3, *size)
         inputs = (clip, torch.zeros(1, 5)) if getattr(model, "takes_boxes", False) else (clip,)
-    backbone = model.get_submodule("backbone")
+    backbone = getattr(model, "backbone", None)
+    if not isinstance(backbone, nn.Module):
+        parts = ", ".join(name for name, _ in model.named_children()) or "none"
+        raise ValueError(
+            f"the model of MODEL.MODEL_NAME {cfg.MODEL.MODEL_NAME} ({type(model).__name__}) has no `backbone` (its parts: "
+            f"{parts}): keep the module that turns clips into tokens as self.backbone, see register_backbone; published "
+            "weights are read into it, and its cost is counted"
+        )
     backbone_macs, tokens = count_macs(backbone, clip)
     macs, _ = count_macs(model, *inputs)
     backbone_parameters = _count_parameters(backbone)

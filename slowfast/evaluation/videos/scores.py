@@ -86,11 +86,11 @@ class VideoScores:
         return Headline(*next(iter(self.summary().items())))
 
     def summary(self) -> dict[str, float]:
-        """{"top1", "top5", "mean_class_accuracy"} or {"mAP"}, fractions."""
+        """{"top1", "top5", "mean_class_accuracy"} or {"mAP"}, fractions; no top5 of five classes or fewer: it is 1."""
         if self.multi_label:
             return {"mAP": float(np.nanmean(self.class_values()))}
         rank = self._rank_of_truth()
-        values = {f"top{k}": float((rank <= k).mean()) for k in TOP}
+        values = {f"top{k}": float((rank <= k).mean()) for k in TOP if k == 1 or k < len(self.class_names)}
         return values | {"mean_class_accuracy": float(np.nanmean(self.class_values()))}
 
     def class_values(self) -> np.ndarray:

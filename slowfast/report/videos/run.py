@@ -45,12 +45,14 @@ class ClassifierRun:
     def _facts(self) -> dict[str, str]:
         cfg = self.cfg
         speed = self.metrics.get("clips_per_second")
+        tested_apart = not cfg.TRAIN.ENABLE and (self.folder / "test_config.yaml").is_file()
+        config = "test_config.yaml" if tested_apart else "config.yaml"
         return {
             "data set": f"{cfg.TEST.DATASET} ({cfg.DATA.PATH_TO_DATA_DIR})",
             "views": f"{cfg.TEST.NUM_ENSEMBLE_VIEWS} clips x {cfg.TEST.NUM_SPATIAL_CROPS} crops",
             "model": cfg.MODEL.MODEL_NAME,
             "checkpoint": "what this run has trained" if cfg.TRAIN.ENABLE else cfg.TEST.CHECKPOINT_FILE_PATH,
-            "config": str(self.folder / "config.yaml"),
+            "config": str(self.folder / config),
             "clips a second": f"{speed:.1f}" if speed else "",
         }
 

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from slowfast.utils.cores import Cores, effective_cores
+from slowfast.utils import cores
+from slowfast.utils.cores import Cores, effective_cores, sleep_while_waiting
 
 
 def kernel(root, groups, **files):
@@ -64,3 +65,27 @@ def test_this_process_has_the_cores_of_its_affinity(tmp_path):
 
 def test_in_words():
     assert str(Cores(1)) == "1 core" and str(Cores(64, 2.5)) == "64 cores with a quota of 2.5"
+
+
+@pytest.mark.parametrize(
+    ("load", "quota", "given", "imported", "decided"),
+    [
+        (5.0, None, {}, False, True),
+        (0.0, 2.0, {}, False, True),
+        (1.9, None, {}, False, False),  # on a machine that is not busy, threads that wait keep their cores
+        (5.0, 2.0, {"OMP_WAIT_POLICY": "active"}, False, False),
+        (5.0, None, {"GOMP_SPINCOUNT": "10"}, False, False),
+        (5.0, 2.0, {}, True, False),  # OpenMP has read it
+    ],
+)
+def test_on_a_busy_machine_and_under_a_quota_threads_sleep_while_they_wait(
+    monkeypatch, load, quota, given, imported, decided
+):
+    environment = dict(given)
+    monkeypatch.setattr(os, "environ", environment)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load * 4, 0.0, 0.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(cores, "effective_cores", lambda: Cores(4, quota))
+    monkeypatch.setattr(cores, "sys", type("sys", (), {"modules": {"torch": None} if imported else {}}))
+    assert sleep_while_waiting() is decided
+    assert environment == ({"OMP_WAIT_POLICY": "passive"} if decided else given)

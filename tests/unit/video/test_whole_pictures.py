@@ -27,6 +27,9 @@ JPEGS = {
     "restart marks": encoded(".jpg", cv2.IMWRITE_JPEG_RST_INTERVAL, 2),
     "thumbnail": with_thumbnail(PLAIN),
     "fill bytes": PLAIN[:2] + b"\xff\xff" + PLAIN[2:],
+    # Marks without a length: what stands behind them is the next mark, not a number of bytes to pass over.
+    "a temporary mark": PLAIN[:2] + b"\xff\x01" + PLAIN[2:],
+    "a first and a last restart mark before the pixels": PLAIN[:2] + b"\xff\xd0\xff\xd7" + PLAIN[2:],
 }
 
 

@@ -3,6 +3,7 @@
 import argparse
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -139,3 +140,16 @@ def test_not_a_dict(tmp_path):
     torch.save([torch.ones(2)], tmp_path / "list.pyth")
     with pytest.raises(ValueError, match="holds a list, not a dict of parameters"):
         read_weight_file(tmp_path / "list.pyth")
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what is mapped")
+def test_numbers_stay_in_the_file_until_they_are_used(tmp_path):
+    """A run looks at a file for its classes and its configuration before it loads it."""
+    path = tmp_path / "weights.pyth"
+    torch.save({"model_state": {"a": torch.arange(3.0)}, "class_names": ["sit"], "cfg": "RNG_SEED: 1"}, path)
+    file = read_weight_file(path)
+    assert str(path) in Path("/proc/self/maps").read_text()
+    assert file.class_names == ("sit",) and file.state["a"].tolist() == [0, 1, 2]
+    path = tmp_path / "old.pyth"
+    torch.save({"model_state": {"a": torch.ones(3)}}, path, _use_new_zipfile_serialization=False)
+    assert read_weight_file(path).state["a"].tolist() == [1, 1, 1]  # of the old format, which cannot be mapped

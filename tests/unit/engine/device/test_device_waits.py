@@ -78,7 +78,18 @@ def fake_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
     monkeypatch.setattr(matcher, "assign", assign)
     monkeypatch.setattr(PostProcess, "_keep", lambda self, actor, boxes: torch.zeros(2, dtype=torch.int64))
     with FakeTensorMode(), waits:
+        needs_a_driver()
         yield waits
+
+
+def needs_a_driver() -> None:
+    """Skips where this version of torch asks for a driver, as 2.6 does, when a fake tensor of a GPU is cut."""
+    try:
+        torch.empty(2, 4, device=CUDA)[..., :2]
+    except RuntimeError as error:
+        if "CUDA driver" not in str(error):
+            raise
+        pytest.skip("this version of torch needs a CUDA driver for fake tensors")
 
 
 def fake(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -51,6 +51,8 @@ def test_more_loader_processes_than_cores_are_said_and_left():
 def test_a_busy_machine_is_said():
     (warning,) = choose_threads(Cores(2), **PLAIN, load=7.5).warnings
     assert "7.5 of them for each core" in warning and "NUM_THREADS 1 may be many times faster" in warning
+    (warning,) = choose_threads(Cores(2), **PLAIN, load=7.5, asleep=True).warnings
+    assert "wait for each other, asleep (OMP_WAIT_POLICY passive), and NUM_THREADS 1 may be faster" in warning
     assert choose_threads(Cores(1), **PLAIN, load=7.5).warnings == ()  # one thread waits for no other
     assert choose_threads(Cores(2), **PLAIN, load=1.0).warnings == ()
 

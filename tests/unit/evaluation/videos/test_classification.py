@@ -30,6 +30,13 @@ def test_accuracies_by_hand():
     assert found["mean_class_accuracy"] == pytest.approx(1 / 3)  # class 0: 1, class 4: 0, class 5: 0, others have none
 
 
+@pytest.mark.parametrize(("classes", "names"), [(5, {"top1"}), (6, {"top1", "top5"})])
+def test_top5_is_of_more_than_five_classes(classes, names):
+    found = scores_of(np.eye(classes), range(classes))
+    assert set(found.summary()) == names | {"mean_class_accuracy"}
+    assert ("top5" in found.table()) == ("top5" in names)
+
+
 def test_equal_scores_rank_by_class_index():
     found = scores_of([[1] * 7] * 3, [0, 4, 5]).summary()
     assert found["top1"] == pytest.approx(1 / 3) and found["top5"] == pytest.approx(2 / 3)
@@ -50,7 +57,7 @@ def test_multi_label_map_by_hand():
 def test_a_video_without_views_is_wrong_and_named():
     rows = np.array([[1.0, 0], [np.nan, np.nan], [0, 1]])
     found = scores_of(rows, [0, 0, 1], views=[1, 0, 1])
-    assert found.summary()["top1"] == found.summary()["top5"] == pytest.approx(2 / 3)
+    assert found.summary() == {"top1": pytest.approx(2 / 3), "mean_class_accuracy": 0.75}  # of two classes no top5
     assert found.missing == ["video 1"] and "1 videos have no view at all and count as wrong: video 1" in found.table()
     many = scores_of(rows, np.array([[1, 0], [1, 0], [0, 1]], dtype=bool), views=[1, 0, 1])
     assert many.class_values()[0] == pytest.approx((1 + 2 / 3) / 2)
