@@ -110,7 +110,8 @@ def build_train_loader(cfg: CfgNode, split: KeyFrameSplit, *, rank: int, world_s
         world_size=world_size,
         seed=cfg.RNG_SEED,
     )
-    return TrainBatchLoader(_loader(cfg, clips, collate_fn=_collate(cfg, split), batch_sampler=batches), batches)
+    loader = _loader(cfg, clips, collate_fn=_collate(cfg, split), batch_sampler=batches)
+    return TrainBatchLoader(loader, batches, annotated=split.annotated.key_frames)
 
 
 def build_test_loader(cfg: CfgNode, split: KeyFrameSplit, *, rank: int, world_size: int) -> DataLoader:
@@ -241,7 +242,7 @@ def build_label_loader(
     loader = _loader(cfg, clips, collate_fn=collate_fn, batch_sampler=batches)
     if mixup is not None and change is None:
         change = Mixing(mixup, seed=cfg.RNG_SEED)
-    return TrainBatchLoader(loader, batches, clips_per_item=cfg.AUG.NUM_SAMPLE, change=change)
+    return TrainBatchLoader(loader, batches, clips_per_item=cfg.AUG.NUM_SAMPLE, change=change, annotated=split.videos)
 
 
 def _square(key: str, size: int | list[int]) -> int:

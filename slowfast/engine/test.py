@@ -10,10 +10,12 @@ from torch import nn
 
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.prefetch import Prefetch
+from slowfast.engine.device.requests import Requests, StoppedError
 from slowfast.engine.record.results import Tested, log_unreadable, record
 from slowfast.engine.record.run_log import RunLog
 from slowfast.structures.clip import ClipBatch, Meta
 from slowfast.structures.result import Result
+from slowfast.structures.tensors import all_finite
 from slowfast.tasks.task import Task
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
@@ -39,10 +41,14 @@ def evaluate(
     inputs: Inputs,
     postprocess: Callable[[Any, Sequence[Meta]], Any],
     what: str = "testing",
+    requests: Requests | None = None,
 ) -> Tested:
     """Run `model` over this process's share of the clips and evaluate what all processes found.
 
     postprocess: predictions and metas of a batch -> what the evaluator takes, on the CPU
+    requests:    raises StoppedError where it is asked to stop
+
+    Raises FloatingPointError where an output of the model is not finite.
     """
     was_training = model.training
     model.eval()
@@ -50,12 +56,17 @@ def evaluate(
     upcoming = Prefetch(([batch] for batch in progress(loader, what=what, unit="batch")), inputs.device)
     predict = inputs.predictor(model)
     for (batch,) in upcoming:
+        if requests is not None and requests.stop:
+            raise StoppedError(requests.stop)
         unreadable += [clip.reason for clip in batch.unreadable]
         if not len(batch):
             continue
         predictions = predict(inputs.prepare(batch))
+        finite = all_finite(predictions)
         upcoming.copy_next()
         evaluator.process(postprocess(predictions, batch.meta), batch.meta)
+        if not finite:
+            raise FloatingPointError(_not_finite(what, batch))
         clips += len(batch)
         repeated += sum(meta.repeated_frames for meta in batch.meta)
     seconds = time.perf_counter() - start
@@ -68,6 +79,14 @@ def evaluate(
         seconds=max(share[1] for share in shares),
         repeated_frames=sum(share[2] for share in shares),
         unreadable=sorted(reason for share in shares for reason in share[3]),
+    )
+
+
+def _not_finite(what: str, batch: ClipBatch) -> str:
+    clips = ", ".join(str(meta) for meta in batch.meta)
+    return (
+        f"{what}: the outputs of the model are not finite (NaN or infinity), so there is nothing to score; clips of the "
+        f"batch: {clips}. Were the weights trained in another MODEL.PRECISION, or did the training diverge (its log)?"
     )
 
 
