@@ -11,7 +11,8 @@ from torch import nn
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.prefetch import Prefetch
 from slowfast.engine.device.requests import Requests, StoppedError
-from slowfast.engine.record.results import Tested, log_unreadable, record
+from slowfast.engine.record.epoch_report import UnreadableDataError
+from slowfast.engine.record.results import SHOWN_REASONS, Tested, log_unreadable, record
 from slowfast.engine.record.run_log import RunLog
 from slowfast.structures.clip import ClipBatch, Meta
 from slowfast.structures.result import Result
@@ -42,13 +43,15 @@ def evaluate(
     postprocess: Callable[[Any, Sequence[Meta]], Any],
     what: str = "testing",
     requests: Requests | None = None,
+    max_unreadable: float = 1.0,
 ) -> Tested:
     """Run `model` over this process's share of the clips and evaluate what all processes found.
 
     postprocess: predictions and metas of a batch -> what the evaluator takes, on the CPU
     requests:    raises StoppedError where it is asked to stop
+    max_unreadable: share of the clips that may be left out because they cannot be read
 
-    Raises FloatingPointError where an output of the model is not finite.
+    Raises FloatingPointError where an output of the model is not finite, UnreadableDataError above `max_unreadable`.
     """
     was_training = model.training
     model.eval()
@@ -73,13 +76,25 @@ def evaluate(
     model.train(was_training)
     result = evaluator.evaluate(gather=distributed.gather_objects)
     shares = distributed.gather_objects((clips, seconds, repeated, unreadable))
-    return Tested(
+    tested = Tested(
         result,
         clips=sum(share[0] for share in shares),
         seconds=max(share[1] for share in shares),
         repeated_frames=sum(share[2] for share in shares),
         unreadable=sorted(reason for share in shares for reason in share[3]),
     )
+    _refuse_too_little(tested, what, max_unreadable)
+    return tested
+
+
+def _refuse_too_little(tested: Tested, what: str, max_unreadable: float) -> None:
+    lost = len(tested.unreadable)
+    if lost > max_unreadable * (tested.clips + lost):
+        reasons = "".join(f"\n  - {reason}" for reason in tested.unreadable[:SHOWN_REASONS])
+        raise UnreadableDataError(
+            f"{what}: {lost} clips could not be read and {tested.clips} could; a number of so few is none "
+            f"(DATA.MAX_UNREADABLE {max_unreadable:g}). Are the videos where they were?{reasons}"
+        )
 
 
 def _not_finite(what: str, batch: ClipBatch) -> str:
@@ -102,7 +117,13 @@ def test(
     for trial in task.trials():
         what = f"testing {trial.name}".rstrip()
         tested = evaluate(
-            model, trial.loader, trial.evaluator, inputs=inputs, postprocess=task.postprocess(), what=what
+            model,
+            trial.loader,
+            trial.evaluator,
+            inputs=inputs,
+            postprocess=task.postprocess(),
+            what=what,
+            max_unreadable=task.cfg.DATA.MAX_UNREADABLE,
         )
         metrics: dict[str, Any] = {}
         if distributed.is_main():

@@ -20,6 +20,7 @@ from slowfast.engine.record.files import save_config
 from slowfast.engine.record.provenance import state_sha256
 from slowfast.engine.record.results import Best, brief, log_unreadable, record
 from slowfast.engine.record.run_log import Reached, RunLog
+from slowfast.engine.record.skipped import leave_skipped
 from slowfast.engine.record.step_log import StepLog
 from slowfast.engine.record.time_left import TimeLeft
 from slowfast.engine.run_state import RunState, start_or_resume
@@ -127,6 +128,8 @@ class Training:
             clip_value=cfg.SOLVER.CLIP_GRAD_VAL,
             first_step=state.step,
             seed=cfg.RNG_SEED,
+            clips=loader.clips_per_step,
+            max_unreadable=cfg.DATA.MAX_UNREADABLE,
         )
         loader.set_epoch(plan.epoch, plan.first_step)
         what = f"epoch {plan.epoch + 1}/{cfg.SOLVER.MAX_EPOCH}"
@@ -146,7 +149,9 @@ class Training:
                 scaler=state.scaler,
                 average=state.average,
                 on_step=self._step_log(bar, plan),
-                saving=Saving(self.requests, every_steps=cfg.TRAIN.CHECKPOINT_STEPS, save=self.save_within),
+                saving=Saving(
+                    self.requests, every_steps=cfg.TRAIN.CHECKPOINT_STEPS, save=self.save_within, skip=self.note_skipped
+                ),
                 so_far=self._so_far(),
             )
         state.skipped_in_a_row = report.skipped_in_a_row
@@ -193,6 +198,11 @@ class Training:
         if epoch % cfg.TRAIN.CHECKPOINT_PERIOD == 0 or epoch == cfg.SOLVER.MAX_EPOCH or stopping:
             self._save()
             self.requests.saved()
+
+    def note_skipped(self, step: int, report: EpochReport) -> None:
+        """Leave what `tools/replay_step.py` needs to run a step again whose gradient was not finite."""
+        if distributed.is_main():
+            leave_skipped(self.log.folder, Position(self.state.epoch, step), report, self._content)
 
     def _save(self) -> None:
         start = time.perf_counter()
@@ -245,6 +255,7 @@ class Training:
                 postprocess=self.task.postprocess(),
                 what=f"evaluating epoch {epoch}",
                 requests=self.requests,
+                max_unreadable=cfg.DATA.MAX_UNREADABLE,
             )
         except StoppedError as error:
             if distributed.is_main() and not self.checkpoints.path(epoch).exists():

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,11 +16,12 @@ from slowfast.engine.device.prefetch import Prefetch
 from slowfast.engine.device.requests import Requests
 from slowfast.engine.record.epoch_report import EpochReport
 from slowfast.engine.saving import Saving
-from slowfast.losses.criterion import Criterion
+from slowfast.losses.criterion import Criterion, Losses
 from slowfast.solver.ema import WeightAverage
 from slowfast.solver.schedule import Schedule
 from slowfast.structures.clip import ClipBatch
 from slowfast.structures.targets import Counts
+from slowfast.structures.tensors import tensors_in
 from slowfast.utils import distributed
 from slowfast.utils.meters import LossMeter, Stopwatch
 from slowfast.utils.seed import seed_step
@@ -39,6 +42,8 @@ class EpochPlan:
     clip_value:     largest magnitude of a number of the gradient, instead of `clip_grad`; 0 cuts none
     first_step:     where the epoch begins; the loader leaves out the steps before
     seed:           of the run: what a step draws depends on seed, epoch, step and process; None leaves it to the caller
+    clips:          of a step over all processes; with `max_unreadable`, the share of the epoch's clips above which those
+                    that cannot be read end the run. 0: unknown, and never
     """
 
     epoch: int
@@ -49,6 +54,8 @@ class EpochPlan:
     clip_value: float = 0.0
     first_step: int = 0
     seed: int | None = None
+    clips: int = 0
+    max_unreadable: float = 1.0
 
 
 def train_one_epoch(
@@ -84,6 +91,7 @@ def train_one_epoch(
             seed_step(plan.seed, plan.epoch, step, distributed.rank())
         factor = schedule.apply(optimizer, plan.epoch + step / plan.steps)
         per, wishes = agreed(micro_batches, saving.wishes())
+        report.note_readable(per.clips * distributed.world_size(), plan.clips, plan.max_unreadable * plan.steps)
         optimizer.zero_grad(set_to_none=True)
         for number, batch in enumerate(micro_batches, start=1):
             is_last = number == len(micro_batches)
@@ -95,16 +103,15 @@ def train_one_epoch(
                     watch.lap("step")
                     upcoming.copy_next()
                     watch.lap("data")
-                losses = criterion(predictions, batch.targets, per=per, names=[str(meta) for meta in batch.meta])
-                if not len(batch):
-                    losses = losses.silenced()
+                losses = _losses(criterion, predictions, batch, per, report)
                 scaler.scale(losses.total).backward()
-            meter.add({**losses.terms, "total": losses.total})
+            if losses.terms:
+                meter.add({**losses.terms, "total": losses.total})
             report.notes.update(losses.notes)
         scaler.unscale_(optimizer)
         norm = _clip(model, plan)
         if per.clips:  # else no process could read any clip: not even weight decay or momentum moves the weights
-            _update(optimizer, scaler, norm, report, micro_batches)
+            _update(optimizer, scaler, norm, report, partial(saving.skipped, step, micro_batches))
         scaler.update()
         if average is not None:
             average.update(getattr(model, "module", model))
@@ -116,6 +123,17 @@ def train_one_epoch(
             report.stopped = True
             break
     return report
+
+
+def _losses(criterion: Criterion, predictions: Any, batch: ClipBatch, per: Counts, report: EpochReport) -> Losses:
+    """The losses of a batch. Where they are not finite: a total of NaN, without terms, whose gradient no process takes."""
+    try:
+        losses = criterion(predictions, batch.targets, per=per, names=[str(meta) for meta in batch.meta])
+    except FloatingPointError as error:
+        report.not_finite.append(str(error))
+        everything = sum(tensor.float().sum() for _, tensor in tensors_in(predictions))
+        return Losses({}, torch.nan * torch.as_tensor(everything))
+    return losses if len(batch) else losses.silenced()
 
 
 def _steps(loader: Iterable[ClipBatch], accumulate: int) -> Iterator[list[ClipBatch]]:
@@ -151,7 +169,7 @@ def _update(
     scaler: torch.amp.GradScaler,
     norm: torch.Tensor,
     report: EpochReport,
-    batches: Sequence[ClipBatch],
+    on_skip: Callable[[EpochReport], None],
 ) -> None:
     """Update the weights, unless the gradient is not finite: all processes see the same norm, so they agree."""
     if torch.isfinite(norm):
@@ -160,10 +178,11 @@ def _update(
         return
     report.skipped += 1
     report.skipped_in_a_row += 1
+    on_skip(report)
     if report.skipped_in_a_row > (MAX_SKIPPED_STEPS_SCALED if scaler.is_enabled() else MAX_SKIPPED_STEPS):
-        names = ", ".join(str(meta) for batch in batches for meta in batch.meta)
         rates = ", ".join(f"{group['name']}: {group['lr']:.2e}" for group in optimizer.param_groups)
         raise FloatingPointError(
             f"the gradient was not finite in {report.skipped_in_a_row} steps in a row (norm {norm.item()}); clips of "
-            f"the last one: {names}; learning rates {rates}. Lower SOLVER.BASE_LR or set SOLVER.CLIP_GRAD_L2NORM"
+            f"the last one: {', '.join(report.last_skipped)}; learning rates {rates}. Lower SOLVER.BASE_LR or set "
+            f"SOLVER.CLIP_GRAD_L2NORM{''.join(chr(10) + reason for reason in report.not_finite[-1:])}"
         )

@@ -28,10 +28,14 @@ class LossMeter:
     def names(self) -> list[str]:
         return list(self._sums)
 
-    def mean_and_reset(self) -> Tensor:
-        """(len(names),) means since the last read-out, in the order of `names`; the sums start again."""
-        means = torch.stack(list(self._sums.values())) / max(self._count, 1)
-        self._sums, self._count = dict.fromkeys(self._sums, torch.zeros_like(means[0])), 0
+    def means_and_reset(self) -> dict[str, float]:
+        """The means since the last read-out, nothing where nothing was added; the sums start again."""
+        means = (
+            dict(zip(self._sums, (torch.stack(list(self._sums.values())) / self._count).tolist(), strict=True))
+            if self._sums
+            else {}
+        )
+        self._sums, self._count = {}, 0
         return means
 
     def average_over_processes(self) -> None:

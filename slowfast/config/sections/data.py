@@ -112,6 +112,12 @@ DATA = Section(
             False,
             "True: a clip that cannot be read stops the run. False: it is named, counted and left out.",
         ),
+        "MAX_UNREADABLE": Key(
+            0.5,
+            "Share of the clips of an epoch, or of a test, that may be left out because they cannot be read; with more, or "
+            "with 20 steps in a row without any clip, the run ends and its checkpoints stay. Our default.",
+            between(0, 1),
+        ),
         "PROBE_SECONDS": Key(
             20.0,
             "Seconds that a run may take at its start to open video files and name those that cannot be opened (headers "

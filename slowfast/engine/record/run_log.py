@@ -23,6 +23,7 @@ class RunLog:
     """
 
     def __init__(self, output: Path, *, tensorboard: bool = False, reached: Reached | None = None) -> None:
+        self.folder = output
         self._json, self._tensorboard, self._failed = JsonLog(output / "log.jsonl"), None, False
         if reached is not None and is_main():
             taken = self._guarded(self._json.keep, lambda record: _is_before(record, reached))
