@@ -74,25 +74,24 @@ def evaluate(
         repeated += sum(meta.repeated_frames for meta in batch.meta)
     seconds = time.perf_counter() - start
     model.train(was_training)
-    result = evaluator.evaluate(gather=distributed.gather_objects)
     shares = distributed.gather_objects((clips, seconds, repeated, unreadable))
-    tested = Tested(
-        result,
-        clips=sum(share[0] for share in shares),
+    clips, unreadable = sum(share[0] for share in shares), sorted(reason for share in shares for reason in share[3])
+    _refuse_too_little(clips, unreadable, what, max_unreadable)
+    return Tested(
+        evaluator.evaluate(gather=distributed.gather_objects),
+        clips=clips,
         seconds=max(share[1] for share in shares),
         repeated_frames=sum(share[2] for share in shares),
-        unreadable=sorted(reason for share in shares for reason in share[3]),
+        unreadable=unreadable,
     )
-    _refuse_too_little(tested, what, max_unreadable)
-    return tested
 
 
-def _refuse_too_little(tested: Tested, what: str, max_unreadable: float) -> None:
-    lost = len(tested.unreadable)
-    if lost > max_unreadable * (tested.clips + lost):
-        reasons = "".join(f"\n  - {reason}" for reason in tested.unreadable[:SHOWN_REASONS])
+def _refuse_too_little(clips: int, unreadable: list[str], what: str, max_unreadable: float) -> None:
+    lost = len(unreadable)
+    if lost > max_unreadable * (clips + lost):
+        reasons = "".join(f"\n  - {reason}" for reason in unreadable[:SHOWN_REASONS])
         raise UnreadableDataError(
-            f"{what}: {lost} clips could not be read and {tested.clips} could; a number of so few is none "
+            f"{what}: {lost} clips could not be read and {clips} could; a number of so few is none "
             f"(DATA.MAX_UNREADABLE {max_unreadable:g}). Are the videos where they were?{reasons}"
         )
 

@@ -137,6 +137,12 @@ DATA_LOADER = Section(
         "NUM_WORKERS": Key(
             8, "Loader processes of each training process. 0: load in the training process.", at_least(0)
         ),
+        "TIMEOUT": Key(
+            900.0,
+            "Seconds that a batch of the loader processes may be waited for; then the run ends and names what each of them "
+            "reads. 0: wait for ever.",
+            at_least(0),
+        ),
         "PIN_MEMORY": Key(True, "Page-locked host memory, for faster copies to a GPU. Without a GPU it has no effect."),
     },
 )

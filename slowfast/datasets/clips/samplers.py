@@ -51,6 +51,11 @@ class TrainBatches:
         """Optimiser steps in an epoch."""
         return self.num_clips // self.batch_size
 
+    @property
+    def batch_of_one(self) -> int:
+        """Clips of a micro-batch on one process."""
+        return self.batch_size // (self.accumulate * self.world_size)
+
     def set_epoch(self, epoch: int, first_step: int = 0) -> None:
         """first_step: the steps before it are left out, for a run that goes on within an epoch."""
         self.epoch, self.first_step = epoch, first_step
