@@ -112,3 +112,23 @@ def test_what_was_logged_after_the_checkpoint_is_taken_out_of_the_log(run_until,
     assert "3 records of log.jsonl are taken out: what they tell of is done again" in done.stdout
     assert numbers(tmp_path / "again") == numbers(tmp_path / "straight")
     assert same(last(tmp_path / "straight"), last(tmp_path / "again"))
+
+
+def test_a_run_goes_on_on_another_number_of_processes(run_main, run_tool, toy_config, on_toy_data, tmp_path):
+    """The same clips once each, with the same augmentation: the loss curve of one process, in two from the second step on."""
+    common = [*on_toy_data, *COMMON, "MVIT.DROPPATH_RATE", "0", "SOLVER.MAX_EPOCH", "1", "LOG_PERIOD", "1"]
+    arguments = ["--cfg", toy_config, *common]
+    run_main("tools/run_net.py", *arguments, "OUTPUT_DIR", str(tmp_path / "one"))
+    limit = ["TRAIN.TIME_LIMIT", "1e-6", "OUTPUT_DIR", str(tmp_path / "two")]
+    run_main("tools/run_net.py", *arguments, *limit, expect=STOPPED_EXIT_CODE)
+    done = run_tool("tools/run_net.py", *arguments, "OUTPUT_DIR", str(tmp_path / "two"), processes=2)
+    assert "going on after epoch 0 and 1 steps" in done.stdout
+    one, two = (numbers(tmp_path / name) for name in ("one", "two"))
+    assert [record["kind"] for record in one] == [record["kind"] for record in two] == ["train"] * 3 + ["eval"]
+    for left, right in zip(one[:3], two[:3], strict=True):
+        assert right["loss"] == pytest.approx(left["loss"], rel=1e-6)
+    path = "checkpoints/checkpoint_epoch_00001.pyth"
+    # AdamW turns the last digit of a small gradient into more than that of a weight.
+    ends = [torch.load(tmp_path / name / path, weights_only=True)["model_state"] for name in ("one", "two")]
+    for name, value in ends[0].items():
+        torch.testing.assert_close(ends[1][name], value, rtol=1e-3, atol=2e-5)
