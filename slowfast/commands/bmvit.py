@@ -16,6 +16,8 @@ COMMANDS = {
     "evaluate-tubes": ("evaluate_tubes", "frame-mAP and video-mAP on UCF101-24 or JHMDB-21"),
     "report": ("report", "write the HTML page of a tested run"),
     "convert-weights": ("convert_weights", "turn a checkpoint of another project into this one's format"),
+    "verify-checkpoint": ("verify_checkpoint", "tell which checkpoints of a run are whole"),
+    "replay-step": ("replay_step", "run a training step again that was skipped"),
     "print-config": ("print_config", "show every key, its value and where it came from"),
     "make-toy-ava": ("make_toy_ava", "make the toy data set of the demo"),
     "make-toy-kinetics": ("make_toy_kinetics", "make the toy data set of classifiers"),

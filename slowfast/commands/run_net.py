@@ -11,6 +11,7 @@ from functools import partial
 from slowfast.config.cli import parse_command_line
 from slowfast.config.load import load_cfg_with_sources
 from slowfast.engine.device.launch import USER_ERRORS, launch
+from slowfast.engine.device.requests import STOPPED_EXIT_CODE, StoppedError
 from slowfast.engine.run import run
 
 
@@ -26,6 +27,9 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except StoppedError as stopped:
+        print(f"stopped: {stopped}", file=sys.stderr)
+        return STOPPED_EXIT_CODE
     except KeyboardInterrupt:
         print(
             "interrupted; checkpoints written so far are whole, and the same command goes on from the newest",

@@ -21,6 +21,7 @@ from slowfast.datasets.clips.samplers import ShardSampler, TrainBatches
 from slowfast.datasets.clips.train_loader import StepChange, TrainBatchLoader
 from slowfast.datasets.clips.video_sampling import ClipSampling
 from slowfast.datasets.clips.video_views import Chunks, VideoViews
+from slowfast.datasets.clips.workers import ClipLoader, Watched, begin, check_shared_memory
 from slowfast.datasets.registry import find_dataset
 from slowfast.datasets.split import KeyFrameSplit, Split, VideoSplit
 from slowfast.structures.label_map import LabelMap
@@ -110,14 +111,23 @@ def build_train_loader(cfg: CfgNode, split: KeyFrameSplit, *, rank: int, world_s
         world_size=world_size,
         seed=cfg.RNG_SEED,
     )
-    return TrainBatchLoader(_loader(cfg, clips, collate_fn=_collate(cfg, split), batch_sampler=batches), batches)
+    batch_bytes = _clip_bytes(cfg, cfg.DATA.TRAIN_CROP_SIZE) * batches.batch_of_one
+    loader = _loader(cfg, clips, batch_bytes=batch_bytes, collate_fn=_collate(cfg, split), batch_sampler=batches)
+    return TrainBatchLoader(loader, batches, annotated=split.annotated.key_frames)
 
 
 def build_test_loader(cfg: CfgNode, split: KeyFrameSplit, *, rank: int, world_size: int) -> DataLoader:
     clips = build_clips(cfg, "test", split)
     sampler = ShardSampler(len(clips), rank=rank, world_size=world_size)
     batch_size = max(1, cfg.TEST.BATCH_SIZE // world_size)
-    return _loader(cfg, clips, collate_fn=_collate(cfg, split), sampler=sampler, batch_size=batch_size)
+    return _loader(
+        cfg,
+        clips,
+        batch_bytes=_clip_bytes(cfg, cfg.DATA.TEST_CROP_SIZE) * batch_size,
+        collate_fn=_collate(cfg, split),
+        sampler=sampler,
+        batch_size=batch_size,
+    )
 
 
 def _collate(cfg: CfgNode, split: KeyFrameSplit) -> partial:
@@ -125,17 +135,28 @@ def _collate(cfg: CfgNode, split: KeyFrameSplit) -> partial:
     return partial(collate, blank_size=blank_size, num_classes=split.annotated.label_map.num_classes)
 
 
-def _loader(cfg: CfgNode, dataset: Dataset, **sampling: Any) -> DataLoader:
-    """A loader whose workers stay alive between epochs; `sampling`: what to draw, in which batches, and how to collate."""
+def _loader(cfg: CfgNode, dataset: Dataset, *, batch_bytes: int, **sampling: Any) -> DataLoader:
+    """A loader whose workers stay alive between epochs.
+
+    batch_bytes: of a batch of clips; sampling: what to draw, in which batches, and how to collate
+    """
     workers = cfg.DATA_LOADER.NUM_WORKERS
-    return DataLoader(
-        dataset,
+    check_shared_memory(batch_bytes, workers)
+    return ClipLoader(
+        Watched(dataset, workers) if workers else dataset,
         num_workers=workers,
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0,
         persistent_workers=workers > 0,
         multiprocessing_context="spawn" if workers else None,
+        worker_init_fn=begin if workers else None,
+        timeout=cfg.DATA_LOADER.TIMEOUT if workers else 0,
         **sampling,
     )
+
+
+def _clip_bytes(cfg: CfgNode, size: int | list[int]) -> int:
+    height, width = _size(size)
+    return 3 * cfg.DATA.NUM_FRAMES * height * width
 
 
 # ------------------------------------------------------------------------------------------------------ whole videos
@@ -238,10 +259,11 @@ def build_label_loader(
         num_classes=classes if split.videos.multi_label else None,
         pairs=pairs,
     )
-    loader = _loader(cfg, clips, collate_fn=collate_fn, batch_sampler=batches)
+    batch_bytes = _clip_bytes(cfg, cfg.DATA.TRAIN_CROP_SIZE) * batches.batch_of_one * cfg.AUG.NUM_SAMPLE
+    loader = _loader(cfg, clips, batch_bytes=batch_bytes, collate_fn=collate_fn, batch_sampler=batches)
     if mixup is not None and change is None:
         change = Mixing(mixup, seed=cfg.RNG_SEED)
-    return TrainBatchLoader(loader, batches, clips_per_item=cfg.AUG.NUM_SAMPLE, change=change)
+    return TrainBatchLoader(loader, batches, clips_per_item=cfg.AUG.NUM_SAMPLE, change=change, annotated=split.videos)
 
 
 def _square(key: str, size: int | list[int]) -> int:
@@ -297,5 +319,6 @@ def build_view_loader(
         strict=cfg.DATA.STRICT,
     )
     sampler = ShardSampler(len(views), rank=rank, world_size=world_size)
-    loader = _loader(cfg, views, sampler=sampler, batch_size=None)
+    batch_bytes = _clip_bytes(cfg, cfg.DATA.TEST_CROP_SIZE) * views.num_views
+    loader = _loader(cfg, views, batch_bytes=batch_bytes, sampler=sampler, batch_size=None)
     return Chunks(loader, most=max(1, cfg.TEST.BATCH_SIZE // world_size), per_item=views.num_views)

@@ -12,8 +12,9 @@ from slowfast.engine.device.compiling import choose_compiling, compile_in_place
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.memory import advice_when_short
 from slowfast.engine.device.precision import Precision
-from slowfast.engine.device.threads import set_threads
+from slowfast.engine.device.threads import Threads, set_threads
 from slowfast.engine.record.files import make_folder, save_config
+from slowfast.engine.record.lock import owned
 from slowfast.engine.record.provenance import provenance
 from slowfast.engine.record.summary import model_summary
 from slowfast.engine.same_run import refuse_another_run, refuse_other_weights
@@ -47,7 +48,14 @@ def run(cfg: CfgNode, device: torch.device, *, config_file: str = "", overrides:
         make_folder(output)
     distributed.barrier()
     setup_logging(output)
-    log = get_logger()
+    with owned(output):
+        _run(task, device, threads, output, config_file, overrides)
+
+
+def _run(
+    task: Task, device: torch.device, threads: Threads, output: Path, config_file: str, overrides: Sequence[str]
+) -> None:
+    cfg, log = task.cfg, get_logger()
     log.info(
         "%d process(es) on %s, torch %s, output in %s", distributed.world_size(), device, torch.__version__, output
     )

@@ -1,12 +1,13 @@
 """RunState: all that training changes, and so all that a checkpoint of a run must hold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
+from slowfast.engine.agreement import newest_for_all
 from slowfast.engine.device.precision import Precision
 from slowfast.engine.same_run import describe_changes, refuse_another_run
 from slowfast.models.build import build_model
@@ -14,7 +15,7 @@ from slowfast.solver.build import build_optimizer, build_weight_average
 from slowfast.solver.ema import WeightAverage
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
-from slowfast.weights.checkpoint import Checkpointer
+from slowfast.weights.checkpoint import Checkpointer, Position
 from slowfast.weights.load import load_weights
 
 _SHOWN_LINES = 3
@@ -26,8 +27,11 @@ class RunState:
 
     average: the running average of its weights, None without one
     scaler:  of the loss in float16
-    epoch:   how many are done
+    epoch:   how many are done; step: how many of the next one
     best:    the highest headline of an evaluation so far, minus infinity before the first
+    evaluated: the last epoch after which the model was evaluated, 0 for none
+    so_far:  what the epoch has met and summed after `step` steps, as a checkpoint holds it
+    skipped_in_a_row: steps, up to now, whose gradient was not finite
     """
 
     model: nn.Module
@@ -35,7 +39,11 @@ class RunState:
     average: WeightAverage | None
     scaler: torch.amp.GradScaler
     epoch: int = 0
+    step: int = 0
     best: float = float("-inf")
+    evaluated: int = 0
+    so_far: dict[str, Any] = field(default_factory=dict)
+    skipped_in_a_row: int = 0
 
     @classmethod
     def fresh(cls, cfg: CfgNode, device: torch.device) -> "RunState":
@@ -56,6 +64,10 @@ class RunState:
             "optimizer_state": self.optimizer.state_dict(),
             "best": self.best,
             "epoch": self.epoch,
+            "step": self.step,
+            "evaluated": self.evaluated,
+            "so_far": self.so_far,
+            "skipped_in_a_row": self.skipped_in_a_row,
         }
         if self.average is not None:
             state["ema_state"] = self.average.average.state_dict()
@@ -72,7 +84,9 @@ class RunState:
         if self.scaler.is_enabled() and "scaler_state" in state:  # a run may go on in another precision
             self.scaler.load_state_dict(state["scaler_state"])
         self.best = state["best"] if "best" in state else state["best_map"]  # its name in files of version 0.1
-        self.epoch = state["epoch"]
+        self.epoch, self.step = state["epoch"], state.get("step", 0)
+        self.evaluated = state.get("evaluated", self.epoch)  # version 0.1 saved after it had evaluated
+        self.so_far, self.skipped_in_a_row = state.get("so_far", {}), state.get("skipped_in_a_row", 0)
 
     def _restore_optimizer(self, state: dict[str, Any]) -> None:
         """Restore the moments; rates and decay are those of the configuration, even where it has changed since."""
@@ -94,7 +108,7 @@ def start_or_resume(
     refuse_another_run(cfg, checkpointer, class_names)
     if cfg.TRAIN.AUTO_RESUME and distributed.is_main():
         checkpointer.remove_leftovers()
-    found = checkpointer.newest()
+    found = newest_for_all(checkpointer)
     if found is not None:
         path, content = found
         describe_changes(cfg, content, path)
@@ -105,7 +119,7 @@ def start_or_resume(
                 f"{path} does not belong to this configuration, so the run cannot go on from it: {_brief(error)}\n"
                 "Use another OUTPUT_DIR, or move the checkpoints away to start anew"
             ) from error
-        get_logger().info("going on after epoch %d from %s", state.epoch, path)
+        get_logger().info("going on after %s from %s", Position(state.epoch, state.step), path)
     elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
         report = load_weights(
             state.model,

@@ -10,10 +10,13 @@ from torch import nn
 
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.prefetch import Prefetch
-from slowfast.engine.record.results import Tested, log_unreadable, record
+from slowfast.engine.device.requests import Requests, StoppedError
+from slowfast.engine.record.epoch_report import UnreadableDataError
+from slowfast.engine.record.results import SHOWN_REASONS, Tested, log_unreadable, record
 from slowfast.engine.record.run_log import RunLog
 from slowfast.structures.clip import ClipBatch, Meta
 from slowfast.structures.result import Result
+from slowfast.structures.tensors import all_finite
 from slowfast.tasks.task import Task
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
@@ -39,10 +42,16 @@ def evaluate(
     inputs: Inputs,
     postprocess: Callable[[Any, Sequence[Meta]], Any],
     what: str = "testing",
+    requests: Requests | None = None,
+    max_unreadable: float = 1.0,
 ) -> Tested:
     """Run `model` over this process's share of the clips and evaluate what all processes found.
 
     postprocess: predictions and metas of a batch -> what the evaluator takes, on the CPU
+    requests:    raises StoppedError where it is asked to stop
+    max_unreadable: share of the clips that may be left out because they cannot be read
+
+    Raises FloatingPointError where an output of the model is not finite, UnreadableDataError above `max_unreadable`.
     """
     was_training = model.training
     model.eval()
@@ -50,24 +59,48 @@ def evaluate(
     upcoming = Prefetch(([batch] for batch in progress(loader, what=what, unit="batch")), inputs.device)
     predict = inputs.predictor(model)
     for (batch,) in upcoming:
+        if requests is not None and requests.stop:
+            raise StoppedError(requests.stop)
         unreadable += [clip.reason for clip in batch.unreadable]
         if not len(batch):
             continue
         predictions = predict(inputs.prepare(batch))
+        finite = all_finite(predictions)
         upcoming.copy_next()
         evaluator.process(postprocess(predictions, batch.meta), batch.meta)
+        if not finite:
+            raise FloatingPointError(_not_finite(what, batch))
         clips += len(batch)
         repeated += sum(meta.repeated_frames for meta in batch.meta)
     seconds = time.perf_counter() - start
     model.train(was_training)
-    result = evaluator.evaluate(gather=distributed.gather_objects)
     shares = distributed.gather_objects((clips, seconds, repeated, unreadable))
+    clips, unreadable = sum(share[0] for share in shares), sorted(reason for share in shares for reason in share[3])
+    _refuse_too_little(clips, unreadable, what, max_unreadable)
     return Tested(
-        result,
-        clips=sum(share[0] for share in shares),
+        evaluator.evaluate(gather=distributed.gather_objects),
+        clips=clips,
         seconds=max(share[1] for share in shares),
         repeated_frames=sum(share[2] for share in shares),
-        unreadable=sorted(reason for share in shares for reason in share[3]),
+        unreadable=unreadable,
+    )
+
+
+def _refuse_too_little(clips: int, unreadable: list[str], what: str, max_unreadable: float) -> None:
+    lost = len(unreadable)
+    if lost > max_unreadable * (clips + lost):
+        reasons = "".join(f"\n  - {reason}" for reason in unreadable[:SHOWN_REASONS])
+        raise UnreadableDataError(
+            f"{what}: {lost} clips could not be read and {clips} could; a number of so few is none "
+            f"(DATA.MAX_UNREADABLE {max_unreadable:g}). Are the videos where they were?{reasons}"
+        )
+
+
+def _not_finite(what: str, batch: ClipBatch) -> str:
+    clips = ", ".join(str(meta) for meta in batch.meta)
+    return (
+        f"{what}: the outputs of the model are not finite (NaN or infinity), so there is nothing to score; clips of the "
+        f"batch: {clips}. Were the weights trained in another MODEL.PRECISION, or did the training diverge (its log)?"
     )
 
 
@@ -83,7 +116,13 @@ def test(
     for trial in task.trials():
         what = f"testing {trial.name}".rstrip()
         tested = evaluate(
-            model, trial.loader, trial.evaluator, inputs=inputs, postprocess=task.postprocess(), what=what
+            model,
+            trial.loader,
+            trial.evaluator,
+            inputs=inputs,
+            postprocess=task.postprocess(),
+            what=what,
+            max_unreadable=task.cfg.DATA.MAX_UNREADABLE,
         )
         metrics: dict[str, Any] = {}
         if distributed.is_main():

@@ -2,173 +2,291 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
-import torch
+from fvcore.common.config import CfgNode
 from torch import nn
 
+from slowfast.engine.agreement import refuse_disagreement
 from slowfast.engine.device.compiling import compile_in_place
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.memory import advice_when_short
 from slowfast.engine.device.parallel import parallelised
+from slowfast.engine.device.requests import Requests, StoppedError
+from slowfast.engine.record.epoch_report import EpochReport
 from slowfast.engine.record.files import save_config
+from slowfast.engine.record.provenance import state_sha256
 from slowfast.engine.record.results import Best, brief, log_unreadable, record
-from slowfast.engine.record.run_log import RunLog
+from slowfast.engine.record.run_log import Reached, RunLog
+from slowfast.engine.record.skipped import leave_skipped
 from slowfast.engine.record.step_log import StepLog
 from slowfast.engine.record.time_left import TimeLeft
 from slowfast.engine.run_state import RunState, start_or_resume
+from slowfast.engine.saving import Saving, note_evaluated, read_evaluated
 from slowfast.engine.test import evaluate
-from slowfast.engine.train_one_epoch import EpochPlan, EpochReport, train_one_epoch
+from slowfast.engine.train_one_epoch import EpochPlan, train_one_epoch
+from slowfast.losses.criterion import Criterion
 from slowfast.solver.build import build_schedule, describe_rates
+from slowfast.solver.schedule import Schedule
 from slowfast.structures.clip import ClipBatch
+from slowfast.structures.digest import digest
 from slowfast.tasks.task import Task, TrainLoader
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
+from slowfast.utils.meters import LossMeter
 from slowfast.utils.progress import progress
 from slowfast.utils.seed import seed_everything
-from slowfast.weights.checkpoint import Checkpointer, write_atomically
+from slowfast.weights.checkpoint import Checkpointer, Position, write_atomically
+
+EVALUATED = "evaluated.json"  # beside the checkpoints
 
 
 def train(task: Task, inputs: Inputs, output: Path) -> nn.Module:
     """Train as the task's config says and return the model to test: the weight average, else the last weights.
 
-    The randomness of an epoch depends on seed, epoch and rank only, so a resumed run repeats a straight one.
+    The randomness of a step depends on seed, epoch, step and rank only, so a run that goes on repeats a straight one.
+    Raises StoppedError once it has saved, where it is asked to stop.
     """
-    cfg, log = task.cfg, RunLog(output, tensorboard=task.cfg.TENSORBOARD.ENABLE)
-    checkpoints = Checkpointer(output / "checkpoints", keep=cfg.TRAIN.KEEP_CHECKPOINTS)
-    seed_everything(cfg.RNG_SEED)
-    state, criterion, schedule = RunState.fresh(cfg, inputs.device), task.criterion(), build_schedule(cfg)
-    loader, validation = task.train_loader(), task.validation_loader()
-    start_or_resume(state, cfg, checkpoints, task.known_names)
-    for model in {state.model, state.model_to_test}:  # the weight average is a model of its own
-        compile_in_place(cfg, model, inputs.device)
-    model = parallelised(state.model, inputs.device, act_checkpoint=cfg.MODEL.ACT_CHECKPOINT)
-    save_config(cfg)
+    cfg = task.cfg
+    requests = Requests(time_limit=60 * cfg.TRAIN.TIME_LIMIT, save_every=60 * cfg.TRAIN.CHECKPOINT_MINUTES)
+    with requests.listening():
+        training = Training.begin(task, inputs, output, requests)
+        training.evaluate()  # where the run ended between an epoch and its evaluation
+        while training.state.epoch < cfg.SOLVER.MAX_EPOCH:
+            report = training.epoch()
+            if not training.state.step:
+                training.save_epoch(stopping=report.stopped)
+            if report.stopped:
+                training.stop()
+            training.evaluate()
+    return training.state.model_to_test
 
-    get_logger().info("%s", describe_rates(cfg, steps=loader.steps, clips_per_step=loader.clips_per_step))
 
-    last, skipped = cfg.SOLVER.MAX_EPOCH, 0
-    time_left = TimeLeft(
-        epochs=last,
-        steps=loader.steps,
-        eval_period=cfg.TRAIN.EVAL_PERIOD,
-        checkpoint_period=cfg.TRAIN.CHECKPOINT_PERIOD,
-        final_test=cfg.TEST.ENABLE,
-    )
-    while state.epoch < last:
-        epoch = state.epoch
-        seed_everything((cfg.RNG_SEED * 10_007 + epoch) * 1_009 + distributed.rank())
-        loader.set_epoch(epoch)
+@dataclass
+class Training:
+    """All that a training needs, and what it does in turn: epochs, checkpoints, evaluations.
+
+    model: of `state`, as it is called in training, on several processes
+    """
+
+    task: Task
+    inputs: Inputs
+    requests: Requests
+    state: RunState
+    model: nn.Module
+    criterion: Criterion
+    schedule: Schedule
+    loader: TrainLoader
+    validation: Iterable[ClipBatch]
+    checkpoints: Checkpointer
+    log: RunLog
+    time_left: TimeLeft
+
+    @classmethod
+    def begin(cls, task: Task, inputs: Inputs, output: Path, requests: Requests) -> "Training":
+        """At random weights, at those of TRAIN.CHECKPOINT_FILE_PATH, or where the run in `output` ended."""
+        cfg = task.cfg
+        checkpoints = Checkpointer(output / "checkpoints", keep=cfg.TRAIN.KEEP_CHECKPOINTS)
+        seed_everything(cfg.RNG_SEED)
+        state, loader = RunState.fresh(cfg, inputs.device), task.train_loader()
+        start_or_resume(state, cfg, checkpoints, task.known_names)
+        for model in {state.model, state.model_to_test}:  # the weight average is a model of its own
+            compile_in_place(cfg, model, inputs.device)
+        refuse_disagreement(_to_agree_on(cfg, state, loader))
+        model = parallelised(state.model, inputs.device, act_checkpoint=cfg.MODEL.ACT_CHECKPOINT)
+        save_config(cfg)
+        get_logger().info("%s", describe_rates(cfg, steps=loader.steps, clips_per_step=loader.clips_per_step))
+        noted = read_evaluated(checkpoints.folder / EVALUATED)
+        if noted is not None and noted[0] == state.epoch:
+            state.evaluated, state.best = noted
+        reached = Reached(state.epoch * loader.steps + state.step, state.evaluated)
+        return cls(
+            task,
+            inputs,
+            requests,
+            state,
+            model,
+            task.criterion(),
+            build_schedule(cfg),
+            loader,
+            task.validation_loader(),
+            checkpoints,
+            RunLog(output, tensorboard=cfg.TENSORBOARD.ENABLE, reached=reached),
+            _time_left(cfg, loader.steps),
+        )
+
+    def epoch(self) -> EpochReport:
+        """The rest of the epoch that the run is in, and what was met; `state.step` is 0 when it is whole."""
+        cfg, state, loader = self.task.cfg, self.state, self.loader
         plan = EpochPlan(
-            epoch=epoch,
+            epoch=state.epoch,
             steps=loader.steps,
             accumulate=cfg.TRAIN.GRAD_ACCUM_STEPS,
             clip_grad=cfg.SOLVER.CLIP_GRAD_L2NORM,
             clip_value=cfg.SOLVER.CLIP_GRAD_VAL,
-            skipped_before=skipped,
+            first_step=state.step,
+            seed=cfg.RNG_SEED,
+            clips=loader.clips_per_step,
+            max_unreadable=cfg.DATA.MAX_UNREADABLE,
         )
+        loader.set_epoch(plan.epoch, plan.first_step)
+        what = f"epoch {plan.epoch + 1}/{cfg.SOLVER.MAX_EPOCH}"
         with (
-            progress(what=f"epoch {epoch + 1}/{last}", total=loader.steps, unit="step") as bar,
-            advice_when_short(cfg, inputs.device, training=True),
+            progress(what=what, total=plan.steps, unit="step") as bar,
+            advice_when_short(cfg, self.inputs.device, training=True),
         ):
+            bar.update(plan.first_step)
             report = train_one_epoch(
-                model,
-                criterion,
+                self.model,
+                self.criterion,
                 loader,
                 state.optimizer,
-                inputs=inputs,
-                schedule=schedule,
+                inputs=self.inputs,
+                schedule=self.schedule,
                 plan=plan,
                 scaler=state.scaler,
                 average=state.average,
-                on_step=_step_log(task, loader, log, bar, state.optimizer, plan, inputs.device, time_left),
+                on_step=self._step_log(bar, plan),
+                saving=Saving(
+                    self.requests, every_steps=cfg.TRAIN.CHECKPOINT_STEPS, save=self.save_within, skip=self.note_skipped
+                ),
+                so_far=self._so_far(),
             )
-        skipped = report.skipped_in_a_row
-        describe_epoch(report)
-        state.epoch += 1
-        if state.epoch % cfg.TRAIN.EVAL_PERIOD == 0 or state.epoch == last:
-            start = time.perf_counter()
-            evaluate_epoch(task, state, validation, inputs, log, checkpoints)
-            time_left.note("evaluation", time.perf_counter() - start)
-        if state.epoch % cfg.TRAIN.CHECKPOINT_PERIOD == 0 or state.epoch == last:
-            start = time.perf_counter()
-            save(task, state, checkpoints)
-            time_left.note("checkpoint", time.perf_counter() - start)
-    return state.model_to_test
+        state.skipped_in_a_row = report.skipped_in_a_row
+        if report.steps == loader.steps:
+            report.of_all().log()
+            state.epoch, state.step, state.so_far = state.epoch + 1, 0, {}
+        return report
+
+    def _so_far(self) -> tuple[EpochReport, LossMeter]:
+        """What the present epoch has met before a checkpoint in it."""
+        report, meter, saved = EpochReport(skipped_in_a_row=self.state.skipped_in_a_row), LossMeter(), self.state.so_far
+        if saved:
+            report = EpochReport.going_on(saved["report"])
+            meter.load_state_dict(saved["meter"], self.inputs.device)
+        return report, meter
+
+    def _step_log(self, bar: object, plan: EpochPlan) -> StepLog:
+        return StepLog(
+            self.log,
+            bar,
+            self.state.optimizer,
+            epoch=plan.epoch,
+            epochs=self.task.cfg.SOLVER.MAX_EPOCH,
+            steps=plan.steps,
+            period=self.task.cfg.LOG_PERIOD,
+            accumulate=plan.accumulate,
+            batch_size=self.loader.clips_per_step,
+            device=self.inputs.device,
+            time_left=self.time_left,
+        )
+
+    # ------------------------------------------------------------------------------------------------- checkpoints
+
+    def save_within(self, step: int, report: EpochReport, meter: LossMeter) -> None:
+        """Save after `step` steps of the epoch, on all processes together."""
+        self.state.step = step
+        meter.average_over_processes()
+        self.state.so_far = {"report": report.of_all().state_dict(), "meter": meter.state_dict()}
+        self._save()
+
+    def save_epoch(self, *, stopping: bool) -> None:
+        """Save after an epoch where TRAIN.CHECKPOINT_PERIOD says so, and before a stop."""
+        cfg, epoch = self.task.cfg, self.state.epoch
+        if epoch % cfg.TRAIN.CHECKPOINT_PERIOD == 0 or epoch == cfg.SOLVER.MAX_EPOCH or stopping:
+            self._save()
+            self.requests.saved()
+
+    def note_skipped(self, step: int, report: EpochReport) -> None:
+        """Leave what `tools/replay_step.py` needs to run a step again whose gradient was not finite."""
+        if distributed.is_main():
+            leave_skipped(self.log.folder, Position(self.state.epoch, step), report, self._content)
+
+    def _save(self) -> None:
+        start = time.perf_counter()
+        if distributed.is_main():
+            path = self.checkpoints.save(self.state.epoch, self._content(), step=self.state.step)
+            get_logger().info("saved %s", path)
+        distributed.barrier()
+        self.time_left.note("checkpoint", time.perf_counter() - start)
+
+    def _content(self) -> dict:
+        """A checkpoint: the state of the run, and what tells which run that is."""
+        return self.state.state_dict() | {
+            "cfg": self.task.cfg.dump(),
+            "class_names": list(self.task.class_names),
+            "class_ids": list(self.task.class_ids),
+        }
+
+    def stop(self) -> NoReturn:
+        """Raises StoppedError that says why, on all processes together."""
+        reasons = [reason for reason in distributed.gather_objects(self.requests.stop) if reason]
+        raise StoppedError(self._why_stopped(reasons[0]))
+
+    def _why_stopped(self, reason: str) -> str:
+        where = self.checkpoints.path(self.state.epoch, self.state.step)
+        return f"{reason}; the run is saved in {where}, and the same command goes on from there"
+
+    # ------------------------------------------------------------------------------------------------- evaluations
+
+    def evaluate(self) -> None:
+        """Evaluate where TRAIN.EVAL_PERIOD says so and it was not done yet, log the numbers, and keep the weights of the
+        best headline so far in best.pyth."""
+        cfg, state = self.task.cfg, self.state
+        epoch = state.epoch
+        due = epoch and not state.step and (epoch % cfg.TRAIN.EVAL_PERIOD == 0 or epoch == cfg.SOLVER.MAX_EPOCH)
+        if not due or epoch <= state.evaluated:
+            return
+        start = time.perf_counter()
+
+        def keep() -> None:
+            self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._content() | {"best": best.value}, self.checkpoints.folder / "best.pyth")
+
+        best = Best(state.best, keep)
+        try:
+            tested = evaluate(
+                state.model_to_test,
+                self.validation,
+                self.task.validation_evaluator(),
+                inputs=self.inputs,
+                postprocess=self.task.postprocess(),
+                what=f"evaluating epoch {epoch}",
+                requests=self.requests,
+                max_unreadable=cfg.DATA.MAX_UNREADABLE,
+            )
+        except StoppedError as error:
+            if distributed.is_main() and not self.checkpoints.path(epoch).exists():
+                self.checkpoints.save(epoch, self._content())
+            raise StoppedError(self._why_stopped(str(error))) from None
+        get_logger().info("epoch %d: %s (%.1f clips/s)", epoch, brief(tested.result), tested.clips_per_second)
+        log_unreadable(tested.unreadable, 0)
+        record(tested, self.log, kind="eval", epoch=epoch, best=best)
+        state.best, state.evaluated = best.value, epoch
+        note_evaluated(self.checkpoints.folder / EVALUATED, epoch, best.value)
+        self.time_left.note("evaluation", time.perf_counter() - start)
 
 
-def _step_log(
-    task: Task,
-    loader: TrainLoader,
-    log: RunLog,
-    bar: object,
-    optimizer: torch.optim.Optimizer,
-    plan: EpochPlan,
-    device: torch.device,
-    time_left: TimeLeft,
-) -> StepLog:
-    return StepLog(
-        log,
-        bar,
-        optimizer,
-        epoch=plan.epoch,
-        epochs=task.cfg.SOLVER.MAX_EPOCH,
-        steps=plan.steps,
-        period=task.cfg.LOG_PERIOD,
-        accumulate=plan.accumulate,
-        batch_size=loader.clips_per_step,
-        device=device,
-        time_left=time_left,
-    )
-
-
-def describe_epoch(report: EpochReport) -> None:
-    """Log what an epoch met on all processes: unreadable clips, skipped steps, what the criterion had to say."""
-    log = get_logger()
-    shares = distributed.gather_objects((report.unreadable, report.notes))
-    log_unreadable(sorted(reason for reasons, _ in shares for reason in reasons), report.repeated_frames)
-    if report.skipped:
-        log.warning("%d of %d steps were skipped: their gradient was not finite", report.skipped, report.steps)
-    notes = sum((notes for _, notes in shares), start=report.notes.__class__())
-    for sentence, count in notes.items():
-        log.warning("%d %s", count, sentence)
-
-
-def evaluate_epoch(
-    task: Task, state: RunState, loader: Iterable[ClipBatch], inputs: Inputs, log: RunLog, checkpoints: Checkpointer
-) -> None:
-    """Evaluate after an epoch on the clips of `loader`, log the numbers, and keep the weights of the best headline so far in best.pyth."""
-
-    def keep() -> None:
-        checkpoints.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(_content(task, state) | {"best": best.value}, checkpoints.folder / "best.pyth")
-
-    best = Best(state.best, keep)
-    tested = evaluate(
-        state.model_to_test,
-        loader,
-        task.validation_evaluator(),
-        inputs=inputs,
-        postprocess=task.postprocess(),
-        what=f"evaluating epoch {state.epoch}",
-    )
-    get_logger().info("epoch %d: %s (%.1f clips/s)", state.epoch, brief(tested.result), tested.clips_per_second)
-    log_unreadable(tested.unreadable, 0)
-    record(tested, log, kind="eval", epoch=state.epoch, best=best)
-    state.best = best.value
-
-
-def save(task: Task, state: RunState, checkpoints: Checkpointer) -> None:
-    """Write the checkpoint after the epochs done, on the main process; the others wait."""
-    if distributed.is_main():
-        get_logger().info("saved %s", checkpoints.save(state.epoch, _content(task, state)))
-    distributed.barrier()
-
-
-def _content(task: Task, state: RunState) -> dict:
-    """A checkpoint: the state of the run, and what tells which run that is."""
-    return state.state_dict() | {
-        "cfg": task.cfg.dump(),
-        "class_names": list(task.class_names),
-        "class_ids": list(task.class_ids),
+def _to_agree_on(cfg: CfgNode, state: RunState, loader: TrainLoader) -> dict[str, object]:
+    """What every process of a run must have alike before the first step; nothing for one alone."""
+    if distributed.world_size() == 1:
+        return {}
+    return {
+        "place to go on from": str(Position(state.epoch, state.step)),
+        "configuration": digest(cfg.dump()),
+        "number of steps in an epoch": loader.steps,
+        "training data": loader.digest(),
+        "weights": state_sha256(state.model.state_dict())[:16],
     }
+
+
+def _time_left(cfg: CfgNode, steps: int) -> TimeLeft:
+    return TimeLeft(
+        epochs=cfg.SOLVER.MAX_EPOCH,
+        steps=steps,
+        eval_period=cfg.TRAIN.EVAL_PERIOD,
+        checkpoint_period=cfg.TRAIN.CHECKPOINT_PERIOD,
+        final_test=cfg.TEST.ENABLE,
+    )

@@ -1,10 +1,11 @@
 """One epoch of training: the loop, and nothing that depends on the task."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,13 +13,18 @@ from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.prefetch import Prefetch
-from slowfast.losses.criterion import Criterion
+from slowfast.engine.device.requests import Requests
+from slowfast.engine.record.epoch_report import EpochReport
+from slowfast.engine.saving import Saving
+from slowfast.losses.criterion import Criterion, Losses
 from slowfast.solver.ema import WeightAverage
 from slowfast.solver.schedule import Schedule
 from slowfast.structures.clip import ClipBatch
 from slowfast.structures.targets import Counts
+from slowfast.structures.tensors import tensors_in
 from slowfast.utils import distributed
 from slowfast.utils.meters import LossMeter, Stopwatch
+from slowfast.utils.seed import seed_step
 
 MAX_SKIPPED_STEPS = 5
 MAX_SKIPPED_STEPS_SCALED = 24  # in float16 a skipped step first halves the scale of the loss, from 65536 on
@@ -34,6 +40,10 @@ class EpochPlan:
     clip_grad:      largest L2 norm of the gradient; 0 does not shorten it
     skipped_before: steps skipped in a row at the end of the epoch before
     clip_value:     largest magnitude of a number of the gradient, instead of `clip_grad`; 0 cuts none
+    first_step:     where the epoch begins; the loader leaves out the steps before
+    seed:           of the run: what a step draws depends on seed, epoch, step and process; None leaves it to the caller
+    clips:          of a step over all processes; with `max_unreadable`, the share of the epoch's clips above which those
+                    that cannot be read end the run. 0: unknown, and never
     """
 
     epoch: int
@@ -42,25 +52,10 @@ class EpochPlan:
     clip_grad: float = 0.0
     skipped_before: int = 0
     clip_value: float = 0.0
-
-
-@dataclass
-class EpochReport:
-    """What an epoch met: steps done, steps skipped for gradients that were not finite, clips that could not be read.
-
-    notes: sentence -> count, what the criterion had to say
-    """
-
-    steps: int = 0
-    skipped_in_a_row: int = 0
-    skipped: int = 0
-    unreadable: list[str] = field(default_factory=list)
-    repeated_frames: int = 0
-    notes: Counter[str] = field(default_factory=Counter)
-
-    def note_clips(self, batch: ClipBatch) -> None:
-        self.unreadable += [clip.reason for clip in batch.unreadable]
-        self.repeated_frames += sum(meta.repeated_frames for meta in batch.meta)
+    first_step: int = 0
+    seed: int | None = None
+    clips: int = 0
+    max_unreadable: float = 1.0
 
 
 def train_one_epoch(
@@ -75,20 +70,28 @@ def train_one_epoch(
     scaler: torch.amp.GradScaler | None = None,
     average: WeightAverage | None = None,
     on_step: StepHook | None = None,
+    saving: Saving | None = None,
+    so_far: tuple[EpochReport, LossMeter] | None = None,
 ) -> EpochReport:
-    """Train as `plan` says. `on_step(step, lr_factor, meter, stopwatch)` logs.
+    """Train as `plan` says. `on_step(step, lr_factor, meter, stopwatch)` logs; `saving` saves and stops between steps.
+
+    so_far: what the epoch has met and summed, where a run goes on within it
 
     A step's losses are normalised by the people and clips of all its micro-batches on all processes, so neither
     accumulation nor the number of processes changes the gradient.
     """
     model.train()
     scaler = scaler or torch.amp.GradScaler(inputs.device.type, enabled=False)
-    report, meter, watch = EpochReport(skipped_in_a_row=plan.skipped_before), LossMeter(), Stopwatch()
+    saving, watch = saving or Saving(Requests()), Stopwatch()
+    report, meter = so_far or (EpochReport(skipped_in_a_row=plan.skipped_before), LossMeter())
     upcoming, predict = Prefetch(_steps(loader, plan.accumulate), inputs.device), inputs.predictor(model)
-    for step, micro_batches in enumerate(upcoming):
+    for step, micro_batches in enumerate(upcoming, start=plan.first_step):
         watch.lap("data")
+        if plan.seed is not None:
+            seed_step(plan.seed, plan.epoch, step, distributed.rank())
         factor = schedule.apply(optimizer, plan.epoch + step / plan.steps)
-        per = global_counts(micro_batches)
+        per, wishes = agreed(micro_batches, saving.wishes())
+        report.note_readable(per.clips * distributed.world_size(), plan.clips, plan.max_unreadable * plan.steps)
         optimizer.zero_grad(set_to_none=True)
         for number, batch in enumerate(micro_batches, start=1):
             is_last = number == len(micro_batches)
@@ -100,16 +103,15 @@ def train_one_epoch(
                     watch.lap("step")
                     upcoming.copy_next()
                     watch.lap("data")
-                losses = criterion(predictions, batch.targets, per=per, names=[str(meta) for meta in batch.meta])
-                if not len(batch):
-                    losses = losses.silenced()
+                losses = _losses(criterion, predictions, batch, per, report)
                 scaler.scale(losses.total).backward()
-            meter.add({**losses.terms, "total": losses.total})
+            if losses.terms:
+                meter.add({**losses.terms, "total": losses.total})
             report.notes.update(losses.notes)
         scaler.unscale_(optimizer)
         norm = _clip(model, plan)
         if per.clips:  # else no process could read any clip: not even weight decay or momentum moves the weights
-            _update(optimizer, scaler, norm, report, micro_batches)
+            _update(optimizer, scaler, norm, report, partial(saving.skipped, step, micro_batches))
         scaler.update()
         if average is not None:
             average.update(getattr(model, "module", model))
@@ -117,7 +119,21 @@ def train_one_epoch(
         watch.lap("step")
         if on_step is not None:
             on_step(step, factor, meter, watch)
+        if saving.after_step(step + 1, plan.steps, wishes, report, meter):
+            report.stopped = True
+            break
     return report
+
+
+def _losses(criterion: Criterion, predictions: Any, batch: ClipBatch, per: Counts, report: EpochReport) -> Losses:
+    """The losses of a batch. Where they are not finite: a total of NaN, without terms, whose gradient no process takes."""
+    try:
+        losses = criterion(predictions, batch.targets, per=per, names=[str(meta) for meta in batch.meta])
+    except FloatingPointError as error:
+        report.not_finite.append(str(error))
+        everything = sum(tensor.float().sum() for _, tensor in tensors_in(predictions))
+        return Losses({}, torch.nan * torch.as_tensor(everything))
+    return losses if len(batch) else losses.silenced()
 
 
 def _steps(loader: Iterable[ClipBatch], accumulate: int) -> Iterator[list[ClipBatch]]:
@@ -127,10 +143,11 @@ def _steps(loader: Iterable[ClipBatch], accumulate: int) -> Iterator[list[ClipBa
         yield group
 
 
-def global_counts(batches: Sequence[ClipBatch]) -> Counts:
-    """People and clips of the whole step over all processes, divided by the number of processes."""
-    counts = [batch.counts() for batch in batches]
-    return Counts(*distributed.mean_over_processes(map(sum, zip(*counts, strict=True))))
+def agreed(batches: Sequence[ClipBatch], wishes: Sequence[float]) -> tuple[Counts, list[float]]:
+    """People and clips of the whole step over all processes, and their wishes, divided by the number of processes."""
+    counts = [sum(numbers) for numbers in zip(*(batch.counts() for batch in batches), strict=True)]
+    means = distributed.mean_over_processes([*counts, *wishes])
+    return Counts(*means[: len(counts)]), means[len(counts) :]
 
 
 def _gradients_averaged(model: nn.Module, is_last: bool) -> AbstractContextManager:
@@ -152,7 +169,7 @@ def _update(
     scaler: torch.amp.GradScaler,
     norm: torch.Tensor,
     report: EpochReport,
-    batches: Sequence[ClipBatch],
+    on_skip: Callable[[EpochReport], None],
 ) -> None:
     """Update the weights, unless the gradient is not finite: all processes see the same norm, so they agree."""
     if torch.isfinite(norm):
@@ -161,10 +178,11 @@ def _update(
         return
     report.skipped += 1
     report.skipped_in_a_row += 1
+    on_skip(report)
     if report.skipped_in_a_row > (MAX_SKIPPED_STEPS_SCALED if scaler.is_enabled() else MAX_SKIPPED_STEPS):
-        names = ", ".join(str(meta) for batch in batches for meta in batch.meta)
         rates = ", ".join(f"{group['name']}: {group['lr']:.2e}" for group in optimizer.param_groups)
         raise FloatingPointError(
             f"the gradient was not finite in {report.skipped_in_a_row} steps in a row (norm {norm.item()}); clips of "
-            f"the last one: {names}; learning rates {rates}. Lower SOLVER.BASE_LR or set SOLVER.CLIP_GRAD_L2NORM"
+            f"the last one: {', '.join(report.last_skipped)}; learning rates {rates}. Lower SOLVER.BASE_LR or set "
+            f"SOLVER.CLIP_GRAD_L2NORM{''.join(chr(10) + reason for reason in report.not_finite[-1:])}"
         )

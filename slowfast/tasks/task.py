@@ -24,7 +24,11 @@ class TrainLoader(Protocol):
     def clips_per_step(self) -> int:
         """Clips of an optimiser step over all processes."""
 
-    def set_epoch(self, epoch: int) -> None: ...
+    def digest(self) -> str:
+        """A short text that differs where the annotations of the data do."""
+
+    def set_epoch(self, epoch: int, first_step: int = 0) -> None:
+        """What is given next: the steps of an epoch, from `first_step` on."""
 
     def __iter__(self) -> Iterator[ClipBatch]: ...
 

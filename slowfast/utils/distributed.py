@@ -1,6 +1,6 @@
 """The processes of a run: rank, size, and the few things they say to each other. Without a process group: one process."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -45,6 +45,15 @@ def mean_over_processes_(tensor: Tensor) -> Tensor:
         dist.all_reduce(tensor)
         tensor /= world_size()
     return tensor
+
+
+def mean_by_name(values: Mapping[str, float]) -> dict[str, float]:
+    """The mean of each number over the processes that have it."""
+    gathered: dict[str, list[float]] = {}
+    for share in gather_objects(dict(values)):
+        for name, value in share.items():
+            gathered.setdefault(name, []).append(value)
+    return {name: sum(found) / len(found) for name, found in gathered.items()}
 
 
 def gather_objects(value: Any) -> list[Any]:

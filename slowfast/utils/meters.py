@@ -2,9 +2,12 @@
 
 import time
 from collections import defaultdict
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from slowfast.utils import distributed
 
 
 class LossMeter:
@@ -25,11 +28,29 @@ class LossMeter:
     def names(self) -> list[str]:
         return list(self._sums)
 
-    def mean_and_reset(self) -> Tensor:
-        """(len(names),) means since the last read-out, in the order of `names`; the sums start again."""
-        means = torch.stack(list(self._sums.values())) / max(self._count, 1)
-        self._sums, self._count = dict.fromkeys(self._sums, torch.zeros_like(means[0])), 0
+    def means_and_reset(self) -> dict[str, float]:
+        """The means since the last read-out, nothing where nothing was added; the sums start again."""
+        means = (
+            dict(zip(self._sums, (torch.stack(list(self._sums.values())) / self._count).tolist(), strict=True))
+            if self._sums
+            else {}
+        )
+        self._sums, self._count = {}, 0
         return means
+
+    def average_over_processes(self) -> None:
+        """Put the mean of all processes in the place of the sums of this one, so that one of them can stand for all."""
+        if self._sums:
+            means = distributed.mean_over_processes_(torch.stack(list(self._sums.values())))
+            self._sums = dict(zip(self._sums, means.unbind(), strict=True))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was summed since the last read-out, for a checkpoint between two of them."""
+        return {"sums": dict(self._sums), "count": self._count}
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        self._sums = {name: value.to(device) for name, value in state["sums"].items()}
+        self._count = state["count"]
 
 
 class Stopwatch:

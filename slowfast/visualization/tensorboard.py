@@ -11,15 +11,16 @@ if TYPE_CHECKING:
 class TensorBoardLog:
     """Writes the numbers of log records as scalars named KIND/NAME under `folder`.
 
+    purge_step: what was written from this step on is no longer shown
     Raises ImportError naming the package when tensorboard is not installed.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, purge_step: int | None = None) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise ImportError("TENSORBOARD.ENABLE needs tensorboard: pip install tensorboard") from error
-        self._writer = SummaryWriter(str(folder))
+        self._writer = SummaryWriter(str(folder), purge_step=purge_step)
 
     def write(self, kind: str, at: int, values: dict[str, object]) -> None:
         """at: the step or epoch on the horizontal axis. What is not a number is left to the JSON-lines log."""

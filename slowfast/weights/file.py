@@ -18,6 +18,7 @@ from torch import Tensor
 
 from slowfast.utils.restricted_pickle import NUMPY_NUMBERS
 from slowfast.weights.entries import AVERAGE, KNOWN_NAMES, choose_entry, find_entries
+from slowfast.weights.seal import DamagedFileError, check_whole
 
 _LIGHTNING = "pytorch-lightning_version"
 # What files carry their options in: bags of names and values, paths, numbers. Their methods are ours, not the file's, and
@@ -75,6 +76,10 @@ def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
             f"weights {path} do not exist" if not path.exists() else f"weights {path} are not a file"
         )
     _refuse_what_is_no_checkpoint(path)
+    try:
+        check_whole(path)
+    except DamagedFileError as error:
+        raise ValueError(f"{path} is cut off, damaged or no PyTorch file ({error}); {_AGAIN}") from None
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     content = _unpickle_safely(path)
@@ -108,7 +113,7 @@ def _unpickle_safely(path: Path) -> object:
         if not wanted:
             # torch's own text would advise to switch weights_only off.
             raise ValueError(
-                f"{path} is cut off or no PyTorch file (its pickle breaks off or is none); {_AGAIN}"
+                f"{path} is cut off, damaged or no PyTorch file (its pickle breaks off or is none); {_AGAIN}"
             ) from None
         raise ValueError(
             f"{path} is a pickle that needs code to be read, and code in a file is never run here (it asks for "
@@ -116,7 +121,9 @@ def _unpickle_safely(path: Path) -> object:
             "torch.save({'model_state': model.state_dict()}, path)"
         ) from None
     except (RuntimeError, EOFError, zipfile.BadZipFile, KeyError, IndexError, ValueError, OSError) as error:
-        raise ValueError(f"{path} is cut off or no PyTorch file ({_first_sentence(error)}); {_AGAIN}") from None
+        raise ValueError(
+            f"{path} is cut off, damaged or no PyTorch file ({_first_sentence(error)}); {_AGAIN}"
+        ) from None
 
 
 def _imports_of_pickle(path: Path) -> list[str]:

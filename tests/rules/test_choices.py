@@ -96,6 +96,7 @@ DIFFERENT = {
     ("plan_blocks", "DIM_MUL_IN_ATT"): "PySlowFast's default is MViTv1's; a plan made by hand is MViTv2's",
     ("param_groups", "HEAD_LR_MULT"): "groups made by hand learn alike",
     ("param_groups", "WEIGHT_DECAY"): "groups made by hand do not decay",
+    ("ClipLoader", "TIMEOUT"): "a loader made by hand waits for ever, as torch's do",
     ("Schedule", "WARMUP_EPOCHS"): "a schedule made by hand has no warm-up",
     ("read_ava", "VALID_SECONDS"): "AVA's movies have such a range; annotations read by hand have none",
     ("VideoFiles", "NUM_WORKERS"): "decoding threads follow from it: one where there are workers",

@@ -112,6 +112,12 @@ DATA = Section(
             False,
             "True: a clip that cannot be read stops the run. False: it is named, counted and left out.",
         ),
+        "MAX_UNREADABLE": Key(
+            0.5,
+            "Share of the clips of an epoch, or of a test, that may be left out because they cannot be read; with more, or "
+            "with 20 steps in a row without any clip, the run ends and its checkpoints stay. Our default.",
+            between(0, 1),
+        ),
         "PROBE_SECONDS": Key(
             20.0,
             "Seconds that a run may take at its start to open video files and name those that cannot be opened (headers "
@@ -130,6 +136,12 @@ DATA_LOADER = Section(
     {
         "NUM_WORKERS": Key(
             8, "Loader processes of each training process. 0: load in the training process.", at_least(0)
+        ),
+        "TIMEOUT": Key(
+            900.0,
+            "Seconds that a batch of the loader processes may be waited for; then the run ends and names what each of them "
+            "reads. 0: wait for ever.",
+            at_least(0),
         ),
         "PIN_MEMORY": Key(True, "Page-locked host memory, for faster copies to a GPU. Without a GPU it has no effect."),
     },

@@ -29,6 +29,20 @@ TRAIN = Section(
         ),
         "EVAL_PERIOD": Key(1, "Epochs between two evaluations on the test split.", at_least(1)),
         "CHECKPOINT_PERIOD": Key(1, "Epochs between two checkpoints.", at_least(1)),
+        "CHECKPOINT_STEPS": Key(
+            0,
+            "Optimiser steps between two checkpoints within an epoch, which a run goes on from exactly. 0: none.",
+            at_least(0),
+        ),
+        "CHECKPOINT_MINUTES": Key(
+            30.0, "Minutes since the last checkpoint after which one is written within an epoch. 0: none.", at_least(0)
+        ),
+        "TIME_LIMIT": Key(
+            0.0,
+            "Minutes after which training saves and ends with exit code 75, as after SIGTERM or SIGUSR1. Leave time for one "
+            "step and one checkpoint. 0: no limit.",
+            at_least(0),
+        ),
         "KEEP_CHECKPOINTS": Key(3, "Newest checkpoints to keep; older ones are deleted.", at_least(1)),
         "AUTO_RESUME": Key(True, "Continue from the newest checkpoint of OUTPUT_DIR when there is one."),
         "CHECKPOINT_FILE_PATH": Key(

@@ -78,6 +78,10 @@ class KeyFrameClips(Dataset):
     def __len__(self) -> int:
         return len(self.key_frames)
 
+    def name_of(self, index: int) -> str:
+        """The clip, for messages."""
+        return f"{self.key_frames.video_name(index)} at {self.key_frames.timestamp[index]}"
+
     def __getitem__(self, item: int | tuple[int, int]) -> ClipSample | UnreadableClip:
         index, epoch = item if isinstance(item, tuple) else (item, 0)
         video, timestamp = self.key_frames.video_name(index), int(self.key_frames.timestamp[index])

@@ -68,6 +68,10 @@ class LabelledClips(Dataset):
     def __len__(self) -> int:
         return len(self.videos.names)
 
+    def name_of(self, index: int) -> str:
+        """The video, for messages."""
+        return self.videos.names[index]
+
     def __getitem__(self, item: tuple[int, int]) -> LabelledSample | UnreadableClip:
         index, epoch = item
         name = self.videos.names[index]

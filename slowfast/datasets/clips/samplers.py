@@ -43,24 +43,31 @@ class TrainBatches:
                 f"TRAIN.GRAD_ACCUM_STEPS ({accumulate}), or set MIXUP.ENABLE False"
             )
         self.num_clips, self.batch_size, self.accumulate = num_clips, batch_size, accumulate
-        self.rank, self.world_size, self.seed, self.epoch, self.pairs = rank, world_size, seed, 0, pairs
+        self.rank, self.world_size, self.seed, self.pairs = rank, world_size, seed, pairs
+        self.epoch, self.first_step = 0, 0
 
     @property
     def steps(self) -> int:
         """Optimiser steps in an epoch."""
         return self.num_clips // self.batch_size
 
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
+    @property
+    def batch_of_one(self) -> int:
+        """Clips of a micro-batch on one process."""
+        return self.batch_size // (self.accumulate * self.world_size)
+
+    def set_epoch(self, epoch: int, first_step: int = 0) -> None:
+        """first_step: the steps before it are left out, for a run that goes on within an epoch."""
+        self.epoch, self.first_step = epoch, first_step
 
     def __len__(self) -> int:
-        return self.steps * self.accumulate
+        return (self.steps - self.first_step) * self.accumulate
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(self.num_clips, generator=generator).tolist()
         micro = self.batch_size // self.accumulate
-        for start in range(0, self.steps * self.batch_size, micro):
+        for start in range(self.first_step * self.batch_size, self.steps * self.batch_size, micro):
             yield [(index, self.epoch) for index in order[start : start + micro][self._share(micro)]]
 
     def _share(self, micro: int) -> slice:

@@ -1,9 +1,13 @@
 """Start the processes of a run: one on the CPU or a GPU, NUM_GPUS spawned ones, or those that torchrun started."""
 
 import os
+import signal
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from types import FrameType
 
 import torch
 import torch.distributed as dist
@@ -11,6 +15,8 @@ import torch.multiprocessing as mp
 from fvcore.common.config import CfgNode
 
 from slowfast.engine.device.memory import MemoryShortError
+from slowfast.engine.device.requests import SIGNALS, STOPPED_EXIT_CODE, StoppedError
+from slowfast.utils.logging import get_logger
 from slowfast.video.source import ClipReadError
 
 COLLECTIVE_TIMEOUT = timedelta(minutes=30)  # a process that waits this long for the others has lost them
@@ -57,13 +63,18 @@ def _device(cfg: CfgNode, local_rank: int) -> torch.device:
 
 def _spawn(processes: int, address: str, main: Main, cfg: CfgNode) -> None:
     try:
-        mp.spawn(_run_spawned, args=(processes, address, main, cfg), nprocs=processes)
+        started = mp.spawn(_run_spawned, args=(processes, address, main, cfg), nprocs=processes, join=False)
+        with _passing_on_signals(started.pids()):
+            while not started.join():
+                pass
     except mp.ProcessRaisedException as error:
         _, told, message = str(error).rpartition(_TOLD)  # torch hands over the text of a traceback
         if not told:
             raise
         raise ProcessError(message.strip()) from None
     except mp.ProcessExitedException as error:
+        if error.exit_code == STOPPED_EXIT_CODE:
+            raise StoppedError("the run was asked to stop and is saved; its log tells where") from None
         if error.signal_name != "SIGKILL":
             raise
         raise MemoryShortError(
@@ -75,8 +86,28 @@ def _spawn(processes: int, address: str, main: Main, cfg: CfgNode) -> None:
 def _run_spawned(rank: int, world_size: int, address: str, main: Main, cfg: CfgNode) -> None:
     try:
         _run(rank, world_size, rank, address, main, cfg)
+    except StoppedError as stopped:
+        get_logger().info("stopped: %s", stopped)
+        sys.exit(STOPPED_EXIT_CODE)
     except USER_ERRORS as error:
         raise ProcessError(f"{_TOLD}{error}") from None
+
+
+@contextmanager
+def _passing_on_signals(pids: Sequence[int]) -> Iterator[None]:
+    """Requests to stop that this process gets, while the block runs, go to the processes that do the work."""
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    before = {number: signal.signal(number, pass_on) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run(rank: int, world_size: int, local_rank: int, address: str, main: Main, cfg: CfgNode) -> None:

@@ -53,10 +53,10 @@ class StepLog:
         self._taken += 1
         if (step + 1) % self._period and step + 1 != self._steps:
             return
-        names = meter.names
         # Micro-batches and processes each hold their part of a step's loss.
-        means = distributed.mean_over_processes_(meter.mean_and_reset()) * self._accumulate
-        losses = dict(zip(names, means.tolist(), strict=True))
+        losses = {
+            name: value * self._accumulate for name, value in distributed.mean_by_name(meter.means_and_reset()).items()
+        }
         spent = watch.read_and_reset()
         seconds = time.perf_counter() - self._since
         total_steps = self._epoch * self._steps + step + 1
@@ -64,7 +64,7 @@ class StepLog:
         left, memory = self._time_left.seconds(total_steps), peak_bytes(self._device)
         data_share = spent.get("data", 0.0) / seconds if seconds else 0.0
         rates = {group["name"]: group["lr"] for group in self._optimizer.param_groups}
-        total = losses.pop("total")
+        total = losses.pop("total", float("nan"))  # nothing was finite
         self._log.write(
             "train",
             at=total_steps,

@@ -56,7 +56,7 @@ def train(
     **options,
 ) -> EpochReport:
     """One epoch at a constant rate."""
-    plan = EpochPlan(
+    plan = options.pop("plan", None) or EpochPlan(
         options.pop("epoch", 0),
         len(batches) // accumulate,
         accumulate,

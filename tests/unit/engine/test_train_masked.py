@@ -62,7 +62,7 @@ def train(model: MaskMViT, batches: list[ClipBatch], *, accumulate: int = 1, sgd
         inputs=inputs(),
         schedule=Schedule(lambda epoch: 1.0),
         plan=plan,
-        on_step=lambda step, factor, meter, watch: losses.append(float(meter.mean_and_reset()[-1])),
+        on_step=lambda step, factor, meter, watch: losses.append(meter.means_and_reset()["total"]),
     )
     assert report.steps == plan.steps and not report.skipped
     return losses

@@ -4,7 +4,10 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from slowfast.engine.train_one_epoch import MAX_SKIPPED_STEPS
+from slowfast.engine.device.requests import Requests
+from slowfast.engine.record.epoch_report import UnreadableDataError
+from slowfast.engine.saving import Saving
+from slowfast.engine.train_one_epoch import MAX_SKIPPED_STEPS, EpochPlan
 from slowfast.solver.ema import WeightAverage
 from slowfast.solver.schedule import Schedule
 from tests.unit.engine.one_step import (
@@ -71,12 +74,12 @@ def test_a_step_without_a_readable_clip_leaves_the_weights_alone():
         model,
         [unreadable_batch()] * 7,
         optimizer,
-        on_step=lambda step, factor, meter, watch: losses.append(meter.mean_and_reset()),
+        on_step=lambda step, factor, meter, watch: losses.append(meter.means_and_reset()),
     )
     assert_same(weights(model), before, rtol=0, atol=0)
     assert (report.steps, report.skipped) == (7, 0)  # its gradient was not to blame
     assert report.unreadable == [LOST.reason] * 7
-    assert torch.stack(losses).abs().max() == 0
+    assert all(value == 0 for step in losses for value in step.values()) and all(losses)
 
 
 def poison(model: torch.nn.Module) -> None:
@@ -109,6 +112,47 @@ def test_too_many_of_them_in_a_row_name_the_clips():
         "SOLVER.CLIP_GRAD_L2NORM",
     ):
         assert part in str(error.value)
+
+
+def test_outputs_that_are_not_finite_skip_the_step_and_are_not_averaged_into_the_log():
+    """NaN in one forward pass is not the end of the run: the step is skipped like one with a gradient of NaN."""
+    model, skips, logged = tiny_bmvit(), [], []
+    weight = model.heads.box[-1].weight
+    good = weight.detach().clone()
+
+    def log(step, factor, meter, watch):
+        logged.append(meter.means_and_reset())
+        with torch.no_grad():
+            weight.copy_(good * float("nan") if step == 0 else good)
+
+    report = train(
+        model,
+        [batch_of((1, 2), first=40)] * 3,
+        sgd(model, lr=1e-6),
+        on_step=log,
+        saving=Saving(Requests(), skip=lambda step, report: skips.append((step, report.last_skipped))),
+    )
+    assert (report.skipped, report.skipped_in_a_row) == (1, 0) and skips == [(1, ["video at 40", "video at 41"])]
+    assert logged[1] == {} and logged[0] and logged[2]["total"] == pytest.approx(logged[0]["total"], rel=1e-3)
+    assert "matching cost is NaN or infinite" in report.not_finite[0] and "video at 40" in report.not_finite[0]
+
+
+def test_a_run_ends_where_too_little_can_be_read():
+    """Here every second clip is lost: half of an epoch is too much at 0.4, and at 0.5 it is not."""
+
+    def epoch(max_unreadable, batches):
+        plan = EpochPlan(0, len(batches), clips=2, max_unreadable=max_unreadable)
+        return train(tiny_bmvit(), batches, sgd(tiny_bmvit()), plan=plan)
+
+    lossy = [batch_of((1, 1)), unreadable_batch()] * 5
+    assert epoch(0.5, lossy).missing == 10
+    with pytest.raises(
+        UnreadableDataError, match=r"10 clips of this epoch could not be read.*MAX_UNREADABLE.*\n  - "
+    ) as error:
+        epoch(0.4, lossy)
+    assert LOST.reason in str(error.value) and "its checkpoints are untouched" in str(error.value)
+    with pytest.raises(UnreadableDataError, match="no clip could be read in 21 steps in a row"):
+        epoch(1.0, [unreadable_batch()] * 25)
 
 
 def test_one_good_step_between_starts_the_count_again():
@@ -178,7 +222,7 @@ def test_what_is_logged_is_the_loss_of_the_step():
     logged = []
 
     def note(step, factor, meter, watch):
-        logged.append(dict(zip(meter.names, meter.mean_and_reset().tolist(), strict=True)))
+        logged.append(meter.means_and_reset())
 
     after(batch_of((2, 1)), on_step=note)
     after(batch_of((2,)), batch_of((1,), first=1), accumulate=2, on_step=note)

@@ -11,20 +11,27 @@ def test_means_since_the_last_read_out():
     meter = LossMeter()
     meter.add({"a": torch.tensor(1.0, requires_grad=True), "b": torch.tensor(4)})
     meter.add({"a": torch.tensor(3.0), "b": torch.tensor(2)})
-    assert meter.names == ["a", "b"]
-    means = meter.mean_and_reset()
-    assert means.tolist() == [2.0, 3.0] and not means.requires_grad
+    assert meter.means_and_reset() == {"a": 2.0, "b": 3.0}
     meter.add({"a": torch.tensor(5.0), "b": torch.tensor(0.0)})
-    assert meter.mean_and_reset().tolist() == [5.0, 0.0]
-    assert meter.names == ["a", "b"] and meter.mean_and_reset().tolist() == [0.0, 0.0]
+    assert meter.means_and_reset() == {"a": 5.0, "b": 0.0}
+    assert meter.means_and_reset() == {}
 
 
 def test_sums_are_float32():
     meter = LossMeter()
     for _ in range(300):  # bfloat16 would stop counting at 256
         meter.add({"a": torch.tensor(1.0, dtype=torch.bfloat16)})
-    found = meter.mean_and_reset()
-    assert found.dtype == torch.float32 and found.tolist() == [1.0]
+    assert meter.means_and_reset() == {"a": 1.0}
+
+
+def test_what_was_summed_goes_on_elsewhere():
+    meter, other = LossMeter(), LossMeter()
+    meter.add({"a": torch.tensor(1.0)})
+    meter.average_over_processes()
+    other.load_state_dict(meter.state_dict(), torch.device("cpu"))
+    for one in (meter, other):
+        one.add({"a": torch.tensor(2.0)})
+        assert one.means_and_reset() == {"a": 1.5}
 
 
 def test_a_stopwatch_splits_time_by_name(monkeypatch):

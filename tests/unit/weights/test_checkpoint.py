@@ -152,7 +152,7 @@ def test_a_damaged_newest_falls_back_to_the_one_before(tmp_path, log, damage):
     path, found = checkpointer.newest()
     assert path == checkpointer.path(2) and found["epoch"] == 2
     (message,) = [record.getMessage() for record in log.records]
-    assert message.startswith(f"cannot read {checkpointer.path(3)} (") and message.endswith(
+    assert message.startswith(f"cannot use {checkpointer.path(3)}: ") and message.endswith(
         "; trying the checkpoint before it"
     )
     assert "weights_only" not in message  # torch's advice to load it unsafely is not passed on
@@ -172,7 +172,7 @@ def test_all_damaged_is_an_error_with_advice(tmp_path, log):
     for epoch in (1, 2):
         cut_off(checkpointer.save(epoch, state(epoch)))
     with pytest.raises(
-        ValueError, match=r"none of the 2 checkpoints in .* can be read; move them away .*TRAIN.AUTO_RESUME False"
+        ValueError, match=r"none of the 2 checkpoints in .* can be used; move them away .*TRAIN.AUTO_RESUME False"
     ):
         checkpointer.newest()
     assert len(log.records) == 2

@@ -58,7 +58,9 @@ def test_missing_file_and_folder(tmp_path):
 def test_truncated_file(good, tmp_path, keep):
     cut = tmp_path / "cut.pyth"
     cut.write_bytes(good.read_bytes()[: int(len(good.read_bytes()) * keep)])
-    with pytest.raises(ValueError, match=r"cut\.pyth is cut off or no PyTorch file .*; download it again") as caught:
+    with pytest.raises(
+        ValueError, match=r"cut\.pyth is cut off, damaged or no PyTorch file .*; download it again"
+    ) as caught:
         read_weight_file(cut)
     assert len(str(caught.value)) < len(str(cut)) + 140  # one sentence of torch's, not its whole advice
 
@@ -68,7 +70,7 @@ def test_truncated_file_of_the_old_format(tmp_path):
     torch.save({"model_state": STATE}, old, _use_new_zipfile_serialization=False)
     assert set(read_weight_file(old).state) == set(STATE)
     old.write_bytes(old.read_bytes()[:300])
-    with pytest.raises(ValueError, match="is cut off or no PyTorch file"):
+    with pytest.raises(ValueError, match="is cut off, damaged or no PyTorch file"):
         read_weight_file(old)
 
 
@@ -95,7 +97,7 @@ def test_empty_file(tmp_path):
 
 def test_plain_text(tmp_path):
     (tmp_path / "text.pyth").write_bytes(b"hello, these are no weights\n")
-    with pytest.raises(ValueError, match="is cut off or no PyTorch file") as caught:
+    with pytest.raises(ValueError, match="is cut off, damaged or no PyTorch file") as caught:
         read_weight_file(tmp_path / "text.pyth")
     assert "weights_only" not in str(caught.value)  # torch's own text advises to switch it off
 

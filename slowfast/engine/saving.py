@@ -1,0 +1,77 @@
+"""When a run saves where it is within an epoch, and which evaluation it has done."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from slowfast.engine.device.requests import Requests
+from slowfast.engine.record.epoch_report import EpochReport
+from slowfast.structures.clip import ClipBatch
+from slowfast.utils import distributed
+from slowfast.utils.files import write_text
+from slowfast.utils.meters import LossMeter
+
+Save = Callable[[int, EpochReport, LossMeter], None]
+Skip = Callable[[int, EpochReport], None]
+
+
+class Saving:
+    """Saves every so many steps or minutes, and when the run is asked to stop; the train loop asks at each step.
+
+    requests:    of this process
+    every_steps: steps between two checkpoints within an epoch; 0 for none
+    skip:        called on all processes together after a step that was skipped, with its number and its clips on all
+    save:        called on all processes together, with the number of steps done in the epoch, what it has met, and the
+                 losses that were not logged yet
+    """
+
+    def __init__(
+        self,
+        requests: Requests,
+        *,
+        every_steps: int = 0,
+        save: Save = lambda *where: None,
+        skip: Skip = lambda *what: None,
+    ) -> None:
+        self._requests, self._every_steps, self._save, self._skip = requests, every_steps, save, skip
+
+    def wishes(self) -> list[float]:
+        """[stop, save] of this process, each 0 or 1: summed over processes with the counts of a step, they agree.
+
+        The time that has passed is the main process's alone.
+        """
+        return [float(bool(self._requests.stop)), float(distributed.is_main() and self._requests.save)]
+
+    def skipped(self, step: int, batches: Sequence[ClipBatch], report: EpochReport) -> None:
+        """A step was skipped, on all processes: its gradient was not finite."""
+        own = [str(meta) for batch in batches for meta in batch.meta]
+        report.last_skipped = [name for names in distributed.gather_objects(own) for name in names]
+        self._skip(step, report)
+
+    def after_step(self, done: int, steps: int, wishes: Sequence[float], report: EpochReport, meter: LossMeter) -> bool:
+        """Save where that is due; whether to stop. done: steps of the epoch's `steps`; wishes: of all processes."""
+        stop, save = (wish > 0 for wish in wishes)
+        due = self._every_steps and done % self._every_steps == 0
+        if done < steps and (stop or save or due):  # after the last step the epoch is saved whole
+            self._save(done, report, meter)
+            self._requests.saved()
+        return stop
+
+
+def note_evaluated(file: Path, epoch: int, best: float) -> None:
+    """Remember an evaluation: the checkpoint of its epoch was written before it, so that nothing is lost in between.
+
+    best: the highest headline so far
+    """
+    if distributed.is_main():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(json.dumps({"epoch": epoch, "best": best}) + "\n", file)
+
+
+def read_evaluated(file: Path) -> tuple[int, float] | None:
+    """(epoch, best) as noted; None where nothing was, or what is there cannot be read: then the run evaluates again."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return int(content["epoch"]), float(content["best"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
