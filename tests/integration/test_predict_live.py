@@ -10,8 +10,9 @@ import pytest
 
 from slowfast.inference import ActionDetector
 from slowfast.video.live import connection, source
+from slowfast.video.stream import FileSource
 from tests.unit.inference.json_schema import problems
-from tests.unit.video.live.live_server import live_server
+from tests.unit.video.live.live_server import live_server, write_stream
 
 TOOL = "tools/predict.py"
 
@@ -24,12 +25,11 @@ def weights(trained: Path) -> Path:
 @pytest.fixture(scope="session")
 def stream(once, toy_data: Path) -> bytes:
     """The held-out video, four seconds of it, as MPEG-TS."""
-    from slowfast.video.stream import FileSource
-    from tests.unit.video.video_maker import write_frames
 
     def build(folder: Path) -> None:
-        frames = [frame.picture() for frame in FileSource(toy_data / "videos/toy_0007.mp4").frames()]
-        write_frames(folder / "live.ts", frames, fps=12)
+        write_stream(
+            (f.picture() for f in FileSource(toy_data / "videos/toy_0007.mp4").frames()), folder / "live.ts", 12
+        )
 
     return (once.folder("live_stream", build) / "live.ts").read_bytes()
 
@@ -45,7 +45,7 @@ def lines_of(tmp_path: Path) -> list[dict]:
 def test_a_stream_in_real_time(run_main, repo_root, weights, stream, tmp_path):
     """Every key frame is told once, soon after its clip was there, and the file fits the schema."""
     with live_server([stream], seconds=4.0) as url:
-        options = ["--every", "0.5", "--score", "0.03", "--track", "--seconds", "3.5", "--device", "cpu"]
+        options = ["--every", "0.5", "--score", "0.03", "--seconds", "3.5", "--device", "cpu"]
         done = run_main(TOOL, "--weights", str(weights), url, "--out", "out", *options)
     lines = lines_of(tmp_path)
     schema = json.loads((repo_root / "docs/predictions.schema.json").read_text(encoding="utf-8"))
@@ -80,7 +80,6 @@ def test_ctrl_c_ends_the_stream_and_the_file(run_main, weights, stream, tmp_path
 
 def test_a_stream_that_breaks_for_good_leaves_what_was_told(run_main, weights, stream, tmp_path, monkeypatch):
     monkeypatch.setattr(source, "BACK_OFF_SECONDS", (0.05, 0.05))
-    monkeypatch.setattr(source.LiveSource.__init__, "__kwdefaults__", kwdefaults(back_off=(0.05, 0.05)))
     half = stream[: len(stream) // 376 * 188]
     with live_server([half, half], seconds=1.0) as url:
         done = run_main(TOOL, "--weights", str(weights), url, "--out", "out", "--every", "0.5", expect=1)
@@ -88,10 +87,6 @@ def test_a_stream_that_breaks_for_good_leaves_what_was_told(run_main, weights, s
     assert "the stream broke and did not come back in 2 tries" in done.stderr and "stays" in done.stderr
     lines = lines_of(tmp_path)
     assert lines[-1]["type"] == "end" and lines[-1]["frames"]["reconnected"] == 1 and lines[-1]["told"] >= 2
-
-
-def kwdefaults(**changes: object) -> dict[str, object]:
-    return {**(source.LiveSource.__init__.__kwdefaults__ or {}), **changes}
 
 
 def test_standard_input(run_main, weights, stream, tmp_path, monkeypatch):

@@ -52,7 +52,7 @@ class LiveSource:
 
     What waits to be taken is bounded by `keep` seconds and KEPT_BYTES; the oldest frames go first, and `counts` tells how
     many. What is recorded (a pipe; a file behind http) is not dropped: its reader waits.
-    A connection that breaks is tried again after each of `back_off` seconds, and from the start once it gave a frame.
+    A connection that breaks is tried again after each of `back_off` seconds (BACK_OFF_SECONDS), and from the start once it gave a frame.
 
     seconds: end after so many; None for no end
     say:     is told when the connection breaks and is back, from the thread that reads
@@ -68,7 +68,7 @@ class LiveSource:
         *,
         seconds: float | None = None,
         keep: float = KEPT_SECONDS,
-        back_off: tuple[float, ...] = BACK_OFF_SECONDS,
+        back_off: tuple[float, ...] | None = None,
         answer: float = ANSWER_SECONDS,
         say: Callable[[str], None] = lambda text: None,
         connect: Connect = connect,
@@ -85,7 +85,8 @@ class LiveSource:
         self.newest = 0.0  # time of the last frame that came
         self.frame_seconds = 0.04
         self.recorded = False
-        self._back_off, self._answer, self._say, self._connect, self.clock = back_off, answer, say, connect, clock
+        self._back_off = BACK_OFF_SECONDS if back_off is None else back_off
+        self._answer, self._say, self._connect, self.clock = answer, say, connect, clock
         self._axis = LiveAxis()
         self._waiting: deque[_Kept] = deque()
         self._waiting_bytes = 0

@@ -2,9 +2,24 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import av
+import numpy as np
+
+
+def write_stream(frames: Iterable[np.ndarray], path: Path, fps: int) -> None:
+    """(H, W, 3) uint8 RGB frames as H.264, a key frame every half second; the ending of the name tells the container."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"g": str(fps // 2), "tune": "zerolatency"})
+        for number, frame in enumerate(frames):
+            if number == 0:
+                stream.height, stream.width, stream.pix_fmt = *frame.shape[:2], "yuv420p"
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
 
 
 @contextmanager
