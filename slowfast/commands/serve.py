@@ -52,9 +52,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn", "anyio"):
             raise
-        print(
-            f"error: the page needs {error.name}, which is not installed: pip install '.[serve]'", file=sys.stderr
-        )
+        print(f"error: the page needs {error.name}, which is not installed: pip install '.[serve]'", file=sys.stderr)
         return 1
     try:
         limits = Limits(most_bytes=int(options.most_mb * 1e6), most_seconds=options.most_minutes * 60)

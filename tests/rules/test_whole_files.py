@@ -12,6 +12,8 @@ ALLOWED = {
         "slowfast/inference/written/lines.py",
         "open",
     ): "lines as they are found: each is whole, and only a whole file has the last",
+    ("slowfast/inference/serve/app.py", "open"): "a video that is being sent, in a folder that is removed",
+    ("slowfast/inference/serve/app.py", "rename"): "the same, once it is whole",
     ("tools/bench/timing.py", "write_text"): "an order to the kernel, in /proc",
     ("tools/bench/classifiers.py", "save"): "weights for the program it is compared with, in a temporary folder",
 }

@@ -14,11 +14,10 @@ from starlette.routing import Route
 from slowfast.inference.serve.guard import Guard
 from slowfast.inference.serve.jobs import Job, Jobs, QueueFullError, Wish
 from slowfast.inference.serve.limits import HEAD_BYTES, KINDS, ending_of
-from slowfast.inference.serve.page import PAGE_POLICY, Shown, page_html
+from slowfast.inference.serve.page import EVERY_CHOICES, PAGE_POLICY, Shown, page_html
 from slowfast.inference.serve.work import LINES, PLAYED, PLAYER, TABLE
 
 PIECE_SECONDS = 30.0  # in which a further piece of a video must come
-EVERY_CHOICES = (0.25, 0.5, 1.0, 2.0)
 _FILES = {
     "player": (PLAYER, "text/html; charset=utf-8"),
     "lines": (LINES, "application/x-ndjson; charset=utf-8"),
@@ -47,7 +46,7 @@ def build_app(jobs: Jobs, shown: Shown, *, names: Iterable[str] = ()) -> Starlet
 
     async def upload(request: Request) -> Response:
         try:
-            return JSONResponse({"id": await _receive(request, jobs)}, status_code=201)
+            return JSONResponse({"id": await _receive(request, jobs, shown)}, status_code=201)
         except RefusedError as error:
             # What is left of the body is not read.
             return JSONResponse({"error": str(error)}, error.status, headers={"connection": "close"})
@@ -93,7 +92,7 @@ def _file(job: Job, kind: str) -> Response:
     return FileResponse(path, media_type=media_type, filename=saved_as, headers={"content-security-policy": _NO_PAGE})
 
 
-async def _receive(request: Request, jobs: Jobs) -> str:
+async def _receive(request: Request, jobs: Jobs, shown: Shown) -> str:
     """Take the video that is the body, piece by piece. Raises RefusedError; nothing of it is left then."""
     name = request.headers.get("x-file-name")
     if name is None:
@@ -101,7 +100,7 @@ async def _receive(request: Request, jobs: Jobs) -> str:
     size = request.headers.get("content-length", "")
     if size.isdecimal() and int(size) > jobs.limits.most_bytes:
         raise RefusedError(413, jobs.limits.too_large(int(size)))
-    wish = _wish(request)
+    wish = _wish(request, shown)
     try:
         job = jobs.reserve(unquote(name), wish)
     except QueueFullError as error:
@@ -114,10 +113,10 @@ async def _receive(request: Request, jobs: Jobs) -> str:
     return job.id
 
 
-def _wish(request: Request) -> Wish:
-    every = request.query_params.get("every", "")
-    if every and every not in {f"{choice:g}" for choice in EVERY_CHOICES}:
-        raise RefusedError(400, f"every is one of {', '.join(f'{c:g}' for c in EVERY_CHOICES)} seconds")
+def _wish(request: Request, shown: Shown) -> Wish:
+    every, choices = request.query_params.get("every", ""), sorted({*EVERY_CHOICES, shown.every})
+    if every and every not in {f"{choice:g}" for choice in choices}:
+        raise RefusedError(400, f"every is one of {', '.join(f'{choice:g}' for choice in choices)} seconds")
     return Wish(float(every) if every else None, request.query_params.get("track") == "1")
 
 

@@ -15,16 +15,22 @@ PAGE_POLICY = (
     "default-src 'none'; connect-src 'self'; frame-src 'self'; img-src data:; style-src 'unsafe-inline'; "
     f"script-src 'sha256-{_SCRIPT_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+EVERY_CHOICES = (0.25, 0.5, 1.0, 2.0)  # seconds
 _CLASSES_SHOWN = 12
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What the page says of the model. weights: the name of its file; detects: it finds people; classes: their names"""
+    """What the page says of the model.
+
+    weights: the name of its file; detects: it finds people; classes: names of what they do; every: seconds between key
+    frames where nothing else is wished
+    """
 
     weights: str
     detects: bool
     classes: tuple[str, ...]
+    every: float
 
 
 def page_html(shown: Shown, limits: Limits) -> str:
@@ -43,7 +49,7 @@ def page_html(shown: Shown, limits: Limits) -> str:
         f"<span>{KINDS}; at most {limits.most_bytes / 1e6:g} MB and {limits.most_seconds / 60:g} minutes</span></label>"
         f'<div class="wishes">{_wishes(shown)}</div>'
         '<p id="error" class="note" role="alert" hidden></p>'
-        '<section id="watch" hidden><h2></h2><iframe title="the player"></iframe></section>'
+        '<section id="watch" hidden><iframe title="the player"></iframe></section>'
         '<section><h2>Results</h2><ul id="jobs" aria-live="polite"></ul>'
         '<p id="nothing">Nothing yet.</p></section>'
         "<footer>A video is stored under a random name on the machine where this page runs, and used for nothing else. It and "
@@ -63,14 +69,8 @@ def _wishes(shown: Shown) -> str:
     if not shown.detects:
         return ""
     choices = "".join(
-        f'<option value="{value}"{" selected" if value == "" else ""}>{text}</option>'
-        for value, text in (
-            ("0.25", "every 0.25 s"),
-            ("0.5", "every 0.5 s"),
-            ("", "as the page was started"),
-            ("1", "every second"),
-            ("2", "every 2 s"),
-        )
+        f'<option value="{value:g}"{" selected" if value == shown.every else ""}>every {value:g} s</option>'
+        for value in sorted({*EVERY_CHOICES, shown.every})
     )
     return (
         f'<label>look for people <select id="every">{choices}</select></label>'

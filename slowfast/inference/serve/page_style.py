@@ -24,9 +24,8 @@ select, .job button, .job a { font: inherit; font-size: .9rem; color: var(--ink)
 .job.failed p { color: var(--bad); }
 iframe { display: block; width: 100%; height: 88vh; border: 1px solid var(--line); border-radius: 12px;
   background: var(--card); margin-top: 12px; }
-#watch h2 { margin-top: 28px; overflow-wrap: anywhere; }
 @media (max-width: 560px) { .job { grid-template-columns: minmax(0, 1fr); } .job div { grid-row: auto; grid-column: 1;
-  justify-content: flex-start; } #drop { padding: 30px 12px; } }
+  justify-content: flex-start; order: 1; } .job progress { order: 2; } #drop { padding: 30px 12px; } }
 """
 
 SCRIPT = """
@@ -47,10 +46,21 @@ function make(kind, text, name) {
 function watch(id, name) {
   shown = id;
   stage.hidden = false;
-  stage.querySelector("h2").textContent = name;
+  stage.querySelector("iframe").title = name;
   stage.querySelector("iframe").src = `/results/${id}/player`;
   stage.scrollIntoView({ block: "start" });
 }
+// The frame is no higher than what is in it.
+const frame = stage.querySelector("iframe");
+function fit() {
+  const main = frame.contentDocument && frame.contentDocument.querySelector("main");
+  if (main) frame.style.height = `${Math.min(0.88 * innerHeight, main.getBoundingClientRect().bottom + 4)}px`;
+}
+frame.addEventListener("load", () => {
+  fit();
+  const video = frame.contentDocument.querySelector("video");
+  if (video) video.addEventListener("loadedmetadata", fit);
+});
 async function remove(id) {
   const answer = await fetch(`/jobs/${id}`, { method: "DELETE" });
   if (!answer.ok && answer.status !== 404) complain((await answer.json()).error);

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import uvicorn
 
+from slowfast.inference.choose import Choice
 from slowfast.inference.classifier import ActionClassifier
 from slowfast.inference.detector import ActionDetector
-from slowfast.inference.predict import Options
+from slowfast.inference.predict import Options, check_options
 from slowfast.inference.serve.app import build_app
 from slowfast.inference.serve.guard import is_known_host
 from slowfast.inference.serve.jobs import Jobs
@@ -49,7 +50,10 @@ def serve(
     localhost and addresses in numbers
     """
     host, port = listening.getsockname()[:2]
-    shown = Shown(model.loaded.weights.name, isinstance(model, ActionDetector), tuple(c.name for c in model.classes))
+    options = check_options(model, options)
+    assert options.every is not None
+    classes = tuple(action.name for action in Choice.of(model.classes, options.classes, 0.0).classes)
+    shown = Shown(model.loaded.weights.name, isinstance(model, ActionDetector), classes, options.every)
     work = worker(model, options, limits)
     # Only the one who started it can read the folder.
     with tempfile.TemporaryDirectory(prefix="bmvit-serve-", ignore_cleanup_errors=True) as root:
