@@ -17,6 +17,7 @@ from slowfast.inference.predict import Options
 from slowfast.inference.serve.limits import Limits
 from slowfast.inference.written.results import DetectionResult
 from slowfast.models.build import build_model
+from slowfast.report.page import page_html
 from slowfast.structures.moment import ActionClass, ActionScore, Moment, Person
 from slowfast.video.writer import write_video
 
@@ -73,12 +74,12 @@ DRAWN = """() => { const c = document.querySelector("canvas");
     for (let i = 3; i < d.length; i += 4) if (d[i] > 200) {
         const x = ((i - 3) / 4) % c.width; left = Math.min(left, x); right = Math.max(right, x); }
     return [left / c.width, right / c.width]; }"""
-SHOWN = "video => video.readyState >= 2 && !video.seeking"
+SHOWN = "() => { const v = document.querySelector('video'); return v.readyState >= 2 && !v.seeking; }"
 
 
 def seek(page, second: float) -> None:
     page.evaluate("second => jump(second)", second)
-    page.wait_for_function(f"({SHOWN})(document.querySelector('video'))")
+    page.wait_for_function(SHOWN)
     page.wait_for_timeout(50)
 
 
@@ -96,7 +97,7 @@ def test_boxes_move_with_the_video_and_a_click_on_a_lane_jumps(opened, tmp_path)
     result.to_html(tmp_path / "walk.html")
     page = opened(WIDTHS[1])
     page.goto((tmp_path / "walk.html").as_uri())
-    page.wait_for_function(f"({SHOWN})(document.querySelector('video'))")
+    page.wait_for_function(SHOWN)
     page.uncheck("#names")  # their letters are as wide as they are
     for second, x in ((0.0, 0.0), (0.5, 0.125), (1.0, 0.25), (2.0, 0.5)):
         seek(page, second)
@@ -173,9 +174,9 @@ def test_a_video_is_dropped_worked_on_and_watched(opened, detector, toy_data, tm
         player = page.frame_locator("iframe")
         assert player.locator("h1").text_content() == "toy_0007.mp4"
         frame = next(frame for frame in page.frames if frame.url.endswith("/player"))
-        frame.wait_for_function(f"({SHOWN})(document.querySelector('video'))")
+        frame.wait_for_function(SHOWN)
         frame.evaluate("jump(3.5)")  # the video is sought by ranges
-        frame.wait_for_function("document.querySelector('video').currentTime > 3.4")
+        frame.wait_for_function("() => document.querySelector('video').currentTime > 3.4")
 
         for name, text in (
             ("text.mp4", "text.mp4: this is no video of a kind that is known here (MP4, MOV, WebM"),
@@ -199,3 +200,12 @@ def test_a_video_is_dropped_worked_on_and_watched(opened, detector, toy_data, tm
         narrow.get_by_role("button", name="Remove toy_0007.mp4").click()
         narrow.wait_for_selector(".job.done", state="detached")
         assert narrow.locator(".job").count() == 2
+
+
+def test_a_report_about_files_with_long_names_stays_within_a_phone(opened):
+    path = "a/" + "very_long_name_" * 12 + "/config.yaml"
+    what = f"data set <b>{path}</b>"
+    head = f'<div class="hero"><div class="big">0.5</div><div class="what">{what}</div></div><p class="what">{what}</p>'
+    page = opened(WIDTHS[1])
+    page.set_content(page_html(["run"], head, []))
+    assert not sideways(page) and page.locator("b").count() == 2

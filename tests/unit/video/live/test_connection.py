@@ -14,6 +14,7 @@ from slowfast.video.live.source import LiveSource
 from slowfast.video.source import ClipReadError
 from slowfast.video.writer import write_video as whole_video
 from tests.unit.video.live.live_server import live_server
+from tests.unit.video.live.rtsp_server import rtsp_server
 from tests.unit.video.video_maker import number_in, write_video
 
 
@@ -175,3 +176,12 @@ def test_what_cannot_be_read_forward_says_what_can(piped, tmp_path, monkeypatch)
         ClipReadError, match=r'"-" reads a video that another program writes to it, and this is a termi'
     ):
         list(LiveSource("-").frames())
+
+
+def test_a_camera_that_speaks_rtsp(stream):
+    with rtsp_server(stream, seconds=1.0) as (url, asked):
+        live = LiveSource(url, back_off=(), answer=3.0)
+        got = [number for _, number in shown(live)]
+    assert [line.split()[0] for line in asked[:4]] == ["OPTIONS", "DESCRIBE", "SETUP", "PLAY"]
+    assert got == list(range(got[0], got[-1] + 1)) and len(got) >= 20 and got[-1] >= 48 and live.counts.lost == 0
+    assert "did not come back in 0 tries" in live.broke and not live.recorded
