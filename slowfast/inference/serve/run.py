@@ -1,6 +1,7 @@
 """Start the page: take the port, make the folder, serve until Ctrl-C, remove what was left."""
 
 import logging
+import os
 import socket
 import tempfile
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ def take_port(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        why = error.strerror or str(error)
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)  # names have numbers below 0
         raise ValueError(
             f"cannot listen on {host}, port {port}: {why}; choose another by --port (0 for any free one), or --host"
         ) from None
