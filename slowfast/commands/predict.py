@@ -2,10 +2,12 @@
 
 bmvit predict --weights best.pyth video.mp4
 bmvit predict --weights best.pyth videos/ --out results --every 0.5 --track
+bmvit predict --weights best.pyth webcam:0 --track
 
 Of each video NAME it leaves NAME.jsonl (a line per key frame, as it goes), NAME.csv (AVA's format), NAME.mp4 (drawn) and
-NAME.html (a player). Exit code 0 on success, 1 when an input is wrong or a video could not be read (the others are
-done), 130 after Ctrl-C (finished files and lines stay).
+NAME.html (a player). A live source (webcam:N, a URL, - for standard input) leaves the lines only; Ctrl-C ends it.
+Exit code 0 on success, 1 when an input is wrong or a video could not be read (the others are done), 130 after Ctrl-C
+(finished files and lines stay).
 """
 
 import argparse
@@ -15,6 +17,7 @@ from collections.abc import Sequence
 from slowfast.engine.device.launch import USER_ERRORS
 from slowfast.inference.load import load
 from slowfast.inference.predict import Options, check_options, predict_all
+from slowfast.inference.predict_live import find_live, predict_live, refuse_live
 from slowfast.inference.streams.sources import find_videos, plan_jobs
 from slowfast.inference.written.show import check_display, show_videos
 
@@ -22,7 +25,10 @@ from slowfast.inference.written.show import check_display, show_videos
 def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
     parser.add_argument(
-        "sources", nargs="+", metavar="SOURCE", help="a video, a folder of videos, or a pattern in quotes"
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="a video, a folder of videos, or a pattern in quotes; or one that is live: webcam:N, rtsp://..., http://..., -",
     )
     parser.add_argument("--weights", required=True, metavar="FILE", help="checkpoint of a detector or a classifier")
     parser.add_argument("--cfg", metavar="FILE", help="its configuration, where the checkpoint does not hold it")
@@ -42,6 +48,7 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda, cuda:1")
     parser.add_argument("--batch", type=int, default=4, metavar="N", help="clips of a forward pass (default 4)")
     parser.add_argument("--no-video", action="store_true", help="do not write the drawn video")
+    parser.add_argument("--seconds", type=float, metavar="S", help="end a live source after so long (default: Ctrl-C)")
     parser.add_argument("--show", action="store_true", help="play the drawn videos in a window at the end")
     return parser
 
@@ -49,9 +56,12 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     options = build_parser(prog).parse_args(argv)
     try:
-        if options.show:
+        live = find_live(options.sources, seconds=options.seconds, say=say)
+        if live is not None:
+            refuse_live(number=len(options.sources), show=options.show)
+        elif options.show:
             check_display(drawn=not options.no_video)
-        jobs = plan_jobs(find_videos(options.sources), options.out)
+        jobs = [] if live is not None else plan_jobs(find_videos(options.sources), options.out)
         model = load(
             options.weights, device=options.device, cfg=options.cfg, labels=options.labels, batch=options.batch
         )
@@ -63,7 +73,12 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
             top=options.top,
             video=not options.no_video,
         )
-        failed = predict_all(model, jobs, check_options(model, wanted), say=lambda text: print(text, flush=True))
+        if live is not None:
+            broke = predict_live(model, live, options.out, wanted, say=say)
+            if broke:
+                print(f"error: {live.name}: {broke}; what was told until then stays", file=sys.stderr)
+            return 1 if broke else 0
+        failed = predict_all(model, jobs, check_options(model, wanted), say=say)
         if options.show:
             show_videos([job.file(".mp4") for job in jobs])
     except USER_ERRORS as error:
@@ -76,3 +91,8 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         print(f"error: {len(failed)} of {len(jobs)} videos could not be predicted:", file=sys.stderr)
         print("".join(f"  {reason}\n" for reason in failed), end="", file=sys.stderr)
     return 1 if failed else 0
+
+
+def say(text: str) -> None:
+    """On standard output, at once."""
+    print(text, flush=True)

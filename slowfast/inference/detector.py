@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from fvcore.common.config import CfgNode
@@ -13,11 +14,14 @@ from slowfast.datasets.clips.collate import collate
 from slowfast.inference.build import DETECTS, Loaded, build_prepare, clip_offset_seconds, load_model
 from slowfast.inference.choose import Choice
 from slowfast.inference.streams.clip_stream import ClipStream, SkippedMoment, StreamedClip
+from slowfast.inference.streams.live_clips import LiveClips
 from slowfast.inference.tracking.tracks import Tracker, TrackRules
 from slowfast.inference.written.results import DetectionResult
 from slowfast.models.build import build_postprocess
 from slowfast.structures.clip import ClipMeta, ClipSample
 from slowfast.structures.moment import ActionClass, ActionScore, Moment, Person
+from slowfast.video.live.address import live_address
+from slowfast.video.live.source import LiveSource
 from slowfast.video.stream import FileSource, Source
 
 BATCH = 4
@@ -64,13 +68,16 @@ class ActionDetector:
     def clips(self, source: str | Path | Source, *, every: float = 1.0) -> ClipStream:
         """The clips around key frames, in one pass over the source; they count what was read."""
         cfg = self.loaded.cfg
-        return ClipStream(
-            FileSource(source) if isinstance(source, str | Path) else source,
-            every=every,
-            offsets=partial(clip_offset_seconds, cfg),
-            center=cfg.DATA.NUM_FRAMES // 2,
-            prepare=self._prepare,
-        )
+        if isinstance(source, str) and live_address(source) is not None:
+            source = LiveSource(source)
+        shown = FileSource(source) if isinstance(source, str | Path) else source
+        wanted: dict[str, Any] = {
+            "every": every,
+            "offsets": partial(clip_offset_seconds, cfg),
+            "center": cfg.DATA.NUM_FRAMES // 2,
+            "prepare": self._prepare,
+        }
+        return LiveClips(shown, **wanted) if isinstance(shown, LiveSource) else ClipStream(shown, **wanted)
 
     def stream(
         self,
@@ -108,7 +115,9 @@ class ActionDetector:
         tracker = None if rules is None else Tracker(rules)
         threshold = self.loaded.cfg.TEST.ACTOR_THRESHOLD
         lowest = threshold if rules is None else min(rules.low, threshold)
-        for batch in _batches(clips, self.batch, on_skip):
+        # Live, a clip does not wait for others to fill a batch.
+        most = 1 if isinstance(clips, LiveClips) else self.batch
+        for batch in _batches(clips, most, on_skip):
             for moment in self._moments_of(batch, lowest):
                 yield choice.of_moment(moment if tracker is None else tracker(moment))
 

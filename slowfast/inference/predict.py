@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from slowfast.inference.choose import Choice
 from slowfast.inference.classifier import ActionClassifier
@@ -13,8 +12,9 @@ from slowfast.inference.streams.clip_stream import SkippedMoment, check_every
 from slowfast.inference.streams.sources import Job
 from slowfast.inference.written import records
 from slowfast.inference.written.drawn_video import plain_copy
+from slowfast.inference.written.lines import Lines
 from slowfast.inference.written.player import plays_in_browsers
-from slowfast.inference.written.results import ClassificationResult, DetectionResult, Result, line_of
+from slowfast.inference.written.results import ClassificationResult, DetectionResult, Result
 from slowfast.structures.moment import ClipClasses, Moment
 from slowfast.utils.progress import progress
 from slowfast.video.source import ClipReadError
@@ -125,7 +125,7 @@ def _detect(model: ActionDetector, job: Job, options: Options) -> tuple[Detectio
     length = source.length_told()
     total = None if length is None else max(1, int(length / options.every))
     with (
-        _Lines(job) as lines,
+        Lines(job.file(".jsonl")) as lines,
         progress(what=job.video.name, total=total, unit="clip") as bar,
     ):
         lines.start_with(
@@ -168,7 +168,7 @@ def _classify(model: ActionClassifier, job: Job, options: Options) -> tuple[Clas
         classes=options.classes,
         on_read=count,
     )
-    with _Lines(job) as lines:
+    with Lines(job.file(".jsonl")) as lines:
         lines.start_with(
             records.header(job.video.name, kind="classification", every=options.every, tracked=False, classes=classes)
         )
@@ -177,33 +177,6 @@ def _classify(model: ActionClassifier, job: Job, options: Options) -> tuple[Clas
             clips.append(clip)
         lines.write(records.end(clips[-1].end, told=len(clips), skipped=0))
     return ClassificationResult(str(job.video), tuple(clips), classes, options.every, clips[-1].end), frames
-
-
-class _Lines:
-    """The `.jsonl` of a job, line by line; begun with the first line after the header, so that nothing is lost or left
-    where the video cannot be read at all."""
-
-    def __init__(self, job: Job) -> None:
-        self._path = job.file(".jsonl")
-        self._file: IO[str] | None = None
-        self._header: records.Record = {}
-
-    def __enter__(self) -> "_Lines":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def start_with(self, header: records.Record) -> None:
-        self._header = header
-
-    def write(self, record: records.Record) -> None:
-        if self._file is None:
-            self._file = open(self._path, "w", encoding="utf-8", newline="")  # noqa: SIM115
-            self._file.write(line_of(self._header))
-        self._file.write(line_of(record))
-        self._file.flush()
 
 
 def _playable(result: Result, job: Job, options: Options) -> Path | None:

@@ -19,7 +19,7 @@ p, li, .muted { color: var(--muted); } b { color: var(--ink); font-weight: 600; 
 .hero { display: flex; flex-wrap: wrap; gap: 8px 40px; align-items: flex-end; margin: 12px 0 16px; }
 .hero .big { font-size: clamp(3rem, 11vw, 4.6rem); line-height: 1; font-weight: 650; letter-spacing: -.03em;
   font-variant-numeric: tabular-nums; }
-.hero .what { color: var(--muted); padding-bottom: 6px; max-width: 56ch; }
+.hero .what { color: var(--muted); padding-bottom: 6px; max-width: 56ch; min-width: 0; } .what { overflow-wrap: anywhere; }
 .hero.two { gap: 8px 56px; } p.what { margin-bottom: 12px; }
 .run0, th.run0 { color: var(--run0); } .run1, th.run1 { color: var(--run1); }
 .tiles { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(136px, 1fr)); margin: 0; }

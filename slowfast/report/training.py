@@ -65,5 +65,6 @@ def _held_out(logs: Logs, curves: Curves, title: str) -> "Figure":
                 axes.plot(epochs, values, dashes, color=RUN_COLOURS[i], marker=MARKERS[i], markersize=3.5, label=label)
     room_around(axes)
     axes.set(ylim=(0, 1.02), title=title, xlabel="epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
     legend_below(figure, axes, fontsize=8.5)
     return figure

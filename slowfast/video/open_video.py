@@ -35,11 +35,19 @@ class OpenVideo:
 
     threads:  decoding threads, 0 for as many as there are cores
     remember: keep the time of every frame for `timeline`; without it memory does not grow with the video
+    container: what is open already (a stream by URL), `path` is then its name only; None to open the file at `path`
     """
 
-    def __init__(self, path: str | Path, *, threads: int = 0, remember: bool = True) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        threads: int = 0,
+        remember: bool = True,
+        container: av.container.InputContainer | None = None,
+    ) -> None:
         self.path, self._remember = str(path), remember
-        self._container = av.open(self.path)
+        self._container = av.open(self.path) if container is None else container
         if not self._container.streams.video:
             raise UnreadableError("it holds no video stream")
         self._stream = self._container.streams.video[0]
@@ -198,6 +206,10 @@ class OpenVideo:
     def damaged(self) -> tuple[tuple[float, float], ...]:
         """As in Timeline, so far; the last one is open (infinite) while what is decoded rests on broken data."""
         return tuple((low, high) for low, high in self._damaged)
+
+    def forget_damage(self) -> None:
+        """Damage that is over is told no more: the list of an endless stream must not grow."""
+        self._damaged.clear()
 
     @staticmethod
     def _quarter_turns(frame: av.VideoFrame) -> int:

@@ -108,6 +108,7 @@ class Timeline:
     frame_seconds: nominal duration of a frame
     end:           second at which the last frame stops being shown
     damaged:       (a, b) pairs: after the frame shown at a and before the one at b the data could not be decoded
+    trouble:       what an error says of these
     """
 
     file: str
@@ -115,6 +116,7 @@ class Timeline:
     frame_seconds: float
     end: float
     damaged: tuple[tuple[float, float], ...] = ()
+    trouble: str = "the data is damaged"
 
     @property
     def tolerance(self) -> float:
@@ -168,7 +170,5 @@ class Timeline:
             lost = (shown >= low + self.frame_seconds) & (shown < high)
             if (lost | ((chosen > low) & (chosen < high))).any():
                 until = "the end" if np.isinf(high) else f"second {high:.3f}"
-                reason = (
-                    f"the data is damaged between second {max(low, 0.0):.3f} and {until}, and the clip reaches into it"
-                )
+                reason = f"{self.trouble} between second {max(low, 0.0):.3f} and {until}, and the clip reaches into it"
                 raise ClipReadError(self.file, center_time, reason)

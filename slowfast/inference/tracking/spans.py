@@ -81,23 +81,40 @@ def link_people(moments: Sequence[Moment], *, every: float) -> list[list[int]]:
 
 
 def action_spans(moments: Sequence[Moment]) -> tuple[ActionSpan, ...]:
-    """When each tracked person starts and ends each action, by start; empty where people are not tracked.
+    """When each tracked person starts and ends each action, by start; empty where people are not tracked. See ActionSpans."""
+    spans = ActionSpans()
+    done = [span for moment in moments for span in spans.see(moment)]
+    return tuple(sorted([*done, *spans.rest()], key=_order))
+
+
+class ActionSpans:
+    """Give it the moments of one video in order; it tells the spans that are over. Memory does not grow with the video.
 
     A span goes from the first to the last key frame that tells the action; a gap of one key frame does not end it.
     """
-    open_spans: dict[tuple[int, int], tuple[ActionSpan, int]] = {}
-    done: list[ActionSpan] = []
-    for number, moment in enumerate(moments):
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[int, int], tuple[ActionSpan, int]] = {}
+        self._number = -1
+
+    def see(self, moment: Moment) -> list[ActionSpan]:
+        """The spans that this moment shows to be over, by start."""
+        self._number += 1
+        over = [key for key, (_, last) in self._open.items() if self._number - last - 1 > BRIDGED]
+        done = [self._open.pop(key)[0] for key in over]
         for person in moment.people:
             for action in person.actions if person.track is not None else ():
                 assert person.track is not None
                 key = (person.track, action.id)
-                span, last = open_spans.get(key, (None, -1))
-                if span is None or number - last - 1 > BRIDGED:
-                    if span is not None:
-                        done.append(span)
-                    span = ActionSpan(person.track, action, moment.time, moment.time)
+                span, _ = self._open.get(key, (ActionSpan(person.track, action, moment.time, moment.time), 0))
                 best = max(span.action, action, key=lambda told: told.score)
-                open_spans[key] = (replace(span, action=best, end=moment.time), number)
-    done += [span for span, _ in open_spans.values()]
-    return tuple(sorted(done, key=lambda span: (span.start, span.track, span.action.id)))
+                self._open[key] = (replace(span, action=best, end=moment.time), self._number)
+        return sorted(done, key=_order)
+
+    def rest(self) -> list[ActionSpan]:
+        """Those that go on to the last moment seen, by start."""
+        return sorted((span for span, _ in self._open.values()), key=_order)
+
+
+def _order(span: ActionSpan) -> tuple[float, int, int]:
+    return (span.start, span.track, span.action.id)

@@ -96,8 +96,8 @@ def _summary(result: Result) -> str:
     if isinstance(result, DetectionResult):
         people = sum(len(moment.people) for moment in result.moments)
         return (
-            f"{people} people on {len(result.moments)} key frames, one every {result.every:g} s of "
-            f"{result.seconds:.1f} s. Click the timeline to jump."
+            f"{people or 'no'} people on {len(result.moments)} key frames, one every {result.every:g} s of "
+            f"{result.seconds:.1f} s.{' Click the timeline to jump.' if people else ''}"
         )
     return f"{len(result.clips)} stretches of {result.seconds:.1f} s. Click the timeline to jump."
 

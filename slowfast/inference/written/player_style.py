@@ -21,11 +21,13 @@ p { color: var(--muted); margin: 0 0 12px; }
 .lane { display: grid; grid-template-columns: 190px 1fr; border-bottom: 1px solid var(--line); min-height: 26px; }
 .lane > span { padding: 3px 8px; font-size: 13px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .track { position: relative; cursor: pointer; overflow: hidden; }
-.track button { position: absolute; top: 5px; height: 16px; min-width: 5px; padding: 0; border: 0; border-radius: 3px;
+.lanes:empty { display: none; }
+.track button { position: absolute; top: calc(50% - 8px); height: 16px; min-width: 5px; padding: 0; border: 0; border-radius: 3px;
   cursor: pointer; }
 .track button:focus-visible { outline: 2px solid var(--ink); }
 .track i { position: absolute; top: 0; bottom: 0; width: 2px; background: var(--mark); pointer-events: none; }
-@media (max-width: 600px) { .lane { grid-template-columns: 110px 1fr; } }
+@media (max-width: 600px) { .lane { grid-template-columns: 120px 1fr; } .lane > span { white-space: normal;
+  line-height: 1.25; overflow-wrap: anywhere; } }
 """
 
 SCRIPT = """

@@ -8,14 +8,18 @@ from typing import Any
 
 from slowfast.inference.streams.clip_stream import SkippedMoment
 from slowfast.structures.moment import ActionClass, ActionScore, ActionSpan, ClipClasses, Moment, Person
+from slowfast.video.live.source import LiveCounts
 
 SCHEMA = "bmvit-predictions/1"
 Record = dict[str, Any]
 
 
-def header(video: str, *, kind: str, every: float, tracked: bool, classes: Sequence[ActionClass]) -> Record:
-    """The first line. kind: "detections" or "classification"."""
+def header(
+    video: str, *, kind: str, every: float, tracked: bool, classes: Sequence[ActionClass], started: str | None = None
+) -> Record:
+    """The first line. kind: "detections" or "classification"; started: of a live source, when, as ISO 8601 in UTC."""
     named = [{"id": action.id, "name": action.name} for action in classes]
+    live = {} if started is None else {"started": started}
     return {
         "type": "video",
         "schema": SCHEMA,
@@ -24,13 +28,16 @@ def header(video: str, *, kind: str, every: float, tracked: bool, classes: Seque
         "every": every,
         "tracked": tracked,
         "classes": named,
+        **live,
     }
 
 
-def of_moment(moment: Moment) -> Record:
+def of_moment(moment: Moment, *, latency: float | None = None) -> Record:
+    """latency: of a live source, seconds from when the key frame came to when this was told."""
     height, width = moment.frame_size
     people = [_person(person) for person in moment.people]
-    return {"type": "moment", "time": _second(moment.time), "width": width, "height": height, "people": people}
+    record = {"type": "moment", "time": _second(moment.time), "width": width, "height": height, "people": people}
+    return record if latency is None else {**record, "latency": round(latency, 3)}
 
 
 def _person(person: Person) -> Record:
@@ -75,6 +82,7 @@ def of_clip(clip: ClipClasses) -> Record:
     }
 
 
-def end(seconds: float, *, told: int, skipped: int) -> Record:
-    """The last line, which only a video that was read to its end has. told: moments, or clips."""
-    return {"type": "end", "seconds": _second(seconds), "told": told, "skipped": skipped}
+def end(seconds: float, *, told: int, skipped: int, live: LiveCounts | None = None) -> Record:
+    """The last line, which only a video that was read to its end has. told: moments, or clips; live: of a live source."""
+    record = {"type": "end", "seconds": _second(seconds), "told": told, "skipped": skipped}
+    return record if live is None else {**record, "frames": vars(live)}
