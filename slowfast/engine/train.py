@@ -38,8 +38,9 @@ def train(task: Task, inputs: Inputs, output: Path) -> nn.Module:
     checkpoints = Checkpointer(output / "checkpoints", keep=cfg.TRAIN.KEEP_CHECKPOINTS)
     seed_everything(cfg.RNG_SEED)
     state, criterion, schedule = RunState.fresh(cfg, inputs.device), task.criterion(), build_schedule(cfg)
-    loader, validation = task.train_loader(), task.validation_loader()
     start_or_resume(state, cfg, checkpoints, task.known_names)
+    task.meet_model(state.model, inputs.pictures)
+    loader, validation = task.train_loader(), task.validation_loader()
     for model in {state.model, state.model_to_test}:  # the weight average is a model of its own
         compile_in_place(cfg, model, inputs.device)
     model = parallelised(state.model, inputs.device, act_checkpoint=cfg.MODEL.ACT_CHECKPOINT)

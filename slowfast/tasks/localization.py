@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fvcore.common.config import CfgNode
-from torch import Tensor
+from torch import Tensor, nn
 
 from slowfast.config.classes import with_num_classes
 from slowfast.datasets.build import build_test_loader, build_train_loader, read_split
@@ -23,6 +23,7 @@ from slowfast.losses.criterion import Criterion
 from slowfast.models.build import build_postprocess
 from slowfast.report.detection.run import TestedRun, write_report
 from slowfast.structures.clip import ClipBatch
+from slowfast.tasks.frame_features import FrameFeatures
 from slowfast.tasks.probing import name_broken_videos
 from slowfast.tasks.task import Task
 from slowfast.tasks.tube_scores import score_tubes
@@ -37,6 +38,7 @@ class Localization(Task):
     """People on key frames of a KeyFrameSplit. The model is given clips and returns Predictions."""
 
     given_boxes = ""  # where the boxes came from when the model is told them
+    features: FrameFeatures | None = None  # with DATA.FEATURE_VIEWS, once the weights are known
 
     def __init__(self, cfg: CfgNode) -> None:
         self.test_split = self._read(cfg, "test")
@@ -76,13 +78,22 @@ class Localization(Task):
         if self.cfg.TRAIN.ENABLE:
             yield "train", self.train_split
 
+    def meet_model(self, model: nn.Module, pictures: Callable[[Tensor], Tensor]) -> None:
+        if not self.cfg.DATA.FEATURE_VIEWS:
+            return
+        self.features = FrameFeatures(self.cfg, model, pictures)
+        for name, split in self._splits():
+            self.features.fill(name, split)
+
     def train_loader(self) -> TrainBatchLoader:
         rank, processes = distributed.rank(), distributed.world_size()
-        return build_train_loader(self.cfg, self.train_split, rank=rank, world_size=processes)
+        store = None if self.features is None else self.features.store
+        return build_train_loader(self.cfg, self.train_split, rank=rank, world_size=processes, features=store)
 
     def test_loader(self) -> Iterable[ClipBatch]:
         rank, processes = distributed.rank(), distributed.world_size()
-        return build_test_loader(self.cfg, self.test_split, rank=rank, world_size=processes)
+        store = None if self.features is None else self.features.store
+        return build_test_loader(self.cfg, self.test_split, rank=rank, world_size=processes, features=store)
 
     def arguments(self, batch: ClipBatch) -> tuple[Tensor, ...]:
         return (batch.clips,)
