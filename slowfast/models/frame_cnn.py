@@ -42,6 +42,10 @@ class FixedNorm(nn.BatchNorm2d):
     frames are alike, and would spoil them. Its scale and shift may be trained.
     """
 
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=_NORM_EPS)
+        self.eval()
+
     def train(self, mode: bool = True) -> "FixedNorm":
         """Stays in evaluation mode."""
         return super().train(False)
@@ -72,7 +76,7 @@ class ConvNorm(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = SameConv(dim_in, dim_out, kernel, stride=stride, groups=groups)
-        self.norm: nn.Module = FixedNorm(dim_out, eps=_NORM_EPS)
+        self.norm: nn.Module = FixedNorm(dim_out)
         self.active = active
 
     def forward(self, x: Tensor) -> Tensor:

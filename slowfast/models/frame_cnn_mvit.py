@@ -150,6 +150,11 @@ class FrameCNNMViT(nn.Module):
         return (self.time_stride, STRIDES[1], STRIDES[1])
 
     @property
+    def feature_stride(self) -> int:
+        """Pixels along each side of a frame that one place of `frame_features` covers."""
+        return STRIDES[-1]
+
+    @property
     def feature_channels(self) -> int:
         """Channels F of `frame_features`."""
         return sum(dim * (STRIDES[-1] // stride) ** 2 for dim, stride in zip(self.frames.dims, STRIDES, strict=True))

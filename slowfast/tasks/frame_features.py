@@ -23,6 +23,7 @@ class FrameFeatures:
     """What `model.backbone.frame_features` makes of the frames of a run, in DATA.FEATURE_CACHE.
 
     pictures: (3, n, h, w) uint8 RGB -> (n, 3, h, w) as the network takes them, on the device
+    stride:   pixels of the input along each side that one place of the features covers
     """
 
     def __init__(self, cfg: CfgNode, model: nn.Module, pictures: Callable[[Tensor], Tensor]) -> None:
@@ -43,6 +44,7 @@ class FrameFeatures:
         for name, tensor in sorted(backbone.get_submodule("frames").state_dict().items()):
             weights.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
         self._weights = weights.hexdigest()
+        self.stride: int = backbone.feature_stride  # type: ignore[assignment]
         self.store: FeatureStore | None = None
 
     def fill(self, name: str, split: KeyFrameSplit) -> None:

@@ -88,7 +88,7 @@ class Task(ABC):
     def prepare(self) -> None:
         """Say what was read, and do what should be done once before the first clip is asked for."""
 
-    def meet_model(self, model: nn.Module, pictures: Callable[[Tensor], Tensor]) -> None:
+    def meet_model(self, model: nn.Module, pictures: Callable[[Tensor], Tensor]) -> None:  # noqa: B027 (most do nothing)
         """Do what needs the weights before the first clip is asked for; here nothing.
 
         pictures: (3, n, h, w) uint8 RGB -> (n, 3, h, w) as the network takes them, on the device

@@ -1,0 +1,63 @@
+"""slowfast.models.rivals: counted by hand, and a softmax whose probabilities are sigmoids."""
+
+import pytest
+import torch
+
+from slowfast.models.heads import log_odds_of_softmax
+from slowfast.models.rivals import CandidateRivals, pair_features
+
+BOXES = torch.tensor([[[0.3, 0.3, 0.2, 0.2], [0.3, 0.3, 0.2, 0.2], [0.8, 0.8, 0.1, 0.1]]])
+MARGIN = torch.tensor([[2.0, 1.0, 3.0]])
+
+
+def test_pairs_by_hand():
+    features = pair_features(MARGIN, BOXES)
+    assert features.shape == (1, 3, 3, 5)
+    torch.testing.assert_close(features[0, :, :, 0], torch.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 1]]))
+    expected = torch.tanh(torch.tensor(1.0))
+    torch.testing.assert_close(features[0, 1, 0, 1], expected)  # candidate 0 is likelier than candidate 1
+    torch.testing.assert_close(features[0, 0, 1, 1], -expected)
+    torch.testing.assert_close(features[0, 1, 0, 3], expected)  # and shows the same
+    assert features[0, 0, 1, 3] == 0 and features[0, 0, 2, 3] == 0
+
+
+def half_covered() -> torch.Tensor:
+    return torch.tensor([[[0.5, 0.5, 0.4, 0.4], [0.7, 0.5, 0.4, 0.4]]])
+
+
+def test_overlap_by_hand():
+    assert float(pair_features(torch.zeros(1, 2), half_covered())[0, 0, 1, 0]) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_nothing_changes_at_the_start_and_a_rival_takes_away_what_was_learned(outputs):
+    torch.manual_seed(0)
+    rivals = CandidateRivals(1, hidden=1)
+    logits = MARGIN[..., None] if outputs == 1 else torch.stack([MARGIN / 2, -MARGIN / 2], dim=-1)
+    torch.testing.assert_close(rivals(logits, BOXES), logits)
+    with torch.no_grad():  # a rival: overlaps and is likelier
+        rivals.pair[0].weight.copy_(torch.tensor([[0.0, 0, 0, 0, 1]]))
+        rivals.pair[0].bias.zero_()
+        rivals.pair[2].weight.fill_(100.0)
+        rivals.pair[2].bias.fill_(-20.0)
+        rivals.weigh.weight.fill_(-10.0)
+    after = rivals(logits, BOXES)
+    margin = after[..., 0] if outputs == 1 else after[..., 0] - after[..., 1]
+    wanted = MARGIN - 10 * torch.log1p(torch.tensor([[0.0, 1.0, 0.0]]))
+    torch.testing.assert_close(margin, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_no_gradient_reaches_the_boxes():
+    boxes = half_covered().requires_grad_()
+    rivals = CandidateRivals(2)
+    torch.nn.init.ones_(rivals.weigh.weight)
+    logits = torch.zeros(1, 2, 1, requires_grad=True)
+    rivals(logits, boxes)[0, 0].sum().backward()
+    assert boxes.grad is None and logits.grad is not None
+
+
+def test_sigmoids_of_the_log_odds_are_the_softmax():
+    logits = torch.randn(4, 6, generator=torch.Generator().manual_seed(1)) * 5
+    torch.testing.assert_close(log_odds_of_softmax(logits).sigmoid(), logits.softmax(-1))
+    far = log_odds_of_softmax(torch.tensor([[60.0, 0.0]]))
+    torch.testing.assert_close(far, torch.tensor([[60.0, -60.0]]))  # still exact where the softmax is 1
