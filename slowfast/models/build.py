@@ -248,7 +248,7 @@ def _build_heads(cfg: CfgNode, dim: int) -> BMViTHeads:
         prior_size=tuple(b.BOX_PRIOR_SIZE) or None,
         dropout=b.HEAD_DROPOUT,
         rivals=b.RIVALS,
-        one_action=b.ACTION_SCORES == "softmax",
+        action_scores=b.ACTION_SCORES,
     )
 
 

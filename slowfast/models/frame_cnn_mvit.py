@@ -85,7 +85,7 @@ class FrameCNNMViT(nn.Module):
         self,
         plan: Sequence[BlockSpec],
         *,
-        time_stride: int = 4,
+        time_stride: int,
         motion_radius: int = 2,
         motion_channels: int = 32,
         input_dropout: float = 0.0,

@@ -12,6 +12,8 @@ from slowfast.models.rivals import CandidateRivals
 from slowfast.models.token_select import candidate_centres
 from slowfast.structures.predictions import Predictions
 
+ACTION_SCORES = ("sigmoid", "softmax")
+
 
 def make_mlp(dim_in: int, *, hidden: int, dim_out: int, depth: int) -> nn.Sequential:
     """`depth` linear layers with ReLU between them: (..., dim_in) -> (..., dim_out)."""
@@ -37,8 +39,8 @@ class BMViTHeads(nn.Module):
     action_prior:   probability every action starts from
     dropout:        of the tokens, in training
     rivals:         kinds of rivals that candidates count (`CandidateRivals`); 0 for none
-    one_action:     a person does exactly one of the actions: the probabilities of the classes, sigmoids of the logits
-                    returned, are those of a softmax and sum to 1
+    action_scores:  "sigmoid": a person may do several things; "softmax": exactly one, so that the sigmoids of the logits
+                    returned are the probabilities of a softmax and sum to 1
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class BMViTHeads(nn.Module):
         action_prior: float = 0.1,
         dropout: float = 0.0,
         rivals: int = 0,
-        one_action: bool = False,
+        action_scores: str = "sigmoid",
     ) -> None:
         super().__init__()
         if actor_logits not in (1, 2):
@@ -64,7 +66,11 @@ class BMViTHeads(nn.Module):
         self.box = make_mlp(dim, hidden=hidden, dim_out=4, depth=depth)
         self.actor = make_mlp(dim, hidden=hidden, dim_out=actor_logits, depth=depth)
         self.action = make_mlp(dim, hidden=hidden, dim_out=num_classes, depth=depth)
-        self.dropout, self.one_action = nn.Dropout(dropout), one_action
+        if action_scores not in ACTION_SCORES:
+            raise ValueError(
+                f"action scores {action_scores!r} unknown; choose from {ACTION_SCORES} (BMVIT.ACTION_SCORES)"
+            )
+        self.dropout, self.one_action = nn.Dropout(dropout), action_scores == "softmax"
         self.rivals = CandidateRivals(rivals) if rivals else None
         nn.init.constant_(_linear(self.action[-1]).bias, -math.log(1 / action_prior - 1))
         if box_prior:  # start exactly at the prior

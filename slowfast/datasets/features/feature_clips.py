@@ -55,7 +55,7 @@ class FeatureClips(Dataset):
         *,
         shape: ClipShape,
         presets: Views,
-        views: int = 1,
+        views: int,
         min_visible: float = 0.0,
         swaps: tuple[tuple[int, int], ...] = (),
         strict: bool = False,

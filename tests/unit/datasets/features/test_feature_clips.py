@@ -180,7 +180,9 @@ def test_a_video_that_cannot_be_read_is_named(tmp_path):
     made = clips(tmp_path, frames=frames, views=1)
     report = count(list(made.make(pixels_as_features)))
     assert report.made == 1 and [str(e) for e in report.failed] == ["cannot read broken: no such file"]
-    assert str(FeatureReport.of_all([report, report])).startswith("features of 2 views of videos made, 0 found, 2 cannot")
+    assert str(FeatureReport.of_all([report, report])).startswith(
+        "features of 2 views of videos made, 0 found, 2 cannot"
+    )
     sample = made[1]
     assert isinstance(sample, UnreadableClip) and "no features of view 0 of broken" in sample.reason
     with pytest.raises(ClipReadError):
@@ -204,7 +206,9 @@ def test_a_full_disk_names_the_key(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)
-    with pytest.raises(OSError, match=r"No space left on device while writing the features of a to .*DATA.FEATURE_CACHE"):
+    with pytest.raises(
+        OSError, match=r"No space left on device while writing the features of a to .*DATA.FEATURE_CACHE"
+    ):
         store.write("a", 0, entry)
     assert list(tmp_path.iterdir()) == [] and store.load("a", 0) is None
 
