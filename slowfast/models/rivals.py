@@ -12,6 +12,7 @@ from slowfast.layers.precision import full_precision
 from slowfast.structures.boxes import cxcywh_to_xyxy
 
 _FEATURES = 5  # of a pair of candidates
+_FIRST = 2.0
 
 
 class CandidateRivals(nn.Module):
@@ -19,7 +20,10 @@ class CandidateRivals(nn.Module):
 
     For every pair of candidates a small MLP sees how their boxes overlap and how much likelier the other one is, and says
     for each of `kinds` kinds whether the other is a rival. Each candidate counts its rivals of each kind; a weighted sum of
-    the logarithms of 1 + count is added to its logit. The weights start at 0: at first nothing changes.
+    the logarithms of 1 + count is added to its logit.
+
+    The first kind starts as NMS would count: likelier ones that overlap by half or more; they take `_FIRST` off at the
+    start. The weights of the other kinds start at 0.
     """
 
     def __init__(self, kinds: int, *, hidden: int = 16) -> None:
@@ -27,6 +31,14 @@ class CandidateRivals(nn.Module):
         self.pair = nn.Sequential(nn.Linear(_FEATURES, hidden), nn.ReLU(), nn.Linear(hidden, kinds))
         self.weigh = nn.Linear(kinds, 1, bias=False)
         nn.init.zeros_(self.weigh.weight)
+        with torch.no_grad():
+            first, last = self.pair[0], self.pair[2]
+            assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
+            first.weight[0] = torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0])  # overlap of one that is likelier
+            first.bias[0] = 0.0
+            last.weight[0] = 0.0
+            last.weight[0, 0], last.bias[0] = 20.0, -10.0
+            self.weigh.weight[0, 0] = -_FIRST
 
     def forward(self, actor_logits: Tensor, boxes: Tensor) -> Tensor:
         with full_precision(boxes.device):
