@@ -150,6 +150,14 @@ class FrameCNNMViT(nn.Module):
         return (self.time_stride, STRIDES[1], STRIDES[1])
 
     @property
+    def layers(self) -> tuple[tuple[str, ...], ...]:
+        """Beginnings of the names of its layers' parameters, input first, for layer-wise learning rates."""
+        image = ("frames.stem.", *(f"frames.blocks.{n}." for n in range(len(self.frames.blocks))))
+        join = ("folds.", "scales.", "lateral.", "motion.", "moved.")
+        blocks = (f"blocks.{n}." for n in range(len(self.blocks)))
+        return (*((name,) for name in image), join, *((name,) for name in blocks))
+
+    @property
     def feature_stride(self) -> int:
         """Pixels along each side of a frame that one place of `frame_features` covers."""
         return STRIDES[-1]
