@@ -204,6 +204,16 @@ def _features(cfg: CfgNode) -> Iterable[str]:
         yield f"DATA.MULTI_SCALE ({data.MULTI_SCALE}) must be [] with DATA.FEATURE_VIEWS ({data.FEATURE_VIEWS})"
 
 
+@_reads("DATA.SHOTS", "TRAIN.ENABLE", "TRAIN.DATASET", "MODEL.IMPORTS")
+def _shots(cfg: CfgNode) -> Iterable[str]:
+    train = cfg.TRAIN
+    if cfg.DATA.SHOTS and train.ENABLE and train.DATASET not in KEY_FRAME_DATASETS and not cfg.MODEL.IMPORTS:
+        yield (
+            f"DATA.SHOTS ({cfg.DATA.SHOTS}) is for people on key frames ({', '.join(KEY_FRAME_DATASETS)}), and TRAIN.DATASET is "
+            f"{train.DATASET}: set it to 0"
+        )
+
+
 @_reads("JHMDB.TEST_ON", "JHMDB.HELD_OUT")
 def _held_out(cfg: CfgNode) -> Iterable[str]:
     if cfg.JHMDB.TEST_ON == "held_out" and not cfg.JHMDB.HELD_OUT:

@@ -11,6 +11,7 @@ from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
 from slowfast.config.classes import with_num_classes
+from slowfast.datasets.annotations.few_shots import few_videos
 from slowfast.datasets.build import build_test_loader, build_train_loader, read_split
 from slowfast.datasets.clips.key_frame_clips import rows_on_key_frames
 from slowfast.datasets.clips.train_loader import TrainBatchLoader
@@ -61,6 +62,8 @@ class Localization(Task):
     @cached_property
     def train_split(self) -> KeyFrameSplit:
         split = self._read(self.cfg, "train")
+        if self.cfg.DATA.SHOTS:
+            split = _with_shots(split, self.cfg.DATA.SHOTS, self.cfg.RNG_SEED)
         with_num_classes(
             self.cfg, split.annotated.label_map.num_classes, f"the label map of {self.cfg.TRAIN.DATASET} (train)"
         )
@@ -130,6 +133,14 @@ class Localization(Task):
         if not self.cfg.TEST.REPORT:
             return None
         return write_report(TestedRun(output, self.cfg, self.test_split, metrics, result.detections, result.people))
+
+
+def _with_shots(split: KeyFrameSplit, shots: int, seed: int) -> KeyFrameSplit:
+    """The split with a few videos of each class."""
+    annotated = split.annotated
+    few = few_videos(annotated.key_frames, annotated.label_map, shots=shots, seed=seed)
+    note = f"DATA.SHOTS {shots}: {len(few)} key frames of {len(few.used_videos)} videos are left, drawn by RNG_SEED {seed}"
+    return replace(split, annotated=replace(annotated, key_frames=few, notes=(*annotated.notes, note)))
 
 
 def fill_cache(name: str, split: KeyFrameSplit) -> None:

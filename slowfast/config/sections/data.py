@@ -120,6 +120,12 @@ DATA = Section(
         ),
         "CACHE_DIR": Key("", "Directory of decoded clips, kept between epochs and runs. Empty: decode every time."),
         "CACHE_SHORT_SIDE": Key(0, "Short side in pixels of the frames in CACHE_DIR. 0: as decoded.", at_least(0)),
+        "SHOTS": Key(
+            0,
+            "Training videos of each class, drawn by RNG_SEED, for sets of people on key frames. A class with fewer is an "
+            "error. 0: all videos.",
+            at_least(0),
+        ),
         "FEATURE_CACHE": Key(
             "",
             "Directory of the features that the frozen image network of FrameCNNMViT makes of frames, kept between epochs and "

@@ -122,3 +122,12 @@ def test_seconds_are_not_frames(repo_root, jhmdb, tmp_path):
 def test_keys_that_this_backbone_does_not_have(repo_root, jhmdb, tmp_path, override, message):
     with pytest.raises(ValueError, match=message):
         build_model(config(repo_root, jhmdb, tmp_path, *override))
+
+
+def test_a_few_videos_of_each_class(repo_root, jhmdb, tmp_path):
+    task = build_task(config(repo_root, jhmdb, tmp_path, "DATA.SHOTS", 1))
+    annotated = task.train_split.annotated
+    assert len(annotated.key_frames.used_videos) == 2  # one of run, one of wave
+    assert annotated.notes[-1].startswith("DATA.SHOTS 1: 4 key frames of 2 videos are left, drawn by RNG_SEED")
+    with pytest.raises(ValueError, match=r"DATA.SHOTS \(2\) asks for more training videos than these classes have: run \(1\)"):
+        _ = build_task(config(repo_root, jhmdb, tmp_path, "DATA.SHOTS", 2)).train_split
