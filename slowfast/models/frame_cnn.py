@@ -147,7 +147,7 @@ class FrameCNN(nn.Module):
 def folded(network: FrameCNN) -> FrameCNN:
     """A copy for evaluation whose normalisations are folded into the convolutions before them, channels last in memory.
 
-    It computes the same function up to rounding, two to four times as fast on a CPU (docs/PERFORMANCE.md).
+    It computes the same function up to rounding, faster (docs/PERFORMANCE.md).
     """
     network = copy.deepcopy(network).eval()
     for module in network.modules():

@@ -76,7 +76,11 @@ def param_groups(
         is_backbone = name.startswith("backbone.")
         spared = not decay_positions and is_position(name, layer_decay=layer_decay)
         decay = not spared and (decay_1d or not is_1d(name, parameter))
-        scale = layer_decay ** (last - (layer_among(name, layers) if layers else layer_of(name, depth))) if is_backbone else head_lr_mult
+        scale = (
+            layer_decay ** (last - (layer_among(name, layers) if layers else layer_of(name, depth)))
+            if is_backbone
+            else head_lr_mult
+        )
         groups[("backbone" if is_backbone else "heads", scale, decay)].append(parameter)
     return [
         {

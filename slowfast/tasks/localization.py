@@ -139,7 +139,9 @@ def _with_shots(split: KeyFrameSplit, shots: int, seed: int) -> KeyFrameSplit:
     """The split with a few videos of each class."""
     annotated = split.annotated
     few = few_videos(annotated.key_frames, annotated.label_map, shots=shots, seed=seed)
-    note = f"DATA.SHOTS {shots}: {len(few)} key frames of {len(few.used_videos)} videos are left, drawn by RNG_SEED {seed}"
+    note = (
+        f"DATA.SHOTS {shots}: {len(few)} key frames of {len(few.used_videos)} videos are left, drawn by RNG_SEED {seed}"
+    )
     return replace(split, annotated=replace(annotated, key_frames=few, notes=(*annotated.notes, note)))
 
 

@@ -129,5 +129,7 @@ def test_a_few_videos_of_each_class(repo_root, jhmdb, tmp_path):
     annotated = task.train_split.annotated
     assert len(annotated.key_frames.used_videos) == 2  # one of run, one of wave
     assert annotated.notes[-1].startswith("DATA.SHOTS 1: 4 key frames of 2 videos are left, drawn by RNG_SEED")
-    with pytest.raises(ValueError, match=r"DATA.SHOTS \(2\) asks for more training videos than these classes have: run \(1\)"):
+    with pytest.raises(
+        ValueError, match=r"DATA.SHOTS \(2\) asks for more training videos than these classes have: run \(1\)"
+    ):
         _ = build_task(config(repo_root, jhmdb, tmp_path, "DATA.SHOTS", 2)).train_split

@@ -47,10 +47,14 @@ def test_a_video_of_two_classes_serves_both():
 
 
 def test_more_than_a_class_has_is_an_error():
-    with pytest.raises(ValueError, match=r"DATA.SHOTS \(7\) asks for more .* have: run \(6\), sit \(6\), wave \(6\); lower"):
+    with pytest.raises(
+        ValueError, match=r"DATA.SHOTS \(7\) asks for more .* have: run \(6\), sit \(6\), wave \(6\); lower"
+    ):
         few_videos(MANY, LABELS, shots=7, seed=0)
 
 
 def test_classifiers_have_none():
-    with pytest.raises(ValueError, match=r"DATA.SHOTS \(2\) is for people on key frames .*TRAIN.DATASET is jhmdb_videos"):
+    with pytest.raises(
+        ValueError, match=r"DATA.SHOTS \(2\) is for people on key frames .*TRAIN.DATASET is jhmdb_videos"
+    ):
         load_cfg(ROOT / "configs/JHMDB/MViT_small_scratch.yaml", ["DATA.SHOTS", 2])
