@@ -60,7 +60,8 @@ def param_groups(
     """Groups for a torch optimiser; every trainable parameter is in exactly one.
 
     Parameters whose name starts with "backbone." learn with `base_lr` times layer_decay ** (layers above them), all
-    others with `base_lr * head_lr_mult`. A backbone that has `layers` says which those are (`layer_among`). Each group carries "name" and "base_lr", which the schedule scales.
+    others with `base_lr * head_lr_mult`. A backbone that has `layers` says which those are (`layer_among`). Each group
+    carries "name" and "base_lr", which the schedule scales.
 
     decay_1d:        let norms and biases decay too
     decay_positions: let position tables and the class token decay too

@@ -11,6 +11,7 @@ from slowfast.datasets.build import build_feature_clips, build_views
 from slowfast.datasets.features.feature_clips import FeatureReport, count
 from slowfast.datasets.features.store import FeatureStore
 from slowfast.datasets.split import KeyFrameSplit
+from slowfast.models.backbone import sees_frames
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.utils.progress import progress
@@ -28,12 +29,12 @@ class FrameFeatures:
 
     def __init__(self, cfg: CfgNode, model: nn.Module, pictures: Callable[[Tensor], Tensor]) -> None:
         backbone = model.get_submodule("backbone")
-        if not hasattr(backbone, "folded_frames"):
+        if not sees_frames(backbone):
             raise ValueError(
                 f"DATA.FEATURE_VIEWS ({cfg.DATA.FEATURE_VIEWS}) needs a backbone with a part that sees single frames "
                 f"(FrameCNNMViT); MODEL.BACKBONE {cfg.MODEL.BACKBONE} has none: set it to 0"
             )
-        trained = [name for name, p in backbone.named_parameters() if name.startswith("frames.") and p.requires_grad]
+        trained = [n for n, p in model.named_parameters() if n.startswith("backbone.frames.") and p.requires_grad]
         if trained and cfg.TRAIN.ENABLE:
             raise ValueError(
                 f"DATA.FEATURE_VIEWS ({cfg.DATA.FEATURE_VIEWS}) keeps what the image network makes of frames, and training "
@@ -41,10 +42,10 @@ class FrameFeatures:
             )
         self.cfg, self.pictures, self.features_of = cfg, pictures, backbone.folded_frames()
         weights = hashlib.sha256()
-        for name, tensor in sorted(backbone.get_submodule("frames").state_dict().items()):
+        for name, tensor in sorted(model.get_submodule("backbone.frames").state_dict().items()):
             weights.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
         self._weights = weights.hexdigest()
-        self.stride: int = backbone.feature_stride  # type: ignore[assignment]
+        self.stride = backbone.feature_stride
         self.store: FeatureStore | None = None
 
     def fill(self, name: str, split: KeyFrameSplit) -> None:

@@ -7,6 +7,7 @@ from bench.timing import interleaved, print_timings
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
+from slowfast.models.backbone import sees_frames
 from slowfast.models.build import build_model, input_size
 
 # Of the largest value: rounding of float32 through some forty layers.
@@ -18,7 +19,7 @@ def frames(cfg: CfgNode, *, clips: int, repeats: int, device: torch.device) -> N
     torch.manual_seed(0)
     model = build_model(cfg).to(device).eval()
     backbone = model.get_submodule("backbone")
-    if not hasattr(backbone, "folded_frames"):
+    if not sees_frames(backbone):
         raise SystemExit(f"benchmark.py frames is for backbones that see single frames, not for {cfg.MODEL.BACKBONE}")
     times, height, width = input_size(cfg)
     pixels = torch.randn(clips, 3, times, height, width, device=device)

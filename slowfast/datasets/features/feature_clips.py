@@ -99,7 +99,7 @@ class FeatureClips(Dataset):
             rows = np.flatnonzero(self.key_frames.video == number)
             stamps = self.key_frames.timestamp[rows].astype(np.int64)
             wanted = np.unique(stamps[:, None] + self.offsets)
-            boxes = np.concatenate([self.key_frames.people(row)[0] for row in rows])
+            boxes = np.concatenate([self.key_frames.people(int(row))[0] for row in rows])
             for view in range(self.views):
                 yield self._make_view(features_of, video, view, wanted, int(stamps[0]), boxes)
 
