@@ -7,6 +7,7 @@ python tools/benchmark.py matcher --cfg FILE     share of matcher and criterion 
 python tools/benchmark.py memory --cfg FILE      peak memory of a train step by clip length and size
 python tools/benchmark.py attention --cfg FILE   every way to compute each attention of the config
 python tools/benchmark.py pooling --cfg FILE     every way to compute each depthwise convolution of the config
+python tools/benchmark.py frames --cfg FILE       a detector with a network for single frames: what keeping features saves
 python tools/benchmark.py gpu                    all of these on a GPU, as a table in a file
 python tools/benchmark.py evaluator              the AVA frame-mAP against a per-frame implementation
 python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
@@ -21,14 +22,14 @@ import torch
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-from bench import classifiers, detector, evaluator, gpu, layers, loader  # noqa: E402
+from bench import classifiers, detector, evaluator, frames, gpu, layers, loader  # noqa: E402
 from bench.detector import Setup  # noqa: E402
 
 from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 
 CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml")
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
-WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "gpu", "evaluator", "loader")
+WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "evaluator", "loader")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -88,6 +89,8 @@ def main(argv: Sequence[str]) -> int:
         classifiers.main(args.what, **measure)
     elif args.what == "memory":
         detector.memory(setup, frames=args.frames, sizes=args.sizes)
+    elif args.what == "frames":
+        frames.frames(setup.cfg, **measure)
     elif args.what in ("attention", "pooling"):
         getattr(layers, args.what)(setup.cfg, **measure)
     else:

@@ -19,6 +19,7 @@ from slowfast.config.sections.ava import AVA
 from slowfast.config.sections.bmvit import BMVIT
 from slowfast.config.sections.data import DATA, DATA_LOADER
 from slowfast.config.sections.detection import DETECTION
+from slowfast.config.sections.frame_cnn import FRAME_CNN
 from slowfast.config.sections.jhmdb import JHMDB
 from slowfast.config.sections.masked import MASK
 from slowfast.config.sections.matching import LOSS, MATCHER
@@ -34,7 +35,7 @@ from slowfast.config.shipped import find_config, where_configs_are_sought
 from slowfast.config.validate import find_problems
 
 SECTIONS = (
-    *(TOP, MODEL, MVIT, BMVIT, DETECTION, MATCHER, LOSS, SOLVER, TRAIN, TEST, DATA, DATA_LOADER),
+    *(TOP, MODEL, MVIT, FRAME_CNN, BMVIT, DETECTION, MATCHER, LOSS, SOLVER, TRAIN, TEST, DATA, DATA_LOADER),
     *(AUG, MIXUP, MASK, AVA, JHMDB, UCF24, TUBES, TENSORBOARD),
 )
 SCHEMA: dict[str, Key] = {name: key for section in SECTIONS for name, key in section.dotted().items()}

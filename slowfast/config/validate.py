@@ -190,6 +190,36 @@ def _compile(cfg: CfgNode) -> Iterable[str]:
 # ----------------------------------------------------------------------------------------------------- training
 
 
+@_reads("DATA.FEATURE_VIEWS", "DATA.FEATURE_CACHE", "MODEL.FREEZE", "TRAIN.ENABLE", "DATA.MULTI_SCALE")
+def _features(cfg: CfgNode) -> Iterable[str]:
+    data = cfg.DATA
+    if data.FEATURE_VIEWS and not data.FEATURE_CACHE:
+        yield f"DATA.FEATURE_CACHE ('') must name a directory for the features of DATA.FEATURE_VIEWS ({data.FEATURE_VIEWS})"
+    if data.FEATURE_VIEWS and cfg.TRAIN.ENABLE and not cfg.MODEL.FREEZE:
+        yield (
+            f"MODEL.FREEZE ([]) must name the image network, [backbone.frames.], with DATA.FEATURE_VIEWS "
+            f"({data.FEATURE_VIEWS}): features that are kept do not follow weights that are trained"
+        )
+    if data.FEATURE_VIEWS and data.MULTI_SCALE:
+        yield f"DATA.MULTI_SCALE ({data.MULTI_SCALE}) must be [] with DATA.FEATURE_VIEWS ({data.FEATURE_VIEWS})"
+
+
+@_reads("DATA.SHOTS", "TRAIN.ENABLE", "TRAIN.DATASET", "MODEL.IMPORTS")
+def _shots(cfg: CfgNode) -> Iterable[str]:
+    train = cfg.TRAIN
+    if cfg.DATA.SHOTS and train.ENABLE and train.DATASET not in KEY_FRAME_DATASETS and not cfg.MODEL.IMPORTS:
+        yield (
+            f"DATA.SHOTS ({cfg.DATA.SHOTS}) is for people on key frames ({', '.join(KEY_FRAME_DATASETS)}), and TRAIN.DATASET is "
+            f"{train.DATASET}: set it to 0"
+        )
+
+
+@_reads("JHMDB.TEST_ON", "JHMDB.HELD_OUT")
+def _held_out(cfg: CfgNode) -> Iterable[str]:
+    if cfg.JHMDB.TEST_ON == "held_out" and not cfg.JHMDB.HELD_OUT:
+        yield "JHMDB.HELD_OUT (0.0) must be above 0 with JHMDB.TEST_ON held_out, or there is nothing to test on"
+
+
 @_reads("MATCHER.ACTOR", "MATCHER.BOX_L1", "MATCHER.BOX_GIOU", "MATCHER.ACTION")
 def _matcher(cfg: CfgNode) -> Iterable[str]:
     if not any(cfg.MATCHER.values()):

@@ -14,7 +14,7 @@ from slowfast.datasets.augment.masks import MaskShape
 from slowfast.datasets.augment.mixup import Mixup
 from slowfast.datasets.augment.view_crops import ViewCrops
 from slowfast.datasets.clips.collate import collate
-from slowfast.datasets.clips.key_frame_clips import ClipShape, KeyFrameClips
+from slowfast.datasets.clips.key_frame_clips import ClipShape, FrameClock, KeyFrameClips
 from slowfast.datasets.clips.labelled_clips import LabelledClips, collate_labelled
 from slowfast.datasets.clips.presets import Augmentation, DetectionPreset, InputSize
 from slowfast.datasets.clips.samplers import ShardSampler, TrainBatches
@@ -22,6 +22,9 @@ from slowfast.datasets.clips.train_loader import StepChange, TrainBatchLoader
 from slowfast.datasets.clips.video_sampling import ClipSampling
 from slowfast.datasets.clips.video_views import Chunks, VideoViews
 from slowfast.datasets.clips.workers import ClipLoader, Watched, begin, check_shared_memory
+from slowfast.datasets.features.feature_clips import FeatureClips
+from slowfast.datasets.features.store import FeatureStore
+from slowfast.datasets.features.views import Views
 from slowfast.datasets.registry import find_dataset
 from slowfast.datasets.split import KeyFrameSplit, Split, VideoSplit
 from slowfast.structures.label_map import LabelMap
@@ -30,6 +33,7 @@ from slowfast.video.frames import FrameFolders
 __all__ = [
     "build_clip_sampling",
     "build_clips",
+    "build_feature_clips",
     "build_label_loader",
     "build_label_preset",
     "build_mask_shape",
@@ -39,6 +43,7 @@ __all__ = [
     "build_train_loader",
     "build_view_crops",
     "build_view_loader",
+    "build_views",
     "clip_counts",
     "read_split",
     "sets",
@@ -101,8 +106,40 @@ def build_clips(cfg: CfgNode, name: str, split: KeyFrameSplit) -> KeyFrameClips:
     )
 
 
-def build_train_loader(cfg: CfgNode, split: KeyFrameSplit, *, rank: int, world_size: int) -> TrainBatchLoader:
-    clips = build_clips(cfg, "train", split)
+def build_views(cfg: CfgNode, label_map: LabelMap) -> Views:
+    """The fixed views that DATA.FEATURE_VIEWS counts."""
+    return Views(build_test_preset(cfg), _preset(cfg, "train", label_map), seed=cfg.RNG_SEED)
+
+
+def build_feature_clips(cfg: CfgNode, name: str, split: KeyFrameSplit, store: FeatureStore) -> FeatureClips:
+    """The clips of the "train" or "test" split as features of their frames. Raises ValueError where frames are not counted."""
+    if not isinstance(split.clock, FrameClock):
+        raise ValueError(
+            f"DATA.FEATURE_VIEWS ({cfg.DATA.FEATURE_VIEWS}) is for sets whose key frames are counted in frames of video files "
+            f"(jhmdb, ucf24), not for {cfg.TRAIN.DATASET}: set it to 0"
+        )
+    label_map, trains = split.annotated.label_map, name == "train"
+    presets = build_views(cfg, label_map)
+    augmentation = presets.augmented.augmentation
+    return FeatureClips(
+        split.annotated.key_frames,
+        split.pixels,
+        store,
+        shape=ClipShape(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, "forward" if trains else cfg.TEST.FRAME_ORDER),
+        presets=presets,
+        views=cfg.DATA.FEATURE_VIEWS if trains else 1,
+        min_visible=0.0 if augmentation is None else augmentation.min_visible,
+        swaps=() if augmentation is None else augmentation.swap_actions,
+        strict=cfg.DATA.STRICT,
+        seed=cfg.RNG_SEED,
+    )
+
+
+def build_train_loader(
+    cfg: CfgNode, split: KeyFrameSplit, *, rank: int, world_size: int, features: FeatureStore | None = None
+) -> TrainBatchLoader:
+    """features: where those of the frames are; None for clips of pixels"""
+    clips = build_clips(cfg, "train", split) if features is None else build_feature_clips(cfg, "train", split, features)
     batches = TrainBatches(
         len(clips),
         batch_size=cfg.TRAIN.BATCH_SIZE,
@@ -116,8 +153,11 @@ def build_train_loader(cfg: CfgNode, split: KeyFrameSplit, *, rank: int, world_s
     return TrainBatchLoader(loader, batches, annotated=split.annotated.key_frames)
 
 
-def build_test_loader(cfg: CfgNode, split: KeyFrameSplit, *, rank: int, world_size: int) -> DataLoader:
-    clips = build_clips(cfg, "test", split)
+def build_test_loader(
+    cfg: CfgNode, split: KeyFrameSplit, *, rank: int, world_size: int, features: FeatureStore | None = None
+) -> DataLoader:
+    """features: where those of the frames are; None for clips of pixels"""
+    clips = build_clips(cfg, "test", split) if features is None else build_feature_clips(cfg, "test", split, features)
     sampler = ShardSampler(len(clips), rank=rank, world_size=world_size)
     batch_size = max(1, cfg.TEST.BATCH_SIZE // world_size)
     return _loader(

@@ -72,7 +72,11 @@ def _run(
 
 def _train_and_test(task: Task, inputs: Inputs, output: Path, config_file: str, overrides: Sequence[str]) -> None:
     cfg, device = task.cfg, inputs.device
-    model = train(task, inputs, output) if cfg.TRAIN.ENABLE else model_of_checkpoint(task, device)
+    if cfg.TRAIN.ENABLE:
+        model = train(task, inputs, output)
+    else:
+        model = model_of_checkpoint(task, device)
+        task.meet_model(model, inputs.pictures)
     if cfg.TEST.ENABLE:
         weights = "" if cfg.TRAIN.ENABLE else cfg.TEST.CHECKPOINT_FILE_PATH
         made_with: dict[str, Any] = {}

@@ -90,8 +90,10 @@ class Training:
         cfg = task.cfg
         checkpoints = Checkpointer(output / "checkpoints", keep=cfg.TRAIN.KEEP_CHECKPOINTS)
         seed_everything(cfg.RNG_SEED)
-        state, loader = RunState.fresh(cfg, inputs.device), task.train_loader()
+        state = RunState.fresh(cfg, inputs.device)
         start_or_resume(state, cfg, checkpoints, task.known_names)
+        task.meet_model(state.model, inputs.pictures)
+        loader = task.train_loader()
         for model in {state.model, state.model_to_test}:  # the weight average is a model of its own
             compile_in_place(cfg, model, inputs.device)
         refuse_disagreement(_to_agree_on(cfg, state, loader))

@@ -1,6 +1,6 @@
 """What a model asks of its backbone. Any module that has these will do; none has to derive from a class of ours."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeGuard
 
 from torch import Tensor, nn
@@ -33,6 +33,33 @@ class EncodingBackbone(Backbone, Protocol):
         """Channels that each block leaves."""
 
     def encode(self, clips: Tensor, *, keep_blocks: Sequence[int] = ()) -> Encoded: ...
+
+
+class FrameBackbone(Backbone, Protocol):
+    """A backbone with a part that sees single frames (`FrameCNNMViT`): a frame goes through it once, whatever clips it is
+    in.
+
+    feature_stride: pixels along each side of a frame that one place of its features covers
+    """
+
+    @property
+    def feature_stride(self) -> int: ...
+
+    def frame_features(self, frames: Tensor) -> Tensor:
+        """frames (N, 3, H, W), normalised RGB -> (N, F, H / feature_stride, W / feature_stride)."""
+
+    def folded_frames(self) -> Callable[[Tensor], Tensor]:
+        """`frame_features` with the weights as they are now, faster and for evaluation only."""
+
+    def forward_features(self, features: Tensor) -> Tensor:
+        """(B, F, T, H / feature_stride, W / feature_stride), the features of the T frames of each clip in their order ->
+        what the backbone makes of these clips.
+        """
+
+
+def sees_frames(backbone: object) -> TypeGuard[FrameBackbone]:
+    """Whether a backbone has a part that sees single frames."""
+    return hasattr(backbone, "frame_features") and hasattr(backbone, "forward_features")
 
 
 def encodes(backbone: Backbone) -> TypeGuard[EncodingBackbone]:

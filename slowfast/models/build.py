@@ -1,6 +1,6 @@
 """From config to model; the only file of this package that sees a config."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from fvcore.common.config import CfgNode
@@ -13,6 +13,7 @@ from slowfast.config.registry import find_in, register_in
 from slowfast.models.backbone import Backbone, encodes
 from slowfast.models.bmvit import BMViT
 from slowfast.models.classifier import VideoClassifier
+from slowfast.models.frame_cnn_mvit import FrameCNNMViT
 from slowfast.models.heads import BMViTHeads
 from slowfast.models.masked import MaskMViT
 from slowfast.models.mvit import MViT
@@ -57,9 +58,27 @@ def register_backbone(name: str) -> Callable[[Builder], Builder]:
 
 
 def build_model(cfg: CfgNode) -> nn.Module:
-    """The model that MODEL.MODEL_NAME names, with fresh weights. Raises ValueError naming the known models."""
+    """The model that MODEL.MODEL_NAME names, with fresh weights, of which MODEL.FREEZE says what is not trained.
+
+    Raises ValueError naming the known models, or the parameters there are.
+    """
     import_extensions(cfg)
-    return find_in(MODEL_REGISTRY, "MODEL.MODEL_NAME", cfg.MODEL.MODEL_NAME)(cfg)
+    model = find_in(MODEL_REGISTRY, "MODEL.MODEL_NAME", cfg.MODEL.MODEL_NAME)(cfg)
+    freeze(model, cfg.MODEL.FREEZE)
+    return model
+
+
+def freeze(model: nn.Module, beginnings: Sequence[str]) -> None:
+    """Leave the parameters whose names begin so as they are in training. Raises ValueError where none begins so."""
+    for beginning in beginnings:
+        chosen = [parameter for name, parameter in model.named_parameters() if name.startswith(beginning)]
+        if not chosen:
+            parts = sorted({".".join(name.split(".")[:2]) for name, _ in model.named_parameters()})
+            raise ValueError(
+                f"MODEL.FREEZE: no parameter's name begins with {beginning!r}; names begin with {', '.join(parts)}"
+            )
+        for parameter in chosen:
+            parameter.requires_grad_(False)
 
 
 def task_of_model(cfg: CfgNode) -> str:
@@ -151,6 +170,50 @@ def build_vit(cfg: CfgNode) -> ViT:
     )
 
 
+@register_backbone("FrameCNNMViT")
+def build_frame_cnn_mvit(cfg: CfgNode) -> FrameCNNMViT:
+    """Its blocks are described by the MVIT keys that it shares; those of a patch embedding must say what it has: stride
+    16. Raises ValueError naming the others.
+    """
+    m, f = cfg.MVIT, cfg.FRAME_CNN
+    if tuple(m.PATCH_STRIDE[1:]) != (16, 16) or m.PATCH_2D:
+        raise ValueError(
+            f"MODEL.BACKBONE FrameCNNMViT makes a token of 16 x 16 pixels of t frames: MVIT.PATCH_STRIDE ({m.PATCH_STRIDE}) "
+            "must be [t, 16, 16] and MVIT.PATCH_2D False"
+        )
+    elsewhere = [
+        f"MVIT.{key}" for key in ("DIM_MUL", "HEAD_MUL", "POOL_Q_STRIDE", "CLS_EMBED_ON", "USE_ABS_POS") if m[key]
+    ]
+    if elsewhere:
+        raise ValueError(f"MODEL.BACKBONE FrameCNNMViT has one width and one stride; leave out {', '.join(elsewhere)}")
+    times, height, width = input_size(cfg)
+    plan = plan_blocks(
+        depth=m.DEPTH,
+        embed_dim=m.EMBED_DIM,
+        num_heads=m.NUM_HEADS,
+        in_size=(times // m.PATCH_STRIDE[0], height // 16, width // 16),
+        dim_mul={},
+        head_mul={},
+        q_strides={},
+        kv_strides={block: tuple(stride) for block, *stride in m.POOL_KV_STRIDE},
+        adaptive_kv_stride=tuple(m.POOL_KV_STRIDE_ADAPTIVE) or None,
+        kernel=tuple(m.POOL_KVQ_KERNEL) or None,
+    )
+    return FrameCNNMViT(
+        plan,
+        time_stride=m.PATCH_STRIDE[0],
+        motion_radius=f.MOTION_RADIUS,
+        input_dropout=f.INPUT_DROPOUT,
+        drop_path=m.DROPPATH_RATE,
+        mlp_ratio=m.MLP_RATIO,
+        qkv_bias=m.QKV_BIAS,
+        rel_pos_temporal=m.REL_POS_TEMPORAL,
+        rel_pos_spatial=m.REL_POS_SPATIAL,
+        residual_pooling=m.RESIDUAL_POOLING,
+        act_checkpoint=cfg.MODEL.ACT_CHECKPOINT,
+    )
+
+
 # -------------------------------------------------------------------------------------------------------- models
 
 
@@ -183,6 +246,9 @@ def _build_heads(cfg: CfgNode, dim: int) -> BMViTHeads:
         actor_logits=b.ACTOR_LOGITS,
         box_prior=b.BOX_PRIOR,
         prior_size=tuple(b.BOX_PRIOR_SIZE) or None,
+        dropout=b.HEAD_DROPOUT,
+        rivals=b.RIVALS,
+        action_scores=b.ACTION_SCORES,
     )
 
 

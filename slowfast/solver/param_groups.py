@@ -1,6 +1,7 @@
 """Parameter groups: who learns how fast, and who decays."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -35,6 +36,17 @@ def layer_of(name: str, depth: int) -> int:
     return depth + 1 if rest.startswith("norm.") else 0
 
 
+def layer_among(name: str, layers: Sequence[tuple[str, ...]]) -> int:
+    """The layer of a parameter of a backbone that lists its own (`backbone.layers`): beginnings of names, input first.
+
+    The number of layers for what none of them names, and for what is not of the backbone.
+    """
+    rest = name.removeprefix("backbone.")
+    if rest == name:
+        return len(layers)
+    return next((number for number, beginnings in enumerate(layers) if rest.startswith(beginnings)), len(layers))
+
+
 def param_groups(
     model: nn.Module,
     *,
@@ -48,12 +60,16 @@ def param_groups(
     """Groups for a torch optimiser; every trainable parameter is in exactly one.
 
     Parameters whose name starts with "backbone." learn with `base_lr` times layer_decay ** (layers above them), all
-    others with `base_lr * head_lr_mult`. Each group carries "name" and "base_lr", which the schedule scales.
+    others with `base_lr * head_lr_mult`. A backbone that has `layers` says which those are (`layer_among`). Each group
+    carries "name" and "base_lr", which the schedule scales.
 
     decay_1d:        let norms and biases decay too
     decay_positions: let position tables and the class token decay too
     """
-    depth = sum(1 for _ in getattr(getattr(model, "backbone", None), "blocks", ()))
+    backbone = getattr(model, "backbone", None)
+    depth = sum(1 for _ in getattr(backbone, "blocks", ()))
+    layers: Sequence[tuple[str, ...]] = getattr(backbone, "layers", ())
+    last = len(layers) if layers else depth + 1
     groups: dict[tuple, list[nn.Parameter]] = defaultdict(list)
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -61,7 +77,11 @@ def param_groups(
         is_backbone = name.startswith("backbone.")
         spared = not decay_positions and is_position(name, layer_decay=layer_decay)
         decay = not spared and (decay_1d or not is_1d(name, parameter))
-        scale = layer_decay ** (depth + 1 - layer_of(name, depth)) if is_backbone else head_lr_mult
+        scale = (
+            layer_decay ** (last - (layer_among(name, layers) if layers else layer_of(name, depth)))
+            if is_backbone
+            else head_lr_mult
+        )
         groups[("backbone" if is_backbone else "heads", scale, decay)].append(parameter)
     return [
         {

@@ -60,7 +60,7 @@ Meta = ClipMeta | ViewMeta
 class ClipSample:
     """One clip.
 
-    clip:    (3, T, H, W) uint8 RGB
+    clip:    (3, T, H, W) uint8 RGB; or (F, T, h, w) float16, features of its frames, where the image network is frozen
     boxes:   (n, 4) cxcywh in [0, 1] of the input
     actions: (n, C) float32 0/1
     flipped: boxes, actions and meta are those of the mirrored clip, and the pixels still have to be mirrored; that is
@@ -104,7 +104,8 @@ class BatchAugmentation(Protocol):
 class ClipBatch:
     """B clips with what they should be answered with.
 
-    clips:   (B, 3, T, H, W), uint8 RGB as loaded, or normalised float after `normalized`
+    clips:   (B, 3, T, H, W), uint8 RGB as loaded, or normalised float after `normalized`; or (B, F, T, h, w) float16,
+             features of frames
     meta:    what names each clip: its `key` is (video, timestamp) or (video, view)
     flipped: (B,) bool, clips whose pixels still have to be mirrored (see ClipSample); None when there are none
     augmentation: what is still to be done to them once they are normalised; None for nothing
@@ -146,7 +147,12 @@ class ClipBatch:
         return replace(self, clips=torch.where(choose, self.clips.flip(-1), self.clips), flipped=None)
 
     def normalized(self, mean: Tensor, std: Tensor) -> "ClipBatch":
-        """The batch with float32 clips (pixel / 255 - mean) / std; mean and std are (3,), RGB, in [0, 1]."""
+        """The batch with float32 clips (pixel / 255 - mean) / std; mean and std are (3,), RGB, in [0, 1].
+
+        Features of frames stay as they are.
+        """
+        if self.clips.is_floating_point():
+            return self
         shape = (1, 3, 1, 1, 1)
         scale = (1 / (255 * std)).view(shape)
         return replace(self, clips=self.clips.float().mul_(scale).sub_((mean / std).view(shape)))

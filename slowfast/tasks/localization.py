@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from fvcore.common.config import CfgNode
-from torch import Tensor
+from torch import Tensor, nn
 
 from slowfast.config.classes import with_num_classes
+from slowfast.datasets.annotations.few_shots import few_videos
 from slowfast.datasets.build import build_test_loader, build_train_loader, read_split
 from slowfast.datasets.clips.key_frame_clips import rows_on_key_frames
 from slowfast.datasets.clips.train_loader import TrainBatchLoader
@@ -23,6 +24,7 @@ from slowfast.losses.criterion import Criterion
 from slowfast.models.build import build_postprocess
 from slowfast.report.detection.run import TestedRun, write_report
 from slowfast.structures.clip import ClipBatch
+from slowfast.tasks.frame_features import FrameFeatures
 from slowfast.tasks.probing import name_broken_videos
 from slowfast.tasks.task import Task
 from slowfast.tasks.tube_scores import score_tubes
@@ -37,6 +39,7 @@ class Localization(Task):
     """People on key frames of a KeyFrameSplit. The model is given clips and returns Predictions."""
 
     given_boxes = ""  # where the boxes came from when the model is told them
+    features: FrameFeatures | None = None  # with DATA.FEATURE_VIEWS, once the weights are known
 
     def __init__(self, cfg: CfgNode) -> None:
         self.test_split = self._read(cfg, "test")
@@ -59,6 +62,8 @@ class Localization(Task):
     @cached_property
     def train_split(self) -> KeyFrameSplit:
         split = self._read(self.cfg, "train")
+        if self.cfg.DATA.SHOTS:
+            split = _with_shots(split, self.cfg.DATA.SHOTS, self.cfg.RNG_SEED)
         with_num_classes(
             self.cfg, split.annotated.label_map.num_classes, f"the label map of {self.cfg.TRAIN.DATASET} (train)"
         )
@@ -76,13 +81,22 @@ class Localization(Task):
         if self.cfg.TRAIN.ENABLE:
             yield "train", self.train_split
 
+    def meet_model(self, model: nn.Module, pictures: Callable[[Tensor], Tensor]) -> None:
+        if not self.cfg.DATA.FEATURE_VIEWS:
+            return
+        self.features = FrameFeatures(self.cfg, model, pictures)
+        for name, split in self._splits():
+            self.features.fill(name, split)
+
     def train_loader(self) -> TrainBatchLoader:
         rank, processes = distributed.rank(), distributed.world_size()
-        return build_train_loader(self.cfg, self.train_split, rank=rank, world_size=processes)
+        store = None if self.features is None else self.features.store
+        return build_train_loader(self.cfg, self.train_split, rank=rank, world_size=processes, features=store)
 
     def test_loader(self) -> Iterable[ClipBatch]:
         rank, processes = distributed.rank(), distributed.world_size()
-        return build_test_loader(self.cfg, self.test_split, rank=rank, world_size=processes)
+        store = None if self.features is None else self.features.store
+        return build_test_loader(self.cfg, self.test_split, rank=rank, world_size=processes, features=store)
 
     def arguments(self, batch: ClipBatch) -> tuple[Tensor, ...]:
         return (batch.clips,)
@@ -119,6 +133,16 @@ class Localization(Task):
         if not self.cfg.TEST.REPORT:
             return None
         return write_report(TestedRun(output, self.cfg, self.test_split, metrics, result.detections, result.people))
+
+
+def _with_shots(split: KeyFrameSplit, shots: int, seed: int) -> KeyFrameSplit:
+    """The split with a few videos of each class."""
+    annotated = split.annotated
+    few = few_videos(annotated.key_frames, annotated.label_map, shots=shots, seed=seed)
+    note = (
+        f"DATA.SHOTS {shots}: {len(few)} key frames of {len(few.used_videos)} videos are left, drawn by RNG_SEED {seed}"
+    )
+    return replace(split, annotated=replace(annotated, key_frames=few, notes=(*annotated.notes, note)))
 
 
 def fill_cache(name: str, split: KeyFrameSplit) -> None:

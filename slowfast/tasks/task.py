@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from fvcore.common.config import CfgNode
-from torch import Tensor
+from torch import Tensor, nn
 
 from slowfast.losses.criterion import Criterion
 from slowfast.structures.clip import ClipBatch
@@ -91,6 +91,12 @@ class Task(ABC):
     @abstractmethod
     def prepare(self) -> None:
         """Say what was read, and do what should be done once before the first clip is asked for."""
+
+    def meet_model(self, model: nn.Module, pictures: Callable[[Tensor], Tensor]) -> None:  # noqa: B027 (most do nothing)
+        """Do what needs the weights before the first clip is asked for; here nothing.
+
+        pictures: (3, n, h, w) uint8 RGB -> (n, 3, h, w) as the network takes them, on the device
+        """
 
     @abstractmethod
     def train_loader(self) -> TrainLoader:

@@ -49,6 +49,8 @@ class TwoStage(Localization):
         if not isinstance(batch.targets, People):
             raise TypeError(f"given boxes come from People, and this batch has {type(batch.targets).__name__}")
         height, width = batch.clips.shape[-2:]
+        if self.features is not None:
+            height, width = height * self.features.stride, width * self.features.stride
         return (batch.clips, regions_of_people(batch.targets, (height, width)))
 
     def criterion(self) -> Criterion:

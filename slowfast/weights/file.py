@@ -18,6 +18,7 @@ from torch import Tensor
 
 from slowfast.utils.restricted_pickle import NUMPY_NUMBERS
 from slowfast.weights.entries import AVERAGE, KNOWN_NAMES, choose_entry, find_entries
+from slowfast.weights.packages import is_packaged, packaged_file
 from slowfast.weights.seal import DamagedFileError, check_whole
 
 _LIGHTNING = "pytorch-lightning_version"
@@ -62,7 +63,7 @@ class WeightFile:
 
 
 def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
-    """Read `.pyth`, `.pth`, `.pt`, `.ckpt` or `.safetensors`.
+    """Read `.pyth`, `.pth`, `.pt`, `.ckpt` or `.safetensors`, or the file of an installed package (`pip:NAME`, packages.py).
 
     prefer: of several sets of weights in one file, "average" takes the averaged ones, "raw" the others, and any other text
             the entry of that name (MODEL.CHECKPOINT_ENTRY)
@@ -70,7 +71,7 @@ def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
     Raises FileNotFoundError, or ValueError that says what the file is instead: a web page, a git-lfs pointer, cut off,
     a pickle that needs code, or without parameters.
     """
-    path = Path(path)
+    path = packaged_file(str(path)) if is_packaged(path) else Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"weights {path} do not exist" if not path.exists() else f"weights {path} are not a file"

@@ -114,6 +114,23 @@ NAMINGS = (
         drops=((r"^(mask_token$|pred_head\.|hogs\.|decoder_|dec_pos_embed)", _PRETRAINING),),
         starts=((r"^(norm|head\.projection)\.", _AFTER_PRETRAINING),),
     ),
+    Naming(
+        "EfficientNet-Lite in PyTorch",
+        r"^_conv_stem\.weight$",
+        renames=(
+            (r"^_conv_stem\.", "frames.stem.conv."),
+            (r"^_bn0\.", "frames.stem.norm."),
+            (r"^_blocks\.", "frames.blocks."),
+            (r"\._expand_conv\.", ".expand.conv."),
+            (r"\._bn0\.", ".expand.norm."),
+            (r"\._depthwise_conv\.", ".depthwise.conv."),
+            (r"\._bn1\.", ".depthwise.norm."),
+            (r"\._project_conv\.", ".project.conv."),
+            (r"\._bn2\.", ".project.norm."),
+        ),
+        drops=((r"^(_conv_head|_bn1|_fc)\.", "the classifier of images; this model has heads of its own"),),
+        starts=((r"^(?!frames\.|heads?\.|aux_)", "an image network has none"),),
+    ),
     Naming("PySlowFast", r"^patch_embed\.proj\.weight$"),
     Naming("this project", r"^backbone\.", renames=((r"^backbone\.", ""),)),
 )

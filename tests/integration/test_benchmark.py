@@ -254,3 +254,19 @@ def test_options_are_checked(tool, capsys):
         with pytest.raises(SystemExit):
             tool.main(line)
         assert message in capsys.readouterr().err
+
+
+def test_frames_are_seen_once(tool, repo_root, capsys):
+    small = ["DATA.TRAIN_CROP_SIZE", "[64, 64]", "MVIT.DEPTH", "1", "MVIT.EMBED_DIM", "16", "MVIT.NUM_HEADS", "2"]
+    threads, lite = torch.get_num_threads(), str(repo_root / "configs/JHMDB/BMViT_lite.yaml")
+    line = ["frames", "--cfg", lite, "--device", "cpu", "--threads", "1", "--repeats", "1"]
+    try:
+        assert tool.main([*line, "--set", *small]) == 0
+        printed = capsys.readouterr().out
+        with pytest.raises(SystemExit, match="for backbones that see single frames, not for MViT"):
+            tool.main(["frames", "--cfg", str(repo_root / TOY), "--device", "cpu", "--set", *SMALL])
+    finally:
+        torch.set_num_threads(threads)
+    for what in ("folded", "from features"):
+        assert float(re.search(rf"^{what}: largest difference (\S+) of", printed, re.MULTILINE)[1]) < 1e-3
+    assert re.search(r"^one frame, the rest kept( +\S+){5}$", printed, re.MULTILINE)

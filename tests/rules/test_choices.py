@@ -16,7 +16,7 @@ from slowfast.evaluation.frames import conventions, frame_map
 from slowfast.evaluation.tubes import linking
 from slowfast.layers import kernels
 from slowfast.losses import build as losses_build
-from slowfast.models import token_select
+from slowfast.models import heads, token_select
 from slowfast.tasks import two_stage
 from tests.rules.sources import ROOT, name_of, python_files, tree_of
 from tests.rules.test_layering import is_builder
@@ -26,6 +26,7 @@ LISTED = {
     "AUG.INTERPOLATION": operations.INTERPOLATIONS,
     "AUG.RE_MODE": erasing.MODES,
     "BMVIT.BOX_TOKENS": token_select.BOX_TOKENS,
+    "BMVIT.ACTION_SCORES": heads.ACTION_SCORES,
     "BMVIT.ACTION_TOKENS": token_select.ACTION_TOKENS,
     "DATA.CROP": presets.CROPS,
     "DATA.ENSEMBLE_METHOD": evaluation_build.ENSEMBLES,
@@ -48,6 +49,7 @@ ASKED = {
     "BMVIT.ACTOR_LOGITS": "slowfast/models/heads.py",
     "DATA.RESIZE": "slowfast/datasets/build.py",
     "DIST_BACKEND": "slowfast/engine/device/launch.py",
+    "JHMDB.TEST_ON": "slowfast/datasets/sets/jhmdb.py",
     "JHMDB.SPLIT": "slowfast/datasets/annotations/jhmdb.py",
     "LOSS.ACTION_TOKENS": "slowfast/losses/set_criterion.py",
     "LOSS.ACTION_TYPE": "slowfast/losses/build.py",
@@ -89,6 +91,10 @@ DIFFERENT = {
     ("MViT", "REL_POS_TEMPORAL"): "PySlowFast's default is off; a network built by hand is MViTv2",
     ("MViT", "REL_POS_SPATIAL"): "PySlowFast's default is off; a network built by hand is MViTv2",
     ("MViT", "RESIDUAL_POOLING"): "PySlowFast's default is off; a network built by hand is MViTv2",
+    ("FrameCNNMViT", "REL_POS_TEMPORAL"): "as in MViT",
+    ("FrameCNNMViT", "REL_POS_SPATIAL"): "as in MViT",
+    ("FrameCNNMViT", "RESIDUAL_POOLING"): "as in MViT",
+    ("FrameCNNMViT", "DROPPATH_RATE"): "a network built by hand drops nothing",
     ("MViT", "DROPPATH_RATE"): "a network built by hand drops nothing",
     ("ViT", "DROPPATH_RATE"): "a network built by hand drops nothing",
     ("ViT", "PATCH_KERNEL"): "a plain ViT has tubelets of 16 pixels",

@@ -3,7 +3,20 @@
 The paper's text was not available to us: every default here is ours, and each key is an ablation of one line.
 """
 
-from slowfast.config.keys import FLOAT, INT, Key, Rule, Section, all_of, at_least, distinct, every, list_of, one_of
+from slowfast.config.keys import (
+    FLOAT,
+    INT,
+    Key,
+    Rule,
+    Section,
+    all_of,
+    at_least,
+    distinct,
+    every,
+    from_to_below,
+    list_of,
+    one_of,
+)
 
 _FRACTIONS = Rule("must be in (0, 1) in every item", lambda sizes: all(0 < size < 1 for size in sizes))
 
@@ -44,6 +57,22 @@ BMVIT = Section(
             "Our default. Without BOX_PRIOR it is not used.",
             _FRACTIONS,
             kind=list_of(FLOAT, 0, 2),
+        ),
+        "HEAD_DROPOUT": Key(
+            0.0, "Dropout of the tokens that the three heads read, in training. Our default.", from_to_below(0, 1)
+        ),
+        "ACTION_SCORES": Key(
+            "sigmoid",
+            "How the scores of the classes relate. sigmoid: a person may do several things at once (AVA). softmax: exactly "
+            "one of the classes, whose probabilities sum to 1; for sets with one label a person (JHMDB, UCF101-24).",
+            one_of("sigmoid", "softmax"),
+        ),
+        "RIVALS": Key(
+            0,
+            "Kinds of rivals that each candidate counts: other candidates whose boxes overlap its own and that are likelier. "
+            "What a kind is, and what it takes off the actor logit, is learned. It stands in for NMS inside the network. "
+            "0: none, as in the paper.",
+            at_least(0),
         ),
         "AUX_BLOCKS": Key(
             [],

@@ -126,6 +126,24 @@ DATA = Section(
         ),
         "CACHE_DIR": Key("", "Directory of decoded clips, kept between epochs and runs. Empty: decode every time."),
         "CACHE_SHORT_SIDE": Key(0, "Short side in pixels of the frames in CACHE_DIR. 0: as decoded.", at_least(0)),
+        "SHOTS": Key(
+            0,
+            "Training videos of each class, drawn by RNG_SEED, for sets of people on key frames. A class with fewer is an "
+            "error. 0: all videos.",
+            at_least(0),
+        ),
+        "FEATURE_CACHE": Key(
+            "",
+            "Directory of the features that the frozen image network of FrameCNNMViT makes of frames, kept between epochs and "
+            "runs. Empty: they are made anew for every clip. Needs FEATURE_VIEWS.",
+        ),
+        "FEATURE_VIEWS": Key(
+            0,
+            "With how many fixed views of each video a network trains whose image network is frozen (MODEL.FREEZE): the plain "
+            "one, and others cropped, mirrored and coloured as DATA says, drawn once. Features are made once a view. 0: every "
+            "clip is augmented anew, and nothing is kept.",
+            at_least(0),
+        ),
         **CLASSIFICATION_DATA,
     },
 )

@@ -1,6 +1,6 @@
 """Keys of JHMDB-21, annotated in every frame."""
 
-from slowfast.config.keys import Key, Section, at_least, not_empty, one_of
+from slowfast.config.keys import Key, Section, at_least, from_to_below, not_empty, one_of
 
 JHMDB = Section(
     "JHMDB",
@@ -14,6 +14,17 @@ JHMDB = Section(
             not_empty(),
         ),
         "SPLIT": Key(1, "Which of the three official train/test splits.", one_of(1, 2, 3)),
+        "HELD_OUT": Key(
+            0.0,
+            "Part of the training videos of each class that is held out to choose by, all clips of a source video on one "
+            "side. 0: none.",
+            from_to_below(0, 1),
+        ),
+        "TEST_ON": Key(
+            "test",
+            "What evaluations are on. test: the split's test part; held_out: the training videos that HELD_OUT keeps.",
+            one_of("test", "held_out"),
+        ),
         "TRAIN_FRAME_STEP": Key(1, "Train on every n-th annotated frame of a video.", at_least(1)),
         "TEST_FRAME_STEP": Key(
             1,

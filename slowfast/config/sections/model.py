@@ -13,7 +13,11 @@ MODEL = Section(
             "DETECTION.ENABLE True is TwoStage.",
             not_empty(),
         ),
-        "BACKBONE": Key("MViT", "Name in the backbone registry: MViT, ViT, or one of yours.", not_empty()),
+        "BACKBONE": Key(
+            "MViT",
+            "Name in the backbone registry: MViT, ViT, FrameCNNMViT (small, for real time: FRAME_CNN), or one of yours.",
+            not_empty(),
+        ),
         "IMPORTS": Key(
             [],
             "Python modules to import at start: files of yours that register a model, a backbone, a criterion, a data set "
@@ -44,6 +48,12 @@ MODEL = Section(
             0.0,
             "Dropout before the classification layer. Our default; PySlowFast's is 0.5.",
             from_to_below(0, 1),
+        ),
+        "FREEZE": Key(
+            [],
+            "Beginnings of the names of parameters that are not trained, such as backbone.frames. for the image network of "
+            "FrameCNNMViT. Empty: all are trained.",
+            kind=list_of(STR),
         ),
         "ACT_CHECKPOINT": Key(False, "Recompute activations in the backward pass: less memory, more time."),
         "COMPILE": Key(

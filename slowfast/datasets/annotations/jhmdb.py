@@ -1,5 +1,7 @@
 """JHMDB-21: every frame of 928 short clips is a key frame with one person; splits 1 to 3."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,33 @@ def read_jhmdb(root: str | Path, *, split: int, subset: str) -> tuple[KeyFrames,
     )
     key_frames, _ = build_key_frames(table, label_map, source=str(root / BOXES_FILE))
     return key_frames, label_map, table
+
+
+def held_out_videos(videos: Sequence[str], fraction: float) -> frozenset[str]:
+    """Which of the training videos (`class/name`) are held out to choose by: of each class the sources whose names hash
+    lowest, until at least `fraction` of its videos are out, but never all sources. All clips of a source are on one side.
+    """
+    sources: dict[str, dict[str, list[str]]] = {}
+    for video in videos:
+        sources.setdefault(_class_of(video), {}).setdefault(source_of(video), []).append(video)
+    held: list[str] = []
+    for of_class in sources.values():
+        wanted, out = fraction * sum(map(len, of_class.values())), 0
+        order = sorted(of_class, key=lambda source: hashlib.sha256(source.encode()).hexdigest())
+        for source in order[:-1]:
+            if out >= wanted:
+                break
+            held += of_class[source]
+            out += len(of_class[source])
+    return frozenset(held)
+
+
+def source_of(video: str) -> str:
+    """The film that a clip was cut from: what stands before its class, "April_09" of
+    brush_hair/April_09_brush_hair_u_nm_np1_ba_goo_0.
+    """
+    name = video.rpartition("/")[2]
+    return name.rpartition(f"_{_class_of(video)}_")[0] or name
 
 
 def read_jhmdb_videos(root: str | Path, *, split: int, subset: str) -> LabelledVideos:

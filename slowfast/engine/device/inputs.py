@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from slowfast.engine.device.compiling import FullBatches
 from slowfast.engine.device.precision import Precision
 from slowfast.structures.clip import ClipBatch
+from slowfast.structures.targets import Labels
 
 Arguments = Callable[[ClipBatch], tuple[Tensor, ...]]
 
@@ -53,6 +54,13 @@ class Inputs:
         if self.bgr:
             batch = replace(batch, clips=batch.clips.flip(1))
         return batch.augmented()
+
+    def pictures(self, frames: Tensor) -> Tensor:
+        """(3, n, h, w) uint8 RGB -> (n, 3, h, w) as the network takes them, on the device: for a part of it that sees single
+        frames.
+        """
+        batch = ClipBatch(frames[None], Labels(torch.zeros(1, dtype=torch.int64)), ())
+        return self.prepare(batch).clips[0].transpose(0, 1)
 
     def predictor(self, model: nn.Module) -> Callable[[ClipBatch], Any]:
         """A function that calls `model` on prepared batches of one loop: its batches are compiled for one size."""

@@ -11,8 +11,9 @@ def best_path(boxes: Sequence[np.ndarray], scores: Sequence[np.ndarray], *, over
     """Which box to take on each of T frames (Gkioxari and Malik 2015).
 
     boxes[t] (n_t, 4) xyxy and scores[t] (n_t,), n_t >= 1. Maximises the sum over successive frames of
-    score + score' + overlap_weight * IoU, and of the score of the first box once more (the paper's sum lacks that); of
-    equal paths the one with the lower indices from the end on.
+    score + score' + overlap_weight * IoU, and of the scores of the first and of the last box once more. The paper's sum
+    counts these two half as much as all others; here every box counts alike, twice, and a video played backwards has the
+    same path. Of equal paths the one with the lower indices from the end on.
     """
     best, came_from = scores[0].astype(np.float64), []
     for t in range(1, len(boxes)):
@@ -20,7 +21,7 @@ def best_path(boxes: Sequence[np.ndarray], scores: Sequence[np.ndarray], *, over
         total = best[:, None] + link
         came_from.append(total.argmax(axis=0))
         best = total.max(axis=0)
-    path = [int(best.argmax())]
+    path = [int((best + scores[-1]).argmax())]
     for previous in reversed(came_from):
         path.append(int(previous[path[-1]]))
     return path[::-1]

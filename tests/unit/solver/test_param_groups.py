@@ -9,7 +9,7 @@ from torch import nn
 from slowfast.config import load_cfg
 from slowfast.models import build_model
 from slowfast.solver.build import build_optimizer
-from slowfast.solver.param_groups import layer_of, param_groups
+from slowfast.solver.param_groups import layer_among, layer_of, param_groups
 from tests.rules.sources import ROOT
 from tests.unit.models.tiny import tiny_bmvit
 
@@ -133,3 +133,27 @@ def test_torch_optimisers_take_the_groups():
     model = full_model()
     optimizer = torch.optim.AdamW(param_groups(model, base_lr=0.1, weight_decay=0.1), lr=1.0)
     assert {group["lr"] for group in optimizer.param_groups} == {0.1}
+
+
+def test_a_backbone_that_lists_its_layers():
+    """An image network below the blocks learns slower, layer by layer: 17 layers of it, what joins them, two blocks."""
+    cfg = load_cfg(ROOT / "configs/JHMDB/BMViT_lite.yaml", ["MODEL.FREEZE", [], "DATA.FEATURE_VIEWS", 0])
+    with torch.device("meta"):
+        model = build_model(cfg)
+    groups = by_name(model, param_groups(model, base_lr=1.0, layer_decay=0.5, head_lr_mult=3.0))
+    rates = {
+        "heads.box.0.weight": 3.0,
+        "backbone.norm.weight": 1.0,
+        "backbone.blocks.1.norm1.weight": 0.5,
+        "backbone.blocks.0.attn.qkv.weight": 0.25,
+        "backbone.motion.change.weight": 0.125,
+        "backbone.frames.blocks.15.project.conv.weight": 0.5**4,
+        "backbone.frames.blocks.1.project.conv.weight": 0.5**18,
+        "backbone.frames.blocks.0.project.conv.weight": 0.5**19,
+        "backbone.frames.stem.conv.weight": 0.5**20,
+    }
+    assert {name: groups[name]["base_lr"] for name in rates} == pytest.approx(rates)
+    layers = model.backbone.layers
+    left_out = {n for n, _ in model.named_parameters() if n.startswith("backbone.") and layer_among(n, layers) == 20}
+    assert left_out == {"backbone.norm.weight", "backbone.norm.bias"}
+    assert layer_among("heads.frames.stem.", layers) == 20

@@ -112,11 +112,15 @@ def test_the_best_path_against_all_paths():
 
         def energy(path, boxes=boxes, scores=scores, weight=weight):
             links = range(1, len(path))
-            return scores[0][path[0]] + sum(
-                scores[t - 1][path[t - 1]]
-                + scores[t][path[t]]
-                + weight * pairwise_iou(boxes[t - 1], boxes[t])[path[t - 1], path[t]]
-                for t in links
+            return (
+                scores[0][path[0]]
+                + scores[-1][path[-1]]
+                + sum(
+                    scores[t - 1][path[t - 1]]
+                    + scores[t][path[t]]
+                    + weight * pairwise_iou(boxes[t - 1], boxes[t])[path[t - 1], path[t]]
+                    for t in links
+                )
             )
 
         best = max(product(*map(range, counts)), key=energy)

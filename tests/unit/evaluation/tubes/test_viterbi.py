@@ -11,12 +11,30 @@ HERE, THERE = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)  # IoU 0 with each othe
 
 
 def energy(path, boxes, scores, weight: float) -> float:
-    return scores[0][path[0]] + sum(
-        scores[t - 1][path[t - 1]]
-        + scores[t][path[t]]
-        + weight * pairwise_iou(boxes[t - 1], boxes[t])[path[t - 1], path[t]]
-        for t in range(1, len(path))
-    )
+    """Every box counts twice."""
+    overlaps = [pairwise_iou(boxes[t - 1], boxes[t])[path[t - 1], path[t]] for t in range(1, len(path))]
+    return 2 * sum(s[i] for s, i in zip(scores, path, strict=True)) + weight * sum(overlaps)
+
+
+def test_the_first_and_the_last_box_count_as_any_other():
+    """One box at 0.5, and two: at the same place with 0.5, elsewhere with 0.875. An overlap is worth 0.5.
+
+    Staying is worth 2 (0.5 + 0.5) + 0.5 = 2.5, going there 2 (0.5 + 0.875) = 2.75, whichever comes first.
+    """
+    boxes, scores = [np.array([HERE]), np.array([HERE, THERE])], [np.array([0.5]), np.array([0.5, 0.875])]
+    assert best_path(boxes, scores, overlap_weight=0.5) == [0, 1]
+    assert best_path(boxes[::-1], scores[::-1], overlap_weight=0.5) == [1, 0]
+    assert best_path(boxes, scores, overlap_weight=1) == [0, 0]  # 3 against 2.75
+    assert best_path(boxes[::-1], scores[::-1], overlap_weight=1) == [0, 0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_backwards_is_the_same_path(seed):
+    rng = np.random.default_rng(seed)
+    corners = [rng.random((n, 4)) / 2 for n in (2, 3, 2, 3)]
+    boxes = [np.concatenate([c[:, :2], c[:, :2] + 0.1 + c[:, 2:]], axis=1) for c in corners]
+    scores = [rng.random(len(c)) for c in corners]
+    assert best_path(boxes, scores, overlap_weight=1) == best_path(boxes[::-1], scores[::-1], overlap_weight=1)[::-1]
 
 
 def test_of_paths_that_are_all_equal_the_first_boxes_are_taken():
