@@ -35,5 +35,25 @@ class EncodingBackbone(Backbone, Protocol):
     def encode(self, clips: Tensor, *, keep_blocks: Sequence[int] = ()) -> Encoded: ...
 
 
+class FrameBackbone(Backbone, Protocol):
+    """One that looks at each frame by itself before it looks at them together, such as an image network under blocks.
+
+    Where clips overlap, a stream of them lets each frame through the first part once (`inference/streams/frame_reuse.py`).
+    `forward_features` of the features of a clip's frames gives what calling the backbone on the clip gives.
+    """
+
+    def frame_features(self, frames: Tensor) -> Tensor:
+        """frames (N, 3, H, W), normalised RGB -> (N, F, ...). In eval the features of a frame depend on nothing else."""
+        ...
+
+    def forward_features(self, features: Tensor) -> Tensor:
+        """(B, F, T, ...), the features of the T frames of each clip in their order -> tokens (B, T', H', W', dim)."""
+        ...
+
+
+def sees_frames_apart(backbone: object) -> TypeGuard[FrameBackbone]:
+    return hasattr(backbone, "frame_features") and hasattr(backbone, "forward_features")
+
+
 def encodes(backbone: Backbone) -> TypeGuard[EncodingBackbone]:
     return hasattr(backbone, "encode")
