@@ -32,7 +32,9 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--labels", metavar="FILE", help="its class names (.pbtxt, JSON or text), where it holds none")
     parser.add_argument("--videos", required=True, metavar="DIR", help="folder of the videos that the tracks name")
     parser.add_argument("--tracks", required=True, nargs="+", metavar="CSV", help="annotated tracks, one file or more")
-    parser.add_argument("--every", type=float, default=0.25, metavar="SECONDS", help="between key frames (default 0.25)")
+    parser.add_argument(
+        "--every", type=float, default=0.25, metavar="SECONDS", help="between key frames (default 0.25)"
+    )
     parser.add_argument(
         "--score", type=float, default=0.3, metavar="P", help="people that count for switches and IDF1 (default 0.3)"
     )
@@ -64,7 +66,9 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     moments = sum(map(len, found.values()))
-    print(f"{len(found)} videos, {moments} key frames, one every {options.every:g} s; people of --score {options.score:g}")
+    print(
+        f"{len(found)} videos, {moments} key frames, one every {options.every:g} s; people of --score {options.score:g}"
+    )
     width = max(map(len, results))
     print(f"{'':<{width}}{HEADINGS}")
     for name, quality in results.items():
@@ -104,7 +108,9 @@ def find_named(truth: dict[str, TrueTracks], folder: Path) -> dict[str, Path]:
     files = {path.stem: path for path in sorted(folder.iterdir())} if folder.is_dir() else {}
     missing = sorted(truth.keys() - files.keys())
     if missing:
-        raise FileNotFoundError(f"--videos {folder}: no file is named like the video {missing[0]} ({len(missing)} missing)")
+        raise FileNotFoundError(
+            f"--videos {folder}: no file is named like the video {missing[0]} ({len(missing)} missing)"
+        )
     return {video: files[video] for video in truth}
 
 

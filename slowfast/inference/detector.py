@@ -169,9 +169,7 @@ class ActionDetector:
 
     def _of_clips(self, clips: list[StreamedClip], metas: list[ClipMeta]) -> Predictions:
         no_boxes, no_actions = torch.zeros(0, 4), torch.zeros(0, len(self.classes))
-        samples = [
-            ClipSample(clip.clip, no_boxes, no_actions, meta) for clip, meta in zip(clips, metas, strict=True)
-        ]
+        samples = [ClipSample(clip.clip, no_boxes, no_actions, meta) for clip, meta in zip(clips, metas, strict=True)]
         size = (self.loaded.cfg.DATA.NUM_FRAMES, *clips[0].clip.shape[-2:])
         batch = self.loaded.inputs.prepare(collate(samples, blank_size=size, num_classes=len(self.classes)))
         return self._predict(batch)

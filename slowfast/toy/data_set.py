@@ -186,9 +186,7 @@ def _make_video(path: str, seed: int, index: int, seconds: int) -> tuple[list[st
     return annotation_rows(video_name(index), scenes), track_rows(video_name(index), scenes)
 
 
-def _write_annotations(
-    folder: Path, splits: dict[str, list[str]], tracks: dict[str, list[str]], *, seed: int
-) -> None:
+def _write_annotations(folder: Path, splits: dict[str, list[str]], tracks: dict[str, list[str]], *, seed: int) -> None:
     """Write the CSVs of `splits` and `tracks` (name -> rows), their exclusions and the label map."""
     folder.mkdir(parents=True, exist_ok=True)
     for split, rows in tracks.items():

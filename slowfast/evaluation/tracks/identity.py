@@ -52,9 +52,7 @@ class IdentityScores:
         return 2 * self.agreed / boxes if boxes else float("nan")
 
 
-def identity_scores(
-    persons: Sequence[Boxes], tracks: Sequence[Boxes], *, iou_threshold: float = 0.5
-) -> IdentityScores:
+def identity_scores(persons: Sequence[Boxes], tracks: Sequence[Boxes], *, iou_threshold: float = 0.5) -> IdentityScores:
     """One video: the annotated persons and the tracks of each of its frames, in order.
 
     Raises ValueError where the two have different numbers of frames.

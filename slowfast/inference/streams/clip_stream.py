@@ -87,7 +87,10 @@ class ClipStream:
         self._frames: deque[TimedFrame | ShownFrame | None] = deque()
         self._next = 0  # number of the next key frame
         self._held = 0  # of `_frames`, those that are not None
-        self._tolerance, self._reach = 0.0, (0.0, 0.0)  # reach: seconds of a clip's first and last frame from its key frame
+        self._tolerance, self._reach = (
+            0.0,
+            (0.0, 0.0),
+        )  # reach: seconds of a clip's first and last frame from its key frame
 
     @property
     def kept(self) -> int:

@@ -51,7 +51,9 @@ class FrameReuse:
 
     def _compute(self, frames: list[ShownFrame]) -> None:
         nobody = torch.zeros(0, 4)
-        samples = [ClipSample(f.pixels, nobody, torch.zeros(0, 0), ClipMeta("", i, f.region)) for i, f in enumerate(frames)]
+        samples = [
+            ClipSample(f.pixels, nobody, torch.zeros(0, 0), ClipMeta("", i, f.region)) for i, f in enumerate(frames)
+        ]
         size = (1, *frames[0].pixels.shape[-2:])
         prepared = self.inputs.prepare(collate(samples, blank_size=size, num_classes=0)).clips.squeeze(2)
         features = self.model.backbone.frame_features(prepared)  # type: ignore[operator, union-attr]

@@ -1,6 +1,6 @@
 """How good tracks are: frame-mAP, video-mAP, identity switches and IDF1 of what a detector found in annotated videos."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -9,6 +9,7 @@ import numpy as np
 from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.evaluation.tracks.identity import IdentityScores, identity_scores
 from slowfast.evaluation.tubes.linking import LinkRules, link_tubes
+from slowfast.evaluation.tubes.overlap import tube_nms
 from slowfast.evaluation.tubes.video_map import video_map
 from slowfast.inference.tracking.tracks import Tracker, TrackRules
 from slowfast.inference.tracking.truth import TruePerson, TrueTracks
@@ -39,7 +40,9 @@ class TrackQuality:
         return cells + (f"{'-':>10}{'-':>8}" if found is None else f"{found.switches:>10}{found.idf1:>8.3f}")
 
 
-HEADINGS = f"{'frame-mAP':>10}" + "".join(f"{'video-mAP@' + iou:>14}" for iou in TUBE_IOUS) + f"{'switches':>10}{'IDF1':>8}"
+HEADINGS = (
+    f"{'frame-mAP':>10}" + "".join(f"{'video-mAP@' + iou:>14}" for iou in TUBE_IOUS) + f"{'switches':>10}{'IDF1':>8}"
+)
 
 
 def track_videos(found: Mapping[str, Sequence[Moment]], rules: TrackRules) -> dict[str, list[Moment]]:
@@ -77,7 +80,7 @@ def track_quality(
     frames = frame_map(
         _table(scored, of_truth=True), detections, label_map, protocol="uncapped", iou_threshold=iou_threshold
     )
-    tubes = list(_tubes(scored, _found_in)) if tracked else link_tubes(detections, LINKING)
+    tubes = _unrepeated(_tubes(scored, _found_in)) if tracked else link_tubes(detections, LINKING)
     videos = video_map(_tubes(scored, _true_in), tubes, label_map, videos=scored)
     return TrackQuality(
         frames.mAP,
@@ -131,7 +134,15 @@ def _found_in(moment: Moment, people: tuple[TruePerson, ...]) -> Iterator[_Row]:
     return ((p.track, a.id, p.box, a.score) for p in moment.people if p.track is not None for a in p.actions)
 
 
-def _tubes(scored: Scored, rows_of) -> Iterator[Tube]:  # type: ignore[no-untyped-def]
+def _unrepeated(tubes: Iterable[Tube]) -> list[Tube]:
+    """Without those that repeat a better one of their video and class, as the evaluator's linking leaves its tubes."""
+    groups: dict[tuple[str, int], list[Tube]] = {}
+    for tube in tubes:
+        groups.setdefault((tube.video, tube.label), []).append(tube)
+    return list(chain.from_iterable(tube_nms(group, LINKING.tube_nms_iou) for group in groups.values()))
+
+
+def _tubes(scored: Scored, rows_of: Callable[[Moment, tuple[TruePerson, ...]], Iterator[_Row]]) -> Iterator[Tube]:
     """One tube for each action of each person or track; its score is the mean over its key frames, gaps are filled."""
     for video, shown in scored.items():
         parts: dict[tuple[int, int], list[tuple[int, Box, float]]] = {}
