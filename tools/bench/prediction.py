@@ -206,9 +206,8 @@ def _print_overhead(timings: dict[str, Timing], read: ClipStream, *, clips: int)
     print_timings(timings, baseline="predict", clips=clips)
     alone = timings["decode alone"], timings["forward alone"]
     for name in ("stream", "predict"):
-        # The quickest rounds: what neighbours on the machine do only adds to these short runs.
-        wall = min(timings[name].wall) / sum(min(part.wall) for part in alone)
-        cpu = min(timings[name].cpu) / sum(min(part.cpu) for part in alone)
+        wall = timings[name].median / sum(part.median for part in alone)
+        cpu = timings[name].cpu_median / sum(part.cpu_median for part in alone)
         goal = f"; goal {GOAL:.2f}" if name == "predict" else ""
         print(f"{name} over decode + forward alone: {cpu:.3f} in CPU time, {wall:.3f} in wall time{goal}")
     took = timings["predict"].median
@@ -222,6 +221,10 @@ def _print_shares(detector: WatchedDetector, job: Job, options: Options) -> None
         predict(detector, job, options)
     total = sum(watch.seconds.values())
     shares = sorted(watch.seconds.items(), key=lambda item: -item[1])
+    alone = watch.seconds["decode"] + watch.seconds["forward"]
+    print(
+        f"predict over the decode + forward that are in it: {total / alone:.3f}, which neighbours on the machine slow alike"
+    )
     print("shares of predict in CPU time: " + ", ".join(f"{name} {seconds / total:.1%}" for name, seconds in shares))
 
 
