@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from slowfast.engine.device.launch import USER_ERRORS
@@ -38,7 +38,7 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--score", type=float, default=0.3, metavar="P", help="people that count for switches and IDF1 (default 0.3)"
     )
-    known = ", ".join(f"{field.name}={field.default:g}" for field in fields(TrackRules))  # type: ignore[str-format]
+    known = ", ".join(f"{name}={value:g}" for name, value in asdict(TrackRules()).items())
     parser.add_argument("--rules", nargs="+", default=[], metavar="NAME=VALUE", help=f"other rules than {known}")
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda, cuda:1")
     parser.add_argument("--json", metavar="FILE", help="write the numbers here as well")
@@ -78,18 +78,18 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
 
 def rules_of(settings: Sequence[str]) -> TrackRules:
     """["smoothing=0.8"] -> the rules with that. Raises ValueError for one that there is not, or that cannot be."""
-    known = {field.name: field for field in fields(TrackRules)}
-    changed: dict[str, float | int] = {}
+    known = asdict(TrackRules())
+    changed: dict[str, float] = {}
     for setting in settings:
         name, _, value = setting.partition("=")
         if name not in known:
             raise ValueError(f"--rules {setting}: there is no such rule; rules: {', '.join(known)}")
+        whole = isinstance(known[name], int)
         try:
-            changed[name] = type(known[name].default)(value)  # type: ignore[call-arg]
+            changed[name] = int(value) if whole else float(value)
         except ValueError:
-            kind = "a whole number" if isinstance(known[name].default, int) else "a number"
-            raise ValueError(f"--rules {setting}: {name} is {kind}") from None
-    return replace(TrackRules(), **changed)  # type: ignore[arg-type]
+            raise ValueError(f"--rules {setting}: {name} is {'a whole number' if whole else 'a number'}") from None
+    return replace(TrackRules(), **changed)  # type: ignore[arg-type]  # `memory` is whole, see above
 
 
 def read_all(paths: Sequence[str]) -> dict[str, TrueTracks]:
