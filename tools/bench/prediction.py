@@ -22,7 +22,7 @@ from slowfast.config import load_cfg
 from slowfast.inference.choose import Choice
 from slowfast.inference.detector import ActionDetector
 from slowfast.inference.predict import Options, check_options, predict
-from slowfast.inference.streams.clip_stream import ClipStream
+from slowfast.inference.streams.clip_stream import ClipStream, StreamedClip
 from slowfast.inference.streams.sources import Job
 from slowfast.models.build import build_model
 from slowfast.structures.moment import Moment
@@ -180,7 +180,7 @@ def main(
 
 def _read(detector: ActionDetector, video: Path, every: float) -> tuple[ClipStream, list[torch.Size]]:
     clips = detector.clips(FileSource(video), every=every)
-    return clips, [clip.clip.shape for clip in clips if hasattr(clip, "clip")]
+    return clips, [clip.clip.shape for clip in clips if isinstance(clip, StreamedClip)]
 
 
 def _decode(video: Path) -> int:
@@ -233,7 +233,7 @@ def _print_reuse(detector: ActionDetector, video: Path, every: float, device: to
     known: set[int] = set()
     alive, fresh, asked = [], 0, 0  # alive: so that no id comes twice
     for clip in detector.clips(FileSource(video), every=every):
-        shown = getattr(clip, "shown", ())
+        shown = clip.shown if isinstance(clip, StreamedClip) else ()
         alive.append(shown)
         asked += len(shown)
         fresh += len({id(frame) for frame in shown} - known)
@@ -250,7 +250,7 @@ def _print_frame_features(
 ) -> None:
     reuse = detector._reuse
     assert reuse is not None
-    clips = [clip for clip in detector.clips(FileSource(video), every=every) if hasattr(clip, "shown")]
+    clips = [clip for clip in detector.clips(FileSource(video), every=every) if isinstance(clip, StreamedClip)]
     kept = {id(frame): frame for clip in clips for frame in clip.shown}
 
     def one_by_one(forget: bool) -> None:
