@@ -11,6 +11,8 @@ python tools/benchmark.py frames --cfg FILE       a detector with a network for 
 python tools/benchmark.py gpu                    all of these on a GPU, as a table in a file
 python tools/benchmark.py evaluator              the AVA frame-mAP against a per-frame implementation
 python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
+python tools/benchmark.py predict --cfg FILE     prediction on a file against decoding and the forward pass alone
+python tools/benchmark.py endless --cfg FILE     memory of prediction over an hour of video
 """
 
 import argparse
@@ -22,14 +24,25 @@ import torch
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-from bench import classifiers, detector, evaluator, frames, gpu, layers, loader  # noqa: E402
+from bench import (  # noqa: E402
+    classifiers,
+    detector,
+    endless,
+    evaluator,
+    frames,
+    gpu,
+    layers,
+    loader,
+    prediction,
+)  # fmt: skip
 from bench.detector import Setup  # noqa: E402
 
 from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 
 CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml")
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
-WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "evaluator", "loader")
+WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "evaluator", "loader",
+        "predict", "endless")  # fmt: skip
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -50,6 +63,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--task", choices=("classification",), default="classification", help="loader: whose clips")
     parser.add_argument("--videos", type=int, default=8, help="loader: how many are made")
     parser.add_argument("--folder", type=Path, help="loader: of videos to use instead")
+    parser.add_argument("--weights", type=Path, help="predict, endless: a checkpoint; random weights without it")
+    parser.add_argument("--video", type=Path, help="predict: a video to use instead of one that is made")
+    parser.add_argument("--seconds", type=float, help="predict, endless: of the video that is made (default 20, 3600)")
+    parser.add_argument("--every", type=float, help="predict, endless: seconds between key frames (default 0.5, 1)")
     parser.add_argument("--out", type=Path, default=Path("gpu_results.md"), help="gpu: the file to write")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="gpu: some of it, such as --only model train")
     args = parser.parse_args(argv)
@@ -77,6 +94,12 @@ def main(argv: Sequence[str]) -> int:
     measure = {"clips": args.clips, "repeats": args.repeats, "device": device}
     if args.what == "loader":
         loader.main(args.cfg or CLASSIFIER, args.set, videos=args.videos, repeats=args.repeats, folder=args.folder)
+    elif args.what == "predict":
+        prediction.main(setup.cfg_path, args.set, weights=args.weights, video=args.video, seconds=args.seconds or 20,
+                        every=args.every or 0.5, batch=args.clips, repeats=args.repeats, device=device)  # fmt: skip
+    elif args.what == "endless":
+        endless.main(setup.cfg_path, args.set, weights=args.weights, seconds=args.seconds or 3600,
+                     every=args.every or 1.0, batch=args.clips, device=device)  # fmt: skip
     elif args.what == "evaluator":
         for rows in args.rows:
             evaluator.main(rows, repeats=args.repeats)

@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate-ava": ("evaluate_ava", "score a detections CSV against AVA's annotations"),
     "evaluate-scores": ("evaluate_scores", "recompute the accuracies of a classification test"),
     "evaluate-tubes": ("evaluate_tubes", "frame-mAP and video-mAP on UCF101-24 or JHMDB-21"),
+    "evaluate-tracks": ("evaluate_tracks", "what tracking adds, on videos whose tracks are known"),
     "report": ("report", "write the HTML page of a tested run"),
     "convert-weights": ("convert_weights", "turn a checkpoint of another project into this one's format"),
     "verify-checkpoint": ("verify_checkpoint", "tell which checkpoints of a run are whole"),

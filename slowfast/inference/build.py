@@ -26,7 +26,6 @@ from slowfast.structures.label_map import read_label_map
 from slowfast.structures.moment import ActionClass
 from slowfast.tasks.task import normalisation_of
 from slowfast.utils.files import write_text
-from slowfast.utils.seed import generator_for
 from slowfast.video.open_video import shrink
 from slowfast.weights.file import WeightFile, read_weight_file
 from slowfast.weights.load import load_weights
@@ -183,12 +182,10 @@ def build_prepare(cfg: CfgNode) -> Prepare:
     """A detector's frames as its test shows them: shrunk where DATA.CACHE_DIR keeps them so, then resized."""
     preset: DetectionPreset = build_test_preset(cfg)
     short_side = (cfg.DATA.CACHE_SHORT_SIDE or None) if cfg.DATA.CACHE_DIR else None
-    nobody, no_action, generator = np.zeros((0, 4)), np.zeros((0, 0)), generator_for(0)
 
     def prepare(picture: np.ndarray) -> tuple[torch.Tensor, tuple[float, float, float, float]]:
         small = picture if short_side is None else shrink(picture, short_side)
-        made = preset(small[None], nobody, no_action, generator)
-        return made.clip, made.region
+        return preset.show(small[None])
 
     return prepare
 

@@ -14,12 +14,14 @@ from slowfast.datasets.clips.collate import collate
 from slowfast.inference.build import DETECTS, Loaded, build_prepare, clip_offset_seconds, load_model
 from slowfast.inference.choose import Choice
 from slowfast.inference.streams.clip_stream import ClipStream, SkippedMoment, StreamedClip
+from slowfast.inference.streams.frame_reuse import FrameReuse, reuses_frames
 from slowfast.inference.streams.live_clips import LiveClips
 from slowfast.inference.tracking.tracks import Tracker, TrackRules
 from slowfast.inference.written.results import DetectionResult
 from slowfast.models.build import build_postprocess
 from slowfast.structures.clip import ClipMeta, ClipSample
 from slowfast.structures.moment import ActionClass, ActionScore, Moment, Person
+from slowfast.structures.predictions import Predictions
 from slowfast.video.live.address import live_address
 from slowfast.video.live.source import LiveSource
 from slowfast.video.stream import FileSource, Source
@@ -46,6 +48,7 @@ class ActionDetector:
             raise ValueError(f"--batch is the clips of a forward pass, at least 1, got {batch}")
         self.loaded, self.batch = loaded, batch
         self._predict = loaded.inputs.predictor(loaded.model)
+        self._reuse = FrameReuse(loaded.model, loaded.inputs) if reuses_frames(loaded.model) else None
         self._prepare = build_prepare(loaded.cfg)
 
     @classmethod
@@ -114,7 +117,8 @@ class ActionDetector:
         rules = TrackRules() if track is True else track or None
         tracker = None if rules is None else Tracker(rules)
         threshold = self.loaded.cfg.TEST.ACTOR_THRESHOLD
-        lowest = threshold if rules is None else min(rules.low, threshold)
+        # Whom nobody is told of need not be described; `choice` drops them in any case.
+        lowest = max(choice.score, threshold) if rules is None else min(rules.low, threshold)
         # Live, a clip does not wait for others to fill a batch.
         most = 1 if isinstance(clips, LiveClips) else self.batch
         for batch in _batches(clips, most, on_skip):
@@ -160,32 +164,37 @@ class ActionDetector:
 
     @torch.no_grad()
     def _moments_of(self, clips: list[StreamedClip], lowest: float) -> list[Moment]:
-        cfg, classes = self.loaded.cfg, self.classes
-        no_boxes, no_actions = torch.zeros(0, 4), torch.zeros(0, len(classes))
-        samples = [
-            ClipSample(clip.clip, no_boxes, no_actions, ClipMeta("", i, clip.region, clip.repeated))
-            for i, clip in enumerate(clips)
-        ]
-        size = (cfg.DATA.NUM_FRAMES, *clips[0].clip.shape[-2:])
-        batch = self.loaded.inputs.prepare(collate(samples, blank_size=size, num_classes=len(classes)))
-        postprocess = build_postprocess(cfg)
+        metas = [ClipMeta("", i, clip.region, clip.repeated) for i, clip in enumerate(clips)]
+        predictions = self._of_clips(clips, metas) if self._reuse is None else self._reuse(clips)
+        postprocess = build_postprocess(self.loaded.cfg)
         postprocess.actor_threshold = lowest
         # Clips of one video have one size: nothing was padded, and the regions are still those of the clips.
-        found = postprocess(self._predict(batch), batch.meta)
+        found = postprocess(predictions, metas)
         return [
             self._moment(clip, found.boxes[rows], found.actor[rows], found.scores[rows])
             for i, clip in enumerate(clips)
             for rows in [found.clip_index == i]
         ]
 
+    def _of_clips(self, clips: list[StreamedClip], metas: list[ClipMeta]) -> Predictions:
+        no_boxes, no_actions = torch.zeros(0, 4), torch.zeros(0, len(self.classes))
+        samples = [ClipSample(clip.clip, no_boxes, no_actions, meta) for clip, meta in zip(clips, metas, strict=True)]
+        size = (self.loaded.cfg.DATA.NUM_FRAMES, *clips[0].clip.shape[-2:])
+        batch = self.loaded.inputs.prepare(collate(samples, blank_size=size, num_classes=len(self.classes)))
+        return self._predict(batch)
+
     def _moment(self, clip: StreamedClip, boxes: Tensor, actor: Tensor, scores: Tensor) -> Moment:
         height, width = clip.frame_size
         people = []
-        for box, score, row in zip(boxes.tolist(), actor.tolist(), scores, strict=True):
+        values, order = scores.sort(dim=1, descending=True, stable=True)
+        for box, score, row, classes in zip(
+            boxes.tolist(), actor.tolist(), values.tolist(), order.tolist(), strict=True
+        ):
             x1, y1, x2, y2 = box
-            order = row.argsort(descending=True, stable=True).tolist()
-            values = row.tolist()
-            actions = tuple(ActionScore(self.classes[k].name, self.classes[k].id, values[k]) for k in order)
+            actions = tuple(
+                ActionScore(self.classes[k].name, self.classes[k].id, value)
+                for k, value in zip(classes, row, strict=True)
+            )
             people.append(Person((x1, y1, x2, y2), (x1 * width, y1 * height, x2 * width, y2 * height), score, actions))
         return Moment(clip.time, clip.frame_size, tuple(people))
 

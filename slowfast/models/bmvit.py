@@ -47,6 +47,10 @@ class BMViT(nn.Module):
         )
         return replace(self._predict(encoded.tokens, self.heads), auxiliary=auxiliary)
 
+    def forward_features(self, features: Tensor) -> Predictions:
+        """As `forward` in eval, from the frame features (B, F, T, ...) of a `FrameBackbone`."""
+        return self._predict(self.backbone.forward_features(features), self.heads)  # type: ignore[attr-defined]
+
     def _predict(self, tokens: Tensor, heads: nn.Module) -> Predictions:
         box_tokens, action_tokens = self.select(tokens)
         return heads(box_tokens, action_tokens, size3(tokens.shape[1:4]))

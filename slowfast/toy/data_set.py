@@ -3,6 +3,7 @@
     OUT/videos/toy_0000.mp4 ...                    96 x 120 pixels, 12 frames a second, a cut every two seconds
     OUT/annotations/toy_{train,val}.csv            video,timestamp,x1,y1,x2,y2,action_id,person_id; or video,timestamp
     OUT/annotations/toy_{train,val}_excluded_timestamps.csv
+    OUT/annotations/toy_{train,val}_tracks.csv     every frame: video,second,x1,y1,x2,y2,action_id,person_id; or video,second
     OUT/annotations/toy_action_list.pbtxt
     OUT/manifest.json                              the arguments it was made with
 
@@ -18,8 +19,8 @@ import numpy as np
 
 from slowfast.structures.label_map import LabelMap, write_label_map
 from slowfast.toy.making import claim_folder, make_all
-from slowfast.toy.people import FRAME_HEIGHT, FRAME_WIDTH
-from slowfast.toy.scene import FPS, SCENE_SECONDS, Scene, key_boxes, render_scene, sample_scene
+from slowfast.toy.people import FRAME_HEIGHT, FRAME_WIDTH, person_boxes
+from slowfast.toy.scene import FPS, FRAME_TIMES, SCENE_SECONDS, Scene, key_boxes, render_scene, sample_scene
 from slowfast.utils.cores import effective_cores
 from slowfast.utils.files import write_text
 from slowfast.video.writer import write_video
@@ -28,6 +29,7 @@ FORMAT_VERSION = 2  # raise it with every change of what is drawn or annotated
 VAL_EVERY = 8  # the 8th, 16th, ... video is held out; with fewer than 8 videos the last one
 EXCLUDED_SHARE = 0.015
 SMALLEST_SPLIT_WITH_EXCLUSIONS = 10  # key frames
+VISIBLE_SHARE = 0.5  # of a box inside the frame, from which on a person is annotated in the tracks
 
 TOY_ACTIONS = LabelMap(
     ids=(1, 2, 5, 8, 9, 11, 14), names=("stand", "sit", "hold ball", "walk left", "walk right", "jump", "wave")
@@ -77,13 +79,15 @@ def make_toy_ava(
     annotated = all(path.is_file() for path in _annotation_paths(out / "annotations"))
     jobs = [(str(_video_path(out, i)), seed, i, seconds) for i in (missing if annotated else range(videos))]
     workers = effective_cores().count if num_workers is None else num_workers
-    rows = make_all(_make_video, jobs, num_workers=workers, what="toy videos")
+    made = make_all(_make_video, jobs, num_workers=workers, what="toy videos")
     held_out = [is_held_out(i, videos) for i in range(videos)]
     if not annotated:
         splits: dict[str, list[str]] = {"train": [], "val": []}
-        for i in range(videos):
-            splits["val" if held_out[i] else "train"] += rows[i]
-        _write_annotations(out / "annotations", splits, seed=seed)
+        tracks: dict[str, list[str]] = {"train": [], "val": []}
+        for i, (rows, tracked) in enumerate(made):
+            splits["val" if held_out[i] else "train"] += rows
+            tracks["val" if held_out[i] else "train"] += tracked
+        _write_annotations(out / "annotations", splits, tracks, seed=seed)
     per_video = seconds // SCENE_SECONDS
     return ToyReport(
         root=out,
@@ -125,6 +129,30 @@ def annotation_rows(name: str, scenes: list[Scene]) -> list[str]:
     return rows
 
 
+def track_rows(name: str, scenes: list[Scene]) -> list[str]:
+    """The lines of one video for its tracks: who is where on every frame, boxes cut at the edges of the frame.
+
+    Persons are numbered as in `annotation_rows`. Whoever is more than half outside the frame is left out there.
+    """
+    ids = dict(zip(TOY_ACTIONS.names, TOY_ACTIONS.ids, strict=True))
+    size = np.array([FRAME_WIDTH, FRAME_HEIGHT, FRAME_WIDTH, FRAME_HEIGHT])
+    rows, first = [], 0
+    for k, scene in enumerate(scenes):
+        boxes = [person_boxes(person, FRAME_TIMES) / size for person in scene.people]
+        for i, time in enumerate(FRAME_TIMES):
+            frame = f"{name},{SCENE_SECONDS * k + SCENE_SECONDS / 2 + time:.4f}"
+            seen = []
+            for number, (person, whole) in enumerate(zip(scene.people, boxes, strict=True), start=first):
+                box = whole[i].clip(0, 1)
+                if np.prod(box[2:] - box[:2]) < VISIBLE_SHARE * np.prod(whole[i, 2:] - whole[i, :2]):
+                    continue
+                corners = ",".join(f"{v:.4f}" for v in box)
+                seen += [f"{frame},{corners},{action},{number}" for action in sorted(ids[a] for a in person.actions)]
+            rows += seen or [frame]
+        first += len(scene.people)
+    return rows
+
+
 def _check_arguments(*, videos: int, seconds: int, seed: int, num_workers: int | None) -> None:
     problems = []
     if videos < 2:
@@ -144,22 +172,25 @@ def _video_path(out: Path, index: int) -> Path:
 
 
 def _annotation_paths(folder: Path) -> list[Path]:
-    tables = [f"toy_{split}{tail}.csv" for split in ("train", "val") for tail in ("", "_excluded_timestamps")]
+    tails = ("", "_excluded_timestamps", "_tracks")
+    tables = [f"toy_{split}{tail}.csv" for split in ("train", "val") for tail in tails]
     return [folder / name for name in (*tables, "toy_action_list.pbtxt")]
 
 
-def _make_video(path: str, seed: int, index: int, seconds: int) -> list[str]:
-    """Render one video unless it is there; returns its annotation rows."""
+def _make_video(path: str, seed: int, index: int, seconds: int) -> tuple[list[str], list[str]]:
+    """Render one video unless it is there; returns its annotation rows and those of its tracks."""
     cv2.setNumThreads(1)  # one process a core already
     scenes = video_scenes(index, seed=seed, seconds=seconds)
     if not Path(path).is_file():
         write_video((frame for scene in scenes for frame in render_scene(scene)), path, FPS)
-    return annotation_rows(video_name(index), scenes)
+    return annotation_rows(video_name(index), scenes), track_rows(video_name(index), scenes)
 
 
-def _write_annotations(folder: Path, splits: dict[str, list[str]], *, seed: int) -> None:
-    """Write the CSVs of `splits` (name -> rows), their exclusions and the label map."""
+def _write_annotations(folder: Path, splits: dict[str, list[str]], tracks: dict[str, list[str]], *, seed: int) -> None:
+    """Write the CSVs of `splits` and `tracks` (name -> rows), their exclusions and the label map."""
     folder.mkdir(parents=True, exist_ok=True)
+    for split, rows in tracks.items():
+        write_text("".join(f"{row}\n" for row in rows), folder / f"toy_{split}_tracks.csv")
     for number, (split, rows) in enumerate(splits.items()):
         key_frames = list(dict.fromkeys(",".join(row.split(",")[:2]) for row in rows))
         excluded = [f"{key_frames[0].split(',')[0]},0000"]  # no key frame: a small split loses none

@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from slowfast.utils.cores import effective_cores
 from slowfast.video.source import ClipReadError, Timeline
@@ -61,11 +62,12 @@ class OpenVideo:
         self._time_base = self._stream.time_base or Fraction(1, av.time_base)
         self._zero = self._start_second()
         self._times: list[float] = []
-        self._last_duration = self.frame_seconds
+        self._last_shown: tuple[int, Fraction] | None = None  # duration of the last frame, and its unit in seconds
         self._damaged: list[list[float]] = []
         self._damage_second = -np.inf  # of the last packet that could not be decoded
         self._size: tuple[int, int] | None = None
         self._turns = 0  # of the last frame
+        self._to_rgb = VideoReformatter()  # kept: one for each frame costs as much again as the conversion
         self.disordered = False  # timestamps were missing or ran backwards
 
     def __enter__(self) -> "OpenVideo":
@@ -184,7 +186,7 @@ class OpenVideo:
             self._times.clear()
         self._times.append(second)
         if frame.duration:
-            self._last_duration = float(frame.duration * (frame.time_base or self._time_base))
+            self._last_shown = frame.duration, frame.time_base or self._time_base
         return second
 
     def timeline(self) -> Timeline:
@@ -195,12 +197,12 @@ class OpenVideo:
         if not self._times:
             raise UnreadableError("not one frame could be decoded")
         times = np.sort(np.asarray(self._times, dtype=np.float64))
-        return Timeline(self.path, times, self.frame_seconds, float(times[-1] + self._last_duration), self.damaged)
+        return Timeline(self.path, times, self.frame_seconds, float(times[-1] + self.last_duration), self.damaged)
 
     @property
     def last_duration(self) -> float:
         """Seconds that the frame decoded last is shown for."""
-        return self._last_duration
+        return self.frame_seconds if self._last_shown is None else float(self._last_shown[0] * self._last_shown[1])
 
     @property
     def damaged(self) -> tuple[tuple[float, float], ...]:
@@ -225,7 +227,7 @@ class OpenVideo:
             raise UnreadableError(
                 f"the frame size (height, width) changes from {self._size} to {size} inside the video"
             )
-        picture: np.ndarray = frame.to_ndarray(format="rgb24")
+        picture: np.ndarray = self._to_rgb.reformat(frame, format="rgb24").to_ndarray()
         self._turns = self._quarter_turns(frame)
         if self._turns:
             picture = np.ascontiguousarray(np.rot90(picture, self._turns))

@@ -8,6 +8,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -152,6 +153,54 @@ def test_loader_prints_its_ratio_to_the_usual_route(tool, repo_root, capsys, mon
     assert ratio["ours"] == pytest.approx(seconds["usual route"] / seconds["ours"], rel=0.1)
     assert re.search(r"^ours: \d+% decoding", out, re.MULTILINE)
     assert re.search(r"^workers, each with a core of its own, for a step of 32 clips: \d+ for 0.1 s", out, re.MULTILINE)
+
+
+def test_predict_prints_overhead_shares_and_what_clips_share(run):
+    out = run("predict", "--seconds", "2", "--clips", "2")
+    assert re.search(r"^texture.mp4: 60 frames, 2 s; 4 clips of \(3, 4, 32, 32\), a key frame every 0.5 s$", out, re.M)
+    shares = dict(
+        re.findall(
+            r"([a-z][a-z -]*?) ([\d.]+)%", out[out.index("shares of predict in CPU time:") + 30 :].splitlines()[0]
+        )
+    )
+    assert set(shares) == {
+        *("decode", "convert and resize", "choose frames"),
+        *("batch and post-processing", "forward", "output"),
+    }
+    assert sum(map(float, shares.values())) == pytest.approx(100, abs=0.5)
+    inside = float(re.search(r"predict over the decode \+ forward that are in it: ([\d.]+)", out).group(1))
+    assert inside == pytest.approx(100 / (float(shares["decode"]) + float(shares["forward"])), rel=0.01)
+    assert re.search(
+        r"^predict over decode \+ forward alone: [\d.]+ in CPU time, [\d.]+ in wall time; goal 1.10$", out, re.M
+    )
+    assert re.search(r"^speed of predict: [\d.]+ frames/s, [\d.]+ x real time$", out, re.M)
+    # 4 key frames of 4 frames, 1/6 s apart, half a second from each other: 3 steps, so that one frame is shown twice.
+    shown = re.search(r"^frames: (\d+) of the (\d+) that clips show are converted and resized, \d+%$", out, re.M)
+    assert int(shown[2]) == 16 and int(shown[1]) <= 13
+    assert re.search(r"^patch embedding: [\d.]+% of the forward pass", out, re.M)
+
+
+def test_endless_prints_a_slope(run, tool):
+    from bench.endless import slope
+
+    out = run("endless", "--seconds", "20", "--clips", "2")
+    assert len(re.findall(r"^at +[\d.]+ min of video: +[\d.]+ MiB resident$", out, re.M)) == 5
+    assert re.search(
+        r"^0.333333 min of video, a key frame every 1 s, tracked, in .* MiB an hour of video, at most", out, re.M
+    )
+    assert slope(np.array([0.0, 1800.0, 3600.0]), np.array([100.0, 103.0, 106.0])) == pytest.approx(6)
+
+
+def test_parts_inside_parts_count_once(tool, monkeypatch):
+    """By hand: 1 s outside, 2 s inside, 4 s outside again, of a clock that is told."""
+    from bench import prediction
+
+    now = iter([0.0, 0.0, 1.0, 3.0, 7.0])
+    monkeypatch.setattr(prediction.time, "process_time", lambda: next(now))
+    watch = prediction.Stopwatch()
+    with watch.part("out"), watch.part("in"):
+        pass
+    assert watch.seconds == {"out": 1.0 + 4.0, "in": 2.0}
 
 
 def test_gpu_needs_one(tool, capsys):

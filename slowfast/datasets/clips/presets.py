@@ -97,11 +97,20 @@ class DetectionPreset:
                 pixels = T.jitter_colours(pixels, aug.colour, generator)
         return Input(pixels.transpose(0, 1).contiguous(), xyxy_to_cxcywh(people), does, region, flipped)
 
+    def show(self, frames: np.ndarray, *, pixel_aspect: float = 1.0) -> tuple[Tensor, T.Region]:
+        """The pixels alone, as a test shows them: (T, H, W, 3) uint8 RGB -> (3, T, h, w) uint8, and the region as in ClipMeta."""
+        pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
+        pixels, region = T.crop_and_resize(
+            pixels, T.WHOLE_FRAME, self._input_size(pixels, T.WHOLE_FRAME, None, pixel_aspect)
+        )
+        return pixels.transpose(0, 1).contiguous(), region
+
     def _input_size(
-        self, pixels: Tensor, region: T.Region, generator: torch.Generator, pixel_aspect: float
+        self, pixels: Tensor, region: T.Region, generator: torch.Generator | None, pixel_aspect: float
     ) -> InputSize:
+        """generator: None for the one size of the preset."""
         size = self.size
-        if self.augmentation is not None and self.augmentation.sizes:
+        if generator is not None and self.augmentation is not None and self.augmentation.sizes:
             choice = int(torch.randint(len(self.augmentation.sizes), (), generator=generator))
             size = self.augmentation.sizes[choice]
         if not self.keep_aspect:

@@ -25,6 +25,7 @@ class StreamedClip:
     clip:       (3, T, h, w) uint8 RGB
     region:     as in ClipMeta
     repeated:   how many of the T repeat the first or last frame of the video
+    shown:      the T frames it is made of; clips that share a frame share the object
     """
 
     time: float
@@ -32,6 +33,7 @@ class StreamedClip:
     clip: Tensor
     region: Region
     repeated: int
+    shown: tuple["ShownFrame", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,15 @@ class SkippedMoment:
     reason: str
 
 
-class _Ready:
-    """A frame as the network is shown it, made once for all the clips it is in."""
+class ShownFrame:
+    """A frame as the network is shown it, made once for all the clips it is in.
+
+    size:     (height, width) of the frame in pixels
+    pixels:   (3, 1, h, w) uint8 RGB; region: as in ClipMeta
+    features: what a network made of this frame alone, for `frame_reuse`; gone with the frame
+    """
+
+    features: Tensor | None = None
 
     def __init__(self, frame: TimedFrame, prepare: Prepare) -> None:
         picture = frame.picture()
@@ -75,26 +84,31 @@ class ClipStream:
         self.frames_read, self.seconds_read, self.most_kept = 0, 0.0, 0
         self._offsets_of, self._prepare = offsets, prepare
         self._times: deque[float] = deque()
-        self._frames: deque[TimedFrame | _Ready | None] = deque()
+        self._frames: deque[TimedFrame | ShownFrame | None] = deque()
         self._next = 0  # number of the next key frame
-        self._tolerance = 0.0
+        self._held = 0  # of `_frames`, those that are not None
+        self._tolerance, self._reach = (
+            0.0,
+            (0.0, 0.0),
+        )  # reach: seconds of a clip's first and last frame from its key frame
 
     @property
     def kept(self) -> int:
         """Frames that are held now."""
-        return sum(frame is not None for frame in self._frames)
+        return self._held
 
     def __iter__(self) -> Iterator[StreamedClip | SkippedMoment]:
-        self.frames_read, self.seconds_read, self.most_kept, self._next = 0, 0.0, 0, 0
+        self.frames_read, self.seconds_read, self.most_kept, self._next, self._held = 0, 0.0, 0, 0, 0
         self._times.clear()
         self._frames.clear()
         offsets = np.zeros(1)
         for frame in self.source.frames():
             if not self._times:
                 offsets = self._offsets_of(self.source.frame_seconds)
+                self._reach = float(offsets.min()), float(offsets.max())
                 self._tolerance = Timeline("", np.zeros(1), self.source.frame_seconds, 0.0).tolerance
             self._take(frame, offsets)
-            while self._key_time + offsets.max() + self._tolerance < frame.time:
+            while self._key_time + self._reach[1] + self._tolerance < frame.time:
                 yield self._make(offsets, np.inf)
         end = self._times[-1] + self.source.last_duration
         self.seconds_read = end
@@ -115,24 +129,30 @@ class ClipStream:
         if self._times:
             low = -np.inf if self.frames_read == 1 else self._times[-1] - self._tolerance
             if not self._asked_between(low, frame.time + self._tolerance, offsets):
-                self._frames[-1] = None
+                self._drop(-1)
         self._times.append(frame.time)
         self._frames.append(frame)
+        self._held += 1
         self.frames_read, self.seconds_read = self.frames_read + 1, frame.time
-        self._forget(offsets)
-        self.most_kept = max(self.most_kept, self.kept)
+        self._forget()
+        self.most_kept = max(self.most_kept, self._held)
 
     def _asked_between(self, low: float, high: float, offsets: np.ndarray) -> bool:
         """A clip that is yet to be made has a frame at a time from `low` to `high`."""
         first = np.maximum(np.ceil((low - offsets) / self.every), self._next)
         return bool((first * self.every + offsets <= high).any())
 
-    def _forget(self, offsets: np.ndarray) -> None:
+    def _forget(self) -> None:
         """Drop the frames before the one on screen at the start of the next clip."""
-        start = self._key_time + offsets.min()
+        start = self._key_time + self._reach[0]
         while len(self._times) > 1 and self._times[1] <= start:
+            self._drop(0)
             self._times.popleft()
             self._frames.popleft()
+
+    def _drop(self, index: int) -> None:
+        self._held -= self._frames[index] is not None
+        self._frames[index] = None
 
     def _make(self, offsets: np.ndarray, end: float) -> StreamedClip | SkippedMoment:
         time = self._key_time
@@ -141,16 +161,16 @@ class ClipStream:
             indices, repeated = self._timeline(end).at_times(time + offsets, center=self.center)
         except ClipReadError as error:
             return SkippedMoment(time, error.reason)
-        ready = [self._ready(index) for index in indices.tolist()]
-        key = ready[self.center]
-        clip = torch.cat([frame.pixels for frame in ready], dim=1)
-        self._forget(offsets)
-        return StreamedClip(time, key.size, clip, key.region, repeated)
+        shown = tuple(self._ready(index) for index in indices.tolist())
+        key = shown[self.center]
+        clip = torch.cat([frame.pixels for frame in shown], dim=1)
+        self._forget()
+        return StreamedClip(time, key.size, clip, key.region, repeated, shown)
 
-    def _ready(self, index: int) -> _Ready:
+    def _ready(self, index: int) -> ShownFrame:
         frame = self._frames[index]
         if isinstance(frame, TimedFrame):
-            frame = self._frames[index] = _Ready(frame, self._prepare)
+            frame = self._frames[index] = ShownFrame(frame, self._prepare)
         if frame is None:
             raise RuntimeError(f"{self.source.name}: a frame at {self._times[index]:.3f} s was dropped too early")
         return frame

@@ -53,5 +53,5 @@ class LiveClips(ClipStream):
         time = self._key_time
         self._next += 1
         self.behind += 1
-        self._forget(offsets)
+        self._forget()
         return SkippedMoment(time, f"to keep up: the stream was {ahead:.1f} s further when its turn came")

@@ -30,11 +30,11 @@ class TrackRules:
 
     high: float = 0.5
     low: float = 0.1
-    iou: float = 0.2
+    iou: float = 0.3
     low_iou: float = 0.5
     duplicate: float = 0.7
     memory: int = 3
-    smoothing: float = 0.6
+    smoothing: float = 0.8
 
     def __post_init__(self) -> None:
         if not 0 <= self.low <= self.high <= 1:

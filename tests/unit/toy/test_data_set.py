@@ -9,8 +9,17 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, ks_2samp
 
+from slowfast.inference.tracking.truth import read_tracks_csv
 from slowfast.structures.label_map import read_label_map
-from slowfast.toy.data_set import TOY_ACTIONS, annotation_rows, is_held_out, make_toy_ava, video_name, video_scenes
+from slowfast.toy.data_set import (
+    TOY_ACTIONS,
+    annotation_rows,
+    is_held_out,
+    make_toy_ava,
+    track_rows,
+    video_name,
+    video_scenes,
+)
 from slowfast.toy.people import (
     FRAME_HEIGHT,
     FRAME_WIDTH,
@@ -261,6 +270,32 @@ def test_annotations_are_read_by_the_ava_readers(toy):
         assert len(excluded) == 1
         # a split of fewer than ten key frames keeps them all: its exclusion names a second that is no key frame
         assert excluded <= key_frames if split == "train" else excluded == {("toy_0007", 0)}
+
+
+def test_tracks_name_everybody_on_every_frame(toy, few_scenes):
+    """By hand: at its key frame a person is where the annotations say, with the same number and actions."""
+    person = next(p for s in few_scenes for p in s.people if p.actions == ("stand", "hold ball", "walk right"))
+    rows = track_rows("toy_0001", [Scene((), 0), Scene((person,), background_seed=0)])
+    assert rows[:2] == ["toy_0001,0.0000", "toy_0001,0.0833"] and rows[23] == "toy_0001,1.9167"
+    assert [row for row in rows if row.startswith("toy_0001,3.0000")] == [
+        row.replace(",0003,", ",3.0000,")
+        for row in annotation_rows("toy_0001", [Scene((), 0), Scene((person,), 0)])[1:]
+    ]
+    tracks = read_tracks_csv(toy / "annotations/toy_val_tracks.csv")["toy_0007"]
+    assert len(tracks.times) == 12 * SECONDS and np.abs(np.diff(tracks.times) - 1 / 12).max() < 2e-4
+    scenes = video_scenes(7, seed=SEED, seconds=SECONDS)
+    assert {p.person for people in tracks.people for p in people} == set(range(sum(len(s.people) for s in scenes)))
+    boxes = np.array([p.box for people in tracks.people for p in people])
+    assert (boxes >= 0).all() and (boxes <= 1).all() and (boxes[:, 2:] > boxes[:, :2]).all()
+
+
+def test_who_walks_out_of_the_frame_leaves_the_tracks(few_scenes):
+    person = next(p for s in few_scenes for p in s.people if "walk right" in p.actions)
+    outside = replace(person, x=person.x + FRAME_WIDTH)
+    assert not any("," in row.removeprefix("toy_0001,") for row in track_rows("toy_0001", [Scene((outside,), 0)]))
+    cut = [row.split(",") for row in track_rows("v", [Scene((replace(person, x=FRAME_WIDTH - 2.0),), 0)])]
+    seen = [float(row[4]) for row in cut if len(row) > 2]
+    assert len(seen) > 0 and max(seen) == 1.0
 
 
 def test_the_frame_at_a_key_second_shows_the_annotated_scene(toy):

@@ -1,0 +1,1 @@
+"""Who is who: how well people are followed through a video."""
