@@ -39,6 +39,11 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--top", type=int, default=5, metavar="N", help="classes told of a classified clip (default 5)")
     parser.add_argument("--track", action="store_true", help="number the people and smooth their scores")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="leave NAME_explain.html: the token behind each person, what it looked at",
+    )
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda, cuda:1")
     parser.add_argument("--batch", type=int, default=4, metavar="N", help="clips of a forward pass (default 4)")
     parser.add_argument("--no-video", action="store_true", help="do not write the drawn video")
@@ -62,6 +67,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
             track=options.track,
             top=options.top,
             video=not options.no_video,
+            explain=options.explain,
         )
         failed = predict_all(model, jobs, check_options(model, wanted), say=lambda text: print(text, flush=True))
         if options.show:

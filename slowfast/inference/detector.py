@@ -12,12 +12,15 @@ from torch import Tensor
 from slowfast.datasets.clips.collate import collate
 from slowfast.inference.build import DETECTS, Loaded, build_prepare, clip_offset_seconds, load_model
 from slowfast.inference.choose import Choice
+from slowfast.inference.explain.explainer import explain_moment
 from slowfast.inference.streams.clip_stream import ClipStream, SkippedMoment, StreamedClip
 from slowfast.inference.tracking.tracks import Tracker, TrackRules
 from slowfast.inference.written.results import DetectionResult
 from slowfast.models.build import build_postprocess
 from slowfast.structures.clip import ClipMeta, ClipSample
+from slowfast.structures.explanation import Explanation
 from slowfast.structures.moment import ActionClass, ActionScore, Moment, Person
+from slowfast.structures.predictions import Detections
 from slowfast.video.stream import FileSource, Source
 
 BATCH = 4
@@ -97,20 +100,38 @@ class ActionDetector:
 
     def moments(
         self,
-        clips: ClipStream,
+        clips: Iterable[StreamedClip | SkippedMoment],
         choice: Choice,
         *,
         track: bool | TrackRules = False,
         on_skip: Callable[[SkippedMoment], None] | None = None,
+        on_clip: Callable[[StreamedClip, int, Moment], None] | None = None,
     ) -> Iterator[Moment]:
-        """As `stream`, of clips that somebody made."""
+        """As `stream`, of clips that somebody made.
+
+        on_clip: told of each clip, its position in the batch that the network was just shown, and all people found there,
+                 tracked but not chosen yet
+        """
         rules = TrackRules() if track is True else track or None
         tracker = None if rules is None else Tracker(rules)
         threshold = self.loaded.cfg.TEST.ACTOR_THRESHOLD
         lowest = threshold if rules is None else min(rules.low, threshold)
         for batch in _batches(clips, self.batch, on_skip):
-            for moment in self._moments_of(batch, lowest):
-                yield choice.of_moment(moment if tracker is None else tracker(moment))
+            for row, found in enumerate(self._moments_of(batch, lowest)):
+                moment = found if tracker is None else tracker(found)
+                if on_clip is not None:
+                    on_clip(batch[row], row, moment)
+                yield choice.of_moment(moment)
+
+    def explain(
+        self, source: str | Path | Source, time: float, *, score: float = 0.3, classes: Iterable[str] | None = None
+    ) -> Explanation:
+        """Why the people on the key frame at second `time` are told: the token of each, and what it looked at.
+
+        The video is read from its start to there. Raises ValueError for a second that the video does not have, and for a
+        model whose attention is not known; ClipReadError where the source cannot be read.
+        """
+        return explain_moment(self, source, time, score=score, classes=classes)
 
     def __call__(
         self,
@@ -164,21 +185,30 @@ class ActionDetector:
         # Clips of one video have one size: nothing was padded, and the regions are still those of the clips.
         found = postprocess(self._predict(batch), batch.meta)
         return [
-            self._moment(clip, found.boxes[rows], found.actor[rows], found.scores[rows])
+            self._moment(clip, found.boxes[rows], found.actor[rows], found.scores[rows], _tokens(found, rows))
             for i, clip in enumerate(clips)
             for rows in [found.clip_index == i]
         ]
 
-    def _moment(self, clip: StreamedClip, boxes: Tensor, actor: Tensor, scores: Tensor) -> Moment:
+    def _moment(
+        self, clip: StreamedClip, boxes: Tensor, actor: Tensor, scores: Tensor, tokens: list[int | None]
+    ) -> Moment:
         height, width = clip.frame_size
         people = []
-        for box, score, row in zip(boxes.tolist(), actor.tolist(), scores, strict=True):
+        for box, score, row, token in zip(boxes.tolist(), actor.tolist(), scores, tokens, strict=True):
             x1, y1, x2, y2 = box
             order = row.argsort(descending=True, stable=True).tolist()
             values = row.tolist()
             actions = tuple(ActionScore(self.classes[k].name, self.classes[k].id, values[k]) for k in order)
-            people.append(Person((x1, y1, x2, y2), (x1 * width, y1 * height, x2 * width, y2 * height), score, actions))
+            pixels = (x1 * width, y1 * height, x2 * width, y2 * height)
+            people.append(Person((x1, y1, x2, y2), pixels, score, actions, token=token))
         return Moment(clip.time, clip.frame_size, tuple(people))
+
+
+def _tokens(found: Detections, rows: Tensor) -> list[int | None]:
+    if found.token is None:
+        return [None] * int(rows.sum())
+    return [int(token) for token in found.token[rows]]
 
 
 def _batches(
