@@ -29,7 +29,7 @@ figcaption { color: var(--muted); font-size: .86rem; padding: 4px 0 0; overflow-
   margin: 14px 0; }
 .chips { display: flex; flex-wrap: wrap; gap: 6px; margin: 8px 0; }
 .chips span { color: #16181d; border-radius: 5px; padding: 1px 9px; font-size: .86rem; overflow-wrap: anywhere; }
-svg { width: 100%; max-width: 900px; display: block; } svg .field { fill: #1c1c22; } svg .grid { stroke: #3c4048; }
+svg { width: 100%; max-width: 680px; display: block; } svg .field { fill: #1c1c22; } svg .grid { stroke: #3c4048; }
 svg .least { stroke: #d8dade; stroke-dasharray: 5 5; } svg text { fill: #c3c8ce; font: 12px system-ui, sans-serif; }
 .strips { display: grid; gap: 12px; } .strips img { max-width: 100%; }
 """

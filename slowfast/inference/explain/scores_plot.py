@@ -8,7 +8,7 @@ from slowfast.visualization.draw import action_colour
 
 Sighting = tuple[float, Person]  # second of a key frame, and the person there
 
-WIDTH, HEIGHT = 720, 190
+WIDTH, HEIGHT = 480, 150
 LEFT, RIGHT, TOP, BOTTOM = 34, 12, 10, 24  # pixels around the field
 MOST_ACTIONS = 5
 
