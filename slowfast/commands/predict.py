@@ -17,6 +17,7 @@ from slowfast.inference.load import load
 from slowfast.inference.predict import Options, check_options, predict_all
 from slowfast.inference.streams.sources import find_videos, plan_jobs
 from slowfast.inference.written.show import check_display, show_videos
+from slowfast.utils.text import printable
 
 
 def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
@@ -69,16 +70,18 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
             video=not options.no_video,
             explain=options.explain,
         )
-        failed = predict_all(model, jobs, check_options(model, wanted), say=lambda text: print(text, flush=True))
+        failed = predict_all(
+            model, jobs, check_options(model, wanted), say=lambda text: print(printable(text), flush=True)
+        )
         if options.show:
             show_videos([job.file(".mp4") for job in jobs])
     except USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"interrupted; finished files and complete lines in {options.out} stay", file=sys.stderr)
         return 130
     if failed:
         print(f"error: {len(failed)} of {len(jobs)} videos could not be predicted:", file=sys.stderr)
-        print("".join(f"  {reason}\n" for reason in failed), end="", file=sys.stderr)
+        print("".join(f"  {printable(reason)}\n" for reason in failed), end="", file=sys.stderr)
     return 1 if failed else 0

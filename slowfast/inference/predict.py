@@ -1,5 +1,7 @@
 """Predict on videos and leave the files about each: lines as they are found, then table, drawn video and player."""
 
+import errno
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -20,7 +22,9 @@ from slowfast.inference.written.drawn_video import plain_copy
 from slowfast.inference.written.player import plays_in_browsers
 from slowfast.inference.written.results import ClassificationResult, DetectionResult, Result, line_of
 from slowfast.structures.moment import ClipClasses, Moment
+from slowfast.utils.files import FileWriteError
 from slowfast.utils.progress import progress
+from slowfast.utils.text import printable
 from slowfast.video.source import ClipReadError
 from slowfast.video.stream import FileSource
 from slowfast.video.timed_writer import copied_sound
@@ -115,7 +119,7 @@ def predict(model: ActionDetector | ActionClassifier, job: Job, options: Options
 
     options: complete, see `check_options`. Raises ClipReadError where the video cannot be read; lines stay.
     """
-    job.stem.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(job.stem.parent)
     start = time.perf_counter()
     collected: Collector | None = None
     result: Result
@@ -147,7 +151,7 @@ def _detect(model: ActionDetector, job: Job, options: Options) -> tuple[Detectio
     with (
         _Lines(job) as lines,
         Explainer(model.loaded.model) if options.explain else nullcontext() as explainer,
-        progress(what=job.video.name, total=total, unit="clip") as bar,
+        progress(what=printable(job.video.name), total=total, unit="clip") as bar,
     ):
         lines.start_with(
             records.header(
@@ -195,21 +199,29 @@ def _classify(model: ActionClassifier, job: Job, options: Options) -> tuple[Clas
         lines.start_with(
             records.header(job.video.name, kind="classification", every=options.every, tracked=False, classes=classes)
         )
-        for clip in progress(told, what=job.video.name, unit="clip"):
+        for clip in progress(told, what=printable(job.video.name), unit="clip"):
             lines.write(records.of_clip(clip))
             clips.append(clip)
         lines.write(records.end(clips[-1].end, told=len(clips), skipped=0))
     return ClassificationResult(str(job.video), tuple(clips), classes, options.every, clips[-1].end), frames
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--out {folder} cannot be made: {error.strerror}; give another folder") from None
+
+
 class _Lines:
     """The `.jsonl` of a job, line by line; begun with the first line after the header, so that nothing is lost or left
-    where the video cannot be read at all."""
+    where the video cannot be read at all. Whatever goes wrong, it ends with a whole line."""
 
     def __init__(self, job: Job) -> None:
         self._path = job.file(".jsonl")
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
         self._header: records.Record = {}
+        self._whole = 0  # bytes of whole lines
 
     def __enter__(self) -> "_Lines":
         return self
@@ -222,11 +234,23 @@ class _Lines:
         self._header = header
 
     def write(self, record: records.Record) -> None:
+        lines = line_of(record)
         if self._file is None:
-            self._file = open(self._path, "w", encoding="utf-8", newline="")  # noqa: SIM115
-            self._file.write(line_of(self._header))
-        self._file.write(line_of(record))
-        self._file.flush()
+            # Unbuffered: a line is on its way when it is written, and nothing is left for a full disk to refuse later.
+            self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115
+            lines = line_of(self._header) + lines
+        content = lines.encode()
+        try:
+            # Fewer bytes than asked for are written where the disk is full.
+            if (written := self._file.write(content)) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            if self._path.is_file():
+                self._file.truncate(self._whole)
+            raise FileWriteError(
+                f"could not write {self._path}: {error.strerror}; the lines before stay, and so do the files of other videos"
+            ) from error
+        self._whole += written
 
 
 def _playable(result: Result, job: Job, options: Options) -> Path | None:

@@ -44,7 +44,7 @@ def test_the_token_told_is_the_one_that_the_box_came_from(weights, video):
     assert one.cell_box == pytest.approx((0.7, 3 / 8, 0.8, 4 / 8))
     assert one.person.box == pytest.approx((0.6, 0.4, 0.8, 0.8))
     # Half of the last stage is the token itself: most comes from where it stands.
-    t, h, w = one.box_attention.shape
+    _, h, w = one.box_attention.shape
     heat = one.box_attention.sum(0)
     top, left = divmod(int(heat.argmax()), w)
     assert one.cell_box[1] - 1 / h <= top / h <= one.cell_box[3] and one.cell_box[0] - 1 / w <= left / w

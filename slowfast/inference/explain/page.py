@@ -58,7 +58,7 @@ def explanation_html(result: DetectionResult, collected: Collector, *, least: fl
     if len(people) > len(shown):
         notes.append(f"{len(people) - len(shown)} more people, seen on the fewest key frames, are not shown.")
     if collected.stride > 1:
-        notes.append(f"Pictures are of every {collected.stride}th key frame; the scores are of all.")
+        notes.append(f"Pictures are of one key frame in {collected.stride}; the scores are of all.")
     if not result.tracked and people:
         notes.append(
             "People are joined from one key frame to the next where their boxes overlap; --track follows them."
