@@ -9,6 +9,7 @@ python tools/benchmark.py attention --cfg FILE   every way to compute each atten
 python tools/benchmark.py pooling --cfg FILE     every way to compute each depthwise convolution of the config
 python tools/benchmark.py gpu                    all of these on a GPU, as a table in a file
 python tools/benchmark.py evaluator              the AVA frame-mAP against a per-frame implementation
+python tools/benchmark.py explain --cfg FILE     a detector with and without the attention of `predict --explain`
 python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
 """
 
@@ -21,14 +22,14 @@ import torch
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-from bench import classifiers, detector, evaluator, gpu, layers, loader  # noqa: E402
+from bench import classifiers, detector, evaluator, explaining, gpu, layers, loader  # noqa: E402
 from bench.detector import Setup  # noqa: E402
 
 from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 
 CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml")
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
-WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "gpu", "evaluator", "loader")
+WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "gpu", "evaluator", "loader", "explain")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -79,6 +80,8 @@ def main(argv: Sequence[str]) -> int:
     elif args.what == "evaluator":
         for rows in args.rows:
             evaluator.main(rows, repeats=args.repeats)
+    elif args.what == "explain":
+        explaining.main(setup, repeats=args.repeats)
     elif args.what == "gpu":
         heading = f"{machine}; {choose_compiling(setup.cfg, device)}"
         print(heading)

@@ -25,7 +25,7 @@ p { color: var(--muted); margin: 0 0 12px; }
   cursor: pointer; }
 .track button:focus-visible { outline: 2px solid var(--ink); }
 .track i { position: absolute; top: 0; bottom: 0; width: 2px; background: var(--mark); pointer-events: none; }
-@media (max-width: 600px) { .lane { grid-template-columns: 110px 1fr; } }
+@media (max-width: 600px) { .lane { grid-template-columns: 110px 1fr; } .lane > span { white-space: normal; } }
 """
 
 SCRIPT = """
@@ -37,11 +37,8 @@ const switches = { boxes: document.getElementById("boxes"), names: document.getE
 const lanes = document.querySelector(".lanes"), cursors = [];
 const half = Math.min(data.frame / 2, 0.05) + 1e-6;
 
-function colour(name) {
-  let hash = 7;
-  for (const letter of name) hash = (hash * 31 + letter.codePointAt(0)) % 360;
-  return `hsl(${hash} 70% 62%)`;
-}
+const colours = new Map(data.classes.map((name, i) => [name, data.colours[i]]));
+function colour(name) { return colours.get(name) || "#dddddd"; }
 function lastAt(moments, time) {
   let low = 0, high = moments.length;
   while (low < high) {
