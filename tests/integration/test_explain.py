@@ -9,6 +9,7 @@ from torch import nn
 import slowfast
 from slowfast.inference.explain import page
 from slowfast.structures.predictions import Predictions
+from slowfast.toy.demo import _LEFT_BEHIND, Demo
 
 TOOL = "tools/predict.py"
 PLANTED, BOX = 37, (0.7, 0.6, 0.2, 0.4)  # candidate of 8 x 10, and its box as cxcywh
@@ -77,3 +78,12 @@ def test_the_page_of_the_command(run_main, weights, video, tmp_path, monkeypatch
     same = [(tmp_path / folder / "toy_0007.jsonl").read_text() for folder in ("with", "without")]
     assert same[0] == same[1]  # looking changes nothing
     assert not (tmp_path / "without/toy_0007_explain.html").exists()
+
+
+def test_the_demo_ends_with_a_held_out_video(trained, toy_config, overrides, monkeypatch, capsys):
+    monkeypatch.setattr(page, "MOST_PEOPLE", 1)
+    Demo(toy_config, overrides, trained).predict_a_video()
+    assert "toy_0007.mp4: 16 key frames" in capsys.readouterr().out
+    left = {path.name for path in trained.glob("player*")}
+    assert left == {"player.html", "player_explain.html", "player.jsonl", "player.csv", "player.mp4"}
+    assert {"player.html", "player_explain.html", "player.jsonl"} <= set(_LEFT_BEHIND)

@@ -25,7 +25,7 @@ _STYLE = """
 header p { max-width: 90ch; } h2 { margin: 40px 0 8px; } figure { margin: 0; } figure img { width: 100%; height: auto;
   display: block; border-radius: 8px; margin: 0 0 4px; }
 figcaption { color: var(--muted); font-size: .86rem; padding: 4px 0 0; overflow-wrap: anywhere; }
-.cards { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 250px), 1fr));
+.cards { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 210px), 1fr));
   margin: 14px 0; }
 .chips { display: flex; flex-wrap: wrap; gap: 6px; margin: 8px 0; }
 .chips span { color: #16181d; border-radius: 5px; padding: 1px 9px; font-size: .86rem; overflow-wrap: anywhere; }
