@@ -66,7 +66,7 @@ def _query_stride(block: nn.Module) -> Size3:
 
 
 @torch.no_grad()
-def _block_attention(block: nn.Module, x: Any, grid: Size3) -> BlockAttention:
+def _block_attention(block: Any, x: Any, grid: Size3) -> BlockAttention:
     """Weights (B, [1 +] Q, [1 +] K) of a whole batch."""
     attention = _attention(block)
     if isinstance(attention, ViTAttention):
