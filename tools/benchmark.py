@@ -10,6 +10,7 @@ python tools/benchmark.py pooling --cfg FILE     every way to compute each depth
 python tools/benchmark.py frames --cfg FILE       a detector with a network for single frames: what keeping features saves
 python tools/benchmark.py gpu                    all of these on a GPU, as a table in a file
 python tools/benchmark.py evaluator              the AVA frame-mAP against a per-frame implementation
+python tools/benchmark.py explain --cfg FILE     a detector with and without the attention of `predict --explain`
 python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
 python tools/benchmark.py predict --cfg FILE     prediction on a file against decoding and the forward pass alone
 python tools/benchmark.py endless --cfg FILE     memory of prediction over an hour of video
@@ -29,6 +30,7 @@ from bench import (  # noqa: E402
     detector,
     endless,
     evaluator,
+    explaining,
     frames,
     gpu,
     layers,
@@ -42,7 +44,7 @@ from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml")
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
 WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "evaluator", "loader",
-        "predict", "endless")  # fmt: skip
+        "predict", "endless", "explain")  # fmt: skip
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -103,6 +105,8 @@ def main(argv: Sequence[str]) -> int:
     elif args.what == "evaluator":
         for rows in args.rows:
             evaluator.main(rows, repeats=args.repeats)
+    elif args.what == "explain":
+        explaining.main(setup, repeats=args.repeats)
     elif args.what == "gpu":
         heading = f"{machine}; {choose_compiling(setup.cfg, device)}"
         print(heading)

@@ -24,7 +24,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     try:
         demo = Demo(args.cfg, overrides, out)
         for number, (name, phase) in enumerate(phases(demo).items(), start=1):
-            run_phase(f"{number}/4 {name}", phase)
+            run_phase(f"{number}/5 {name}", phase)
     except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -42,6 +42,7 @@ def phases(demo: Demo) -> dict[str, Callable[[], None]]:
         "the model is trained and tested": demo.train_and_test,
         "it is tested backwards, frozen, and blind": demo.ask_whether_it_uses_time,
         "what it found is drawn": demo.draw,
+        "a held-out video is predicted": demo.predict_a_video,
     }
 
 

@@ -20,6 +20,7 @@ from slowfast.inference.predict import Options, check_options, predict_all
 from slowfast.inference.predict_live import find_live, predict_live, refuse_live
 from slowfast.inference.streams.sources import find_videos, plan_jobs
 from slowfast.inference.written.show import check_display, show_videos
+from slowfast.utils.text import printable
 
 
 def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
@@ -45,6 +46,11 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--top", type=int, default=5, metavar="N", help="classes told of a classified clip (default 5)")
     parser.add_argument("--track", action="store_true", help="number the people and smooth their scores")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="leave NAME_explain.html: the token behind each person, what it looked at",
+    )
     parser.add_argument("--device", default="auto", help="auto (a GPU where there is one), cpu, cuda, cuda:1")
     parser.add_argument("--batch", type=int, default=4, metavar="N", help="clips of a forward pass (default 4)")
     parser.add_argument("--no-video", action="store_true", help="do not write the drawn video")
@@ -58,7 +64,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     try:
         live = find_live(options.sources, seconds=options.seconds, say=say)
         if live is not None:
-            refuse_live(number=len(options.sources), show=options.show)
+            refuse_live(number=len(options.sources), show=options.show, explain=options.explain)
         elif options.show:
             check_display(drawn=not options.no_video)
         jobs = [] if live is not None else plan_jobs(find_videos(options.sources), options.out)
@@ -72,6 +78,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
             track=options.track,
             top=options.top,
             video=not options.no_video,
+            explain=options.explain,
         )
         if live is not None:
             broke = predict_live(model, live, options.out, wanted, say=say)
@@ -82,17 +89,17 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         if options.show:
             show_videos([job.file(".mp4") for job in jobs])
     except USER_ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"interrupted; finished files and complete lines in {options.out} stay", file=sys.stderr)
         return 130
     if failed:
         print(f"error: {len(failed)} of {len(jobs)} videos could not be predicted:", file=sys.stderr)
-        print("".join(f"  {reason}\n" for reason in failed), end="", file=sys.stderr)
+        print("".join(f"  {printable(reason)}\n" for reason in failed), end="", file=sys.stderr)
     return 1 if failed else 0
 
 
 def say(text: str) -> None:
     """On standard output, at once."""
-    print(text, flush=True)
+    print(printable(text), flush=True)

@@ -136,7 +136,7 @@ def _classes_of(path: Path, file: WeightFile, labels: str | Path | None, *, firs
         label_map = read_label_map(labels)
         names, ids = label_map.names, label_map.ids
     else:
-        names, ids = read_class_names(labels), ()
+        names, ids = _names_in(labels), ()
     if len(ids) != len(names):
         ids = tuple(range(first_id, first_id + len(names)))
     known = file.class_names
@@ -146,6 +146,14 @@ def _classes_of(path: Path, file: WeightFile, labels: str | Path | None, *, firs
             "leave --labels out"
         )
     return tuple(ActionClass(i, number, name) for i, (number, name) in enumerate(zip(ids, names, strict=True)))
+
+
+def _names_in(labels: str | Path) -> tuple[str, ...]:
+    """Errors name the option of this command in place of the key that a configuration has."""
+    try:
+        return tuple(read_class_names(labels))
+    except (OSError, ValueError) as error:
+        raise type(error)(str(error).replace("DATA.LABEL_FILE", "--labels")) from None
 
 
 def _with_classes(cfg: CfgNode, path: Path, count: int) -> CfgNode:

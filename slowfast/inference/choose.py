@@ -38,6 +38,12 @@ class Choice:
         )
         return replace(moment, people=tuple(people))
 
+    def of_people(self, moment: Moment) -> Moment:
+        """People that are likely enough, with the chosen actions however likely they are."""
+        return replace(self, score=0.0).of_moment(
+            replace(moment, people=tuple(person for person in moment.people if person.score >= self.score))
+        )
+
     def of_clip(self, clip: ClipClasses, top: int | None = None) -> ClipClasses:
         """The chosen classes that are likely enough, the `top` likeliest of them."""
         return replace(clip, classes=self._of(clip.classes)[:top])

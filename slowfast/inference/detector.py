@@ -13,6 +13,7 @@ from torch import Tensor
 from slowfast.datasets.clips.collate import collate
 from slowfast.inference.build import DETECTS, Loaded, build_prepare, clip_offset_seconds, load_model
 from slowfast.inference.choose import Choice
+from slowfast.inference.explain.explainer import explain_moment
 from slowfast.inference.streams.clip_stream import ClipStream, SkippedMoment, StreamedClip
 from slowfast.inference.streams.frame_reuse import FrameReuse, reuses_frames
 from slowfast.inference.streams.live_clips import LiveClips
@@ -20,8 +21,9 @@ from slowfast.inference.tracking.tracks import Tracker, TrackRules
 from slowfast.inference.written.results import DetectionResult
 from slowfast.models.build import build_postprocess
 from slowfast.structures.clip import ClipMeta, ClipSample
+from slowfast.structures.explanation import Explanation
 from slowfast.structures.moment import ActionClass, ActionScore, Moment, Person
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.predictions import Detections, Predictions
 from slowfast.video.live.address import live_address
 from slowfast.video.live.source import LiveSource
 from slowfast.video.stream import FileSource, Source
@@ -107,13 +109,18 @@ class ActionDetector:
 
     def moments(
         self,
-        clips: ClipStream,
+        clips: Iterable[StreamedClip | SkippedMoment],
         choice: Choice,
         *,
         track: bool | TrackRules = False,
         on_skip: Callable[[SkippedMoment], None] | None = None,
+        on_clip: Callable[[StreamedClip, int, Moment], None] | None = None,
     ) -> Iterator[Moment]:
-        """As `stream`, of clips that somebody made."""
+        """As `stream`, of clips that somebody made.
+
+        on_clip: told of each clip, its position in the batch that the network was just shown, and all people found there,
+                 tracked but not chosen yet
+        """
         rules = TrackRules() if track is True else track or None
         tracker = None if rules is None else Tracker(rules)
         threshold = self.loaded.cfg.TEST.ACTOR_THRESHOLD
@@ -122,8 +129,21 @@ class ActionDetector:
         # Live, a clip does not wait for others to fill a batch.
         most = 1 if isinstance(clips, LiveClips) else self.batch
         for batch in _batches(clips, most, on_skip):
-            for moment in self._moments_of(batch, lowest):
-                yield choice.of_moment(moment if tracker is None else tracker(moment))
+            for row, found in enumerate(self._moments_of(batch, lowest)):
+                moment = found if tracker is None else tracker(found)
+                if on_clip is not None:
+                    on_clip(batch[row], row, moment)
+                yield choice.of_moment(moment)
+
+    def explain(
+        self, source: str | Path | Source, time: float, *, score: float = 0.3, classes: Iterable[str] | None = None
+    ) -> Explanation:
+        """Why the people on the key frame at second `time` are told: the token of each, and what it looked at.
+
+        The video is read from its start to there. Raises ValueError for a second that the video does not have, and for a
+        model whose attention is not known; ClipReadError where the source cannot be read.
+        """
+        return explain_moment(self, source, time, score=score, classes=classes)
 
     def __call__(
         self,
@@ -171,7 +191,7 @@ class ActionDetector:
         # Clips of one video have one size: nothing was padded, and the regions are still those of the clips.
         found = postprocess(predictions, metas)
         return [
-            self._moment(clip, found.boxes[rows], found.actor[rows], found.scores[rows])
+            self._moment(clip, found.boxes[rows], found.actor[rows], found.scores[rows], _tokens(found, rows))
             for i, clip in enumerate(clips)
             for rows in [found.clip_index == i]
         ]
@@ -183,20 +203,29 @@ class ActionDetector:
         batch = self.loaded.inputs.prepare(collate(samples, blank_size=size, num_classes=len(self.classes)))
         return self._predict(batch)
 
-    def _moment(self, clip: StreamedClip, boxes: Tensor, actor: Tensor, scores: Tensor) -> Moment:
+    def _moment(
+        self, clip: StreamedClip, boxes: Tensor, actor: Tensor, scores: Tensor, tokens: list[int | None]
+    ) -> Moment:
         height, width = clip.frame_size
         people = []
         values, order = scores.sort(dim=1, descending=True, stable=True)
-        for box, score, row, classes in zip(
-            boxes.tolist(), actor.tolist(), values.tolist(), order.tolist(), strict=True
+        for box, score, row, classes, token in zip(
+            boxes.tolist(), actor.tolist(), values.tolist(), order.tolist(), tokens, strict=True
         ):
             x1, y1, x2, y2 = box
             actions = tuple(
                 ActionScore(self.classes[k].name, self.classes[k].id, value)
                 for k, value in zip(classes, row, strict=True)
             )
-            people.append(Person((x1, y1, x2, y2), (x1 * width, y1 * height, x2 * width, y2 * height), score, actions))
+            pixels = (x1 * width, y1 * height, x2 * width, y2 * height)
+            people.append(Person((x1, y1, x2, y2), pixels, score, actions, token=token))
         return Moment(clip.time, clip.frame_size, tuple(people))
+
+
+def _tokens(found: Detections, rows: Tensor) -> list[int | None]:
+    if found.token is None:
+        return [None] * int(rows.sum())
+    return [int(token) for token in found.token[rows]]
 
 
 def _batches(

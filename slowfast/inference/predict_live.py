@@ -68,12 +68,14 @@ def find_live(sources: Sequence[str], *, seconds: float | None, say: Callable[[s
     return None
 
 
-def refuse_live(*, number: int, show: bool) -> None:
+def refuse_live(*, number: int, show: bool, explain: bool = False) -> None:
     """Raises ValueError for what goes with files only. number: of sources; show: a window was asked for"""
     if number > 1:
         raise ValueError("a live source is given alone, as it may have no end; start one command for each")
     if show:
         raise ValueError("--show plays drawn videos, and a live source leaves none; read the lines of its .jsonl")
+    if explain:
+        raise ValueError("--explain writes a page about a whole video, and a live source leaves none; record it first")
 
 
 def live_file(source: LiveSource, out: str | Path, now: datetime) -> Path:

@@ -20,12 +20,22 @@ def attend_plain(
 
     q (B, N, Q, D), k and v (B, N, K, D); tables: positions along (t, h, w), each (R, D) or None -> (B, N, Q, D).
     """
+    return attention_weights(q, k, tables, q_grid=q_grid, k_grid=k_grid, class_token=class_token) @ v
+
+
+def attention_weights(
+    q: Tensor, k: Tensor, tables: Tables, *, q_grid: Size3, k_grid: Size3, class_token: bool
+) -> Tensor:
+    """softmax(q k^T / sqrt(D) + bias) -> (B, N, Q, K): how much each query takes of each key's value; rows sum to 1.
+
+    q (B, N, Q, D), k (B, N, K, D), tables as in `attend_plain`.
+    """
     logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
     if any(table is not None for table in tables):
         _, q_on_grid = split_class_token(q, class_token)
         bias = spread_biases(axis_biases(q_on_grid, tables, q_grid, k_grid), tables, k_grid)
         logits = logits + F.pad(bias, (1, 0, 1, 0)) if class_token else logits + bias
-    return logits.softmax(dim=-1) @ v
+    return logits.softmax(dim=-1)
 
 
 def spread_biases(biases: list[Tensor], tables: Tables, k_grid: Size3) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from slowfast.layers import kernels
+from slowfast.layers.attention import Tables
 from slowfast.layers.token_grid import Size3, size3, split_class_token
 
 
@@ -78,15 +79,23 @@ class PoolingAttention(nn.Module):
         x = x.unflatten(2, (self.num_heads, -1))
         return (x if norm is None else norm(x)).transpose(1, 2)
 
-    def forward(self, x: kernels.Tokens, grid: Size3) -> tuple[Tensor, Size3]:
+    @property
+    def tables(self) -> Tables:
+        """The relative positions along (t, h, w), None where there are none."""
+        return (self.rel_pos_t, self.rel_pos_h, self.rel_pos_w)
+
+    def queries_keys_values(self, x: kernels.Tokens, grid: Size3) -> tuple[Tensor, Tensor, Tensor, Size3, Size3]:
+        """x (B, [1 +] THW, dim_in) -> pooled q (B, N, [1 +] Q, D), k and v (B, N, [1 +] K, D), the grids of Q and of K."""
         (q, q_grid), (kv, k_grid) = kernels.project_and_pool(
             x, grid, *self._projections(), class_token=self.class_token
         )
         k, v = kv.chunk(2, dim=-1)
         q, k, v = self._heads(q, self.norm_q), self._heads(k, self.norm_k), self._heads(v, self.norm_v)
+        return q, k, v, q_grid, k_grid
 
-        tables = (self.rel_pos_t, self.rel_pos_h, self.rel_pos_w)
-        attended = kernels.attend(q, k, v, tables, q_grid=q_grid, k_grid=k_grid, class_token=self.class_token)
+    def forward(self, x: kernels.Tokens, grid: Size3) -> tuple[Tensor, Size3]:
+        q, k, v, q_grid, k_grid = self.queries_keys_values(x, grid)
+        attended = kernels.attend(q, k, v, self.tables, q_grid=q_grid, k_grid=k_grid, class_token=self.class_token)
         attended, q = attended.transpose(1, 2), q.transpose(1, 2)  # (B, Q, N, D)
         if self.residual_pooling:
             attended = self._add_queries(attended, q)

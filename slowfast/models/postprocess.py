@@ -38,7 +38,7 @@ class PostProcess(nn.Module):
         token = torch.cat(kept)
         actor, actions, boxes = actor[clip_index, token], actions[clip_index, token], boxes[clip_index, token]
         boxes = to_original_frame(boxes, clip_index, meta)
-        return Detections(clip_index, boxes, actor, actions * actor[:, None])
+        return Detections(clip_index, boxes, actor, actions * actor[:, None], token)
 
     def _keep(self, actor: Tensor, boxes: Tensor) -> Tensor:
         """Indices of the tokens of one clip that stay: actor (N,), boxes (N, 4) xyxy -> (n,), likeliest first."""

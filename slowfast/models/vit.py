@@ -40,12 +40,17 @@ class ViTAttention(nn.Module):
         self.proj = nn.Linear(dim, dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, grid: Size3) -> Tensor:
+    def queries_keys_values(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """x (B, THW, C) -> q, k and v, each (B, N, THW, D) for N heads of D channels."""
         bias = None
         if self.q_bias is not None and self.v_bias is not None:
             bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         qkv = F.linear(x, self.qkv.weight, bias).unflatten(2, (3, self.num_heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        return q, k, v
+
+    def forward(self, x: Tensor, grid: Size3) -> Tensor:
+        q, k, v = self.queries_keys_values(x)
         x = kernels.attend(q, k, v, (None, None, None), q_grid=grid, k_grid=grid, class_token=False)
         return self.dropout(self.proj(x.transpose(1, 2).flatten(2)))
 

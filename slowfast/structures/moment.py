@@ -32,6 +32,7 @@ class Person:
     score:      probability that the box holds a person
     actions:    likeliest first
     track:      number of the track, from 1; None where people are not tracked
+    token:      number of the model's candidate that claimed the person, from 0; None where it is not known
     """
 
     box: Box
@@ -39,6 +40,7 @@ class Person:
     score: float
     actions: tuple[ActionScore, ...]
     track: int | None = None
+    token: int | None = None
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,12 @@ class Detections:
     boxes:      (D, 4) float32 xyxy in [0, 1] of the ORIGINAL frame
     actor:      (D,) float32, probability that the box holds an actor
     scores:     (D, C) float32, action probability times actor probability
+    token:      (D,) int64, the candidate of its clip that claimed the person, in the order of Predictions; None where
+                people are given and not found
     """
 
     clip_index: Tensor
     boxes: Tensor
     actor: Tensor
     scores: Tensor
+    token: Tensor | None = None

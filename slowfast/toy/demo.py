@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from slowfast.config import load_cfg
 from slowfast.engine.run import build_inputs, run
 from slowfast.engine.test import evaluate
 from slowfast.evaluation.frames.result import DetectionResult
+from slowfast.inference.detector import ActionDetector
+from slowfast.inference.predict import Options, check_options, predict
+from slowfast.inference.streams.sources import Job
 from slowfast.models.build import build_model
 from slowfast.report.detection.clips import ReportGallery
 from slowfast.structures.predictions import Detections
@@ -27,6 +31,7 @@ from slowfast.weights.checkpoint import Checkpointer, load_weights
 
 CPU = torch.device("cpu")
 CLIPS_DRAWN = 12
+PREDICTED_EVERY = 0.25  # seconds; people of the toy data set walk fast
 VIDEOS, SEED = 160, 7  # 560 key frames to train on, 80 held out, with about as many people walking left as right
 
 
@@ -90,6 +95,18 @@ class Demo:
         detection_video(drawn, self.out / "detections.mp4", fps=self.cfg.DATA.TARGET_FPS / self.cfg.DATA.SAMPLING_RATE)
         contact_sheet(drawn[1:7], self.out / "detections.png")
 
+    def predict_a_video(self) -> None:
+        """A held-out video, the one with the most people, as anyone would predict it: from the checkpoint alone."""
+        key_frames = Localization(self.cfg).test_split.annotated.key_frames
+        people: Counter[str] = Counter()
+        for k in range(len(key_frames)):
+            people[key_frames.video_name(k)] += len(key_frames.people(k)[0])
+        video = Path(self.cfg.AVA.VIDEO_DIR) / f"{people.most_common(1)[0][0]}.mp4"
+        detector = ActionDetector.from_checkpoint(self.out / "checkpoints/best.pyth", device=CPU)
+        options = check_options(detector, Options(every=PREDICTED_EVERY, track=True, explain=True))
+        outcome = predict(detector, Job(video, self.out / "player"), options)
+        print(f"{video}: {outcome}", flush=True)
+
     def print_results(self, seconds: float) -> None:
         """The mAP, the table of the time controls, and where everything is."""
         columns = list(self.table)
@@ -118,10 +135,13 @@ _LEFT_BEHIND = {
     "detections.mp4": "held-out clips with boxes, actions and scores",
     "detections.png": "six of them as a picture",
     "report.html": "one page with everything: open it in a browser",
+    "player.html": "a held-out video with its people, tracks and actions: open it in a browser",
+    "player_explain.html": "which token claimed each of them, and what it looked at",
     "curve.png": "loss and mAP",
     "metrics.json": "the result and its protocol",
     "detections.csv": "every detection, official AVA format",
     "time_controls.json": "the table above",
+    "player.jsonl": "what was predicted, one JSON object a line; player.csv and player.mp4 are beside it",
     "log.jsonl": "one JSON object a line",
     "config.yaml": "the configuration as it was run",
     "checkpoints": "weights",

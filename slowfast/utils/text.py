@@ -13,6 +13,11 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _GZIP = b"\x1f\x8b"
 
 
+def printable(text: str) -> str:
+    """On one line, and without what a terminal obeys: a name with a line break or a control character shows it as "\\n"."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
 def read_text(path: str | Path) -> str:
     """The whole file, line ends as "\\n". Raises FileNotFoundError, or ValueError (see `open_text`)."""
     with open_text(path, newline=None) as file:

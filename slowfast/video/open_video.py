@@ -31,6 +31,17 @@ def named_errors(path: str | Path, at: float | None, unit: str = "s") -> Iterato
         raise ClipReadError(str(path), at, reason, unit) from error
 
 
+def _open(path: str) -> av.container.InputContainer:
+    """FFmpeg's own reason, "Invalid data found when processing input", does not tell what to look for."""
+    file = Path(path)
+    if file.is_file() and not file.stat().st_size:
+        raise UnreadableError("the file is empty (0 bytes)")
+    try:
+        return av.open(path)
+    except av.error.InvalidDataError:
+        raise UnreadableError("it is no video of a format that FFmpeg knows, or it is cut off") from None
+
+
 class OpenVideo:
     """One video file, open for decoding forward once. Use as a context manager.
 
@@ -48,7 +59,7 @@ class OpenVideo:
         container: av.container.InputContainer | None = None,
     ) -> None:
         self.path, self._remember = str(path), remember
-        self._container = av.open(self.path) if container is None else container
+        self._container = _open(self.path) if container is None else container
         if not self._container.streams.video:
             raise UnreadableError("it holds no video stream")
         self._stream = self._container.streams.video[0]

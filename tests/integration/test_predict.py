@@ -110,6 +110,8 @@ def test_ctrl_c_leaves_whole_lines(run_main, weights, video, tmp_path, monkeypat
     [
         (["none.mp4"], "none.mp4: there is no such file or folder"),
         (["--every", "0"], "--every is the seconds from one key frame to the next and must be above 0, got 0"),
+        (["--every", "nan"], "--every is the seconds from one key frame to the next and must be above 0, got nan"),
+        (["--labels", "none.txt"], "none.txt: no such file (--labels)"),
         (["--classes", "siit"], "--classes 'siit': the model has no such class; did you mean 'sit'"),
         (["--score", "2"], "--score is a probability, from 0 to 1, got 2"),
         (["--batch", "0"], "--batch is the clips of a forward pass, at least 1, got 0"),
@@ -204,5 +206,7 @@ def test_a_classifier_gives_the_scores_of_its_test(run_main, toy_config, classif
     assert (tmp_path / "out/toy_0007.mp4").exists() and (tmp_path / "out/toy_0007.html").exists()
     refused = run_main(TOOL, "--weights", str(path), str(video), "--track", expect=1)
     assert "--track numbers the people that a detector finds" in refused.stderr
+    refused = run_main(TOOL, "--weights", str(path), str(video), "--explain", expect=1)
+    assert "--explain tells which token claimed a person, and this model classifies whole clips" in refused.stderr
     with pytest.raises(ValueError, match="classifies whole clips and finds no people; use ActionClassifier"):
         ActionDetector.from_checkpoint(path, device="cpu")

@@ -21,6 +21,7 @@ from slowfast.inference.written.player_style import CSS, SCRIPT
 from slowfast.inference.written.results import ClassificationResult, DetectionResult, Result
 from slowfast.structures.moment import ActionClass, ActionScore
 from slowfast.utils.files import write_text
+from slowfast.visualization.draw import action_colour
 
 EMBEDDED_BYTES = 8 * 1024 * 1024  # a video of at most so many is put into the page
 MOST_LANES = 300
@@ -121,6 +122,7 @@ def _data(result: Result) -> dict[str, Any]:
         "every": result.every or result.seconds,
         "frame": result.frame_seconds if isinstance(result, DetectionResult) else 0.04,
         "classes": [action.name for action in result.classes],
+        "colours": ["#{:02x}{:02x}{:02x}".format(*action_colour(action.name)) for action in result.classes],
         "moments": [],
         "clips": [],
         "lanes": _all_lanes(result)[:MOST_LANES],

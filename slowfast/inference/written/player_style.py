@@ -39,11 +39,8 @@ const switches = { boxes: document.getElementById("boxes"), names: document.getE
 const lanes = document.querySelector(".lanes"), cursors = [];
 const half = Math.min(data.frame / 2, 0.05) + 1e-6;
 
-function colour(name) {
-  let hash = 7;
-  for (const letter of name) hash = (hash * 31 + letter.codePointAt(0)) % 360;
-  return `hsl(${hash} 70% 62%)`;
-}
+const colours = new Map(data.classes.map((name, i) => [name, data.colours[i]]));
+function colour(name) { return colours.get(name) || "#dddddd"; }
 function lastAt(moments, time) {
   let low = 0, high = moments.length;
   while (low < high) {

@@ -35,13 +35,13 @@ def test_pip_says_that_it_starts_works_and_ends(installer, capsys):
 
 def test_each_phase_of_the_demo_has_a_line_with_its_seconds(capsys, monkeypatch, tmp_path, repo_root):
     done = []
-    for name in ("make_data", "train_and_test", "ask_whether_it_uses_time", "draw"):
+    for name in ("make_data", "train_and_test", "ask_whether_it_uses_time", "draw", "predict_a_video"):
         monkeypatch.setattr(Demo, name, lambda self, name=name: done.append(name))
     monkeypatch.setattr(Demo, "print_results", lambda self, seconds: print(f"all: {seconds:.0f} s"))
     assert command.main(["--out", str(tmp_path), "--cfg", str(repo_root / "configs/Toy/BMViT_toy.yaml")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert done == ["make_data", "train_and_test", "ask_whether_it_uses_time", "draw"]
-    assert len(lines) == 9 and lines[-1] == "all: 0 s"
+    assert done == ["make_data", "train_and_test", "ask_whether_it_uses_time", "draw", "predict_a_video"]
+    assert len(lines) == 11 and lines[-1] == "all: 0 s"
     for number, (before, after) in enumerate(zip(lines[:-1:2], lines[1:-1:2], strict=True), start=1):
-        assert before.startswith(f"--- {number}/4 ") and before.endswith(" ...")
+        assert before.startswith(f"--- {number}/5 ") and before.endswith(" ...")
         assert re.fullmatch(re.escape(before.removesuffix(" ...")) + r": \d+\.\d s", after)

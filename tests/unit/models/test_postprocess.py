@@ -98,3 +98,10 @@ def test_results_are_float32_on_the_cpu_without_a_graph():
     assert len(found.boxes) == 4  # two equal logits are exactly 0.5
     assert {found.boxes.dtype, found.actor.dtype, found.scores.dtype} == {torch.float32}
     assert not found.boxes.requires_grad
+
+
+def test_every_person_names_its_candidate():
+    found = run([[0.2, 0.9, 0.6], [0.7, 0.1, 0.8]], [[LEFT, RIGHT, NEAR_LEFT]] * 2, regions=(WHOLE,) * 2)
+    assert found.token.tolist() == [1, 2, 0, 2, 0, 1]
+    kept = run([[0.2, 0.9, 0.6]], [[LEFT, NEAR_LEFT, RIGHT]], actor_threshold=0.1, nms_iou=0.5)
+    assert kept.token.tolist() == [1, 2]  # the first overlaps the second

@@ -3,7 +3,7 @@
 import pytest
 
 from slowfast.inference.choose import Choice
-from slowfast.inference.streams.sources import find_videos, plan_jobs
+from slowfast.inference.streams.sources import ENDINGS, find_videos, plan_jobs
 from slowfast.inference.written.show import check_display
 from slowfast.structures.moment import ActionClass, ActionScore, ClipClasses
 from tests.unit.inference.results_by_hand import detections
@@ -55,6 +55,37 @@ def test_results_are_named_after_videos_and_never_twice_alike(folder):
 def test_a_video_is_never_overwritten(folder):
     with pytest.raises(ValueError, match=r"b\.mp4 is the video itself, which would be overwritten; .*\(--out\)"):
         plan_jobs([folder / "b.mp4"], folder)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_nor_is_one_whose_name_ends_like_a_result(tmp_path, ending):
+    name = f"b{ending}"
+    (tmp_path / name).write_bytes(b"")
+    (tmp_path / "b.mkv").write_bytes(b"")
+    videos = [tmp_path / name, tmp_path / "b.mkv"] if "_" in ending else [tmp_path / name]
+    with pytest.raises(ValueError, match=f"{name} is the video itself, which would be overwritten"):
+        plan_jobs(videos, tmp_path)
+    assert len(plan_jobs(videos, tmp_path / "out")) == len(videos)
+
+
+def test_no_file_belongs_to_two_videos(tmp_path):
+    videos = [tmp_path / name for name in ("a.avi", "a_plain.avi", "a_explain.avi", "b.avi", "b.mkv", "b_mkv.mp4")]
+    jobs = plan_jobs(videos, tmp_path / "out")
+    assert [job.stem.name for job in jobs] == ["a", "a_plain_2", "a_explain_2", "b_avi", "b_mkv", "b_mkv_2"]
+    files = [job.file(ending) for job in jobs for ending in ENDINGS]
+    assert len(set(files)) == len(files)
+
+
+def test_where_results_cannot_go_is_said_and_nothing_made(tmp_path, monkeypatch):
+    (tmp_path / "notes.txt").write_text("hello")
+    for out in ("notes.txt", "notes.txt/deep/er"):
+        with pytest.raises(ValueError, match=r"--out .*: .*notes\.txt is a file, and results need a folder"):
+            plan_jobs([tmp_path / "b.mp4"], tmp_path / out)
+    plan_jobs([tmp_path / "b.mp4"], tmp_path / "new/deep")
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # for root everything can be written
+    with pytest.raises(ValueError, match=r"--out .*new: .* cannot be written to; give another folder"):
+        plan_jobs([tmp_path / "b.mp4"], tmp_path / "new")
 
 
 CLASSES = tuple(ActionClass(i, i + 1, name) for i, name in enumerate(["walk left", "walk right", "jump"]))

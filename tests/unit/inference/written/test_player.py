@@ -14,6 +14,7 @@ from slowfast.inference.tracking.spans import BetweenKeyFrames
 from slowfast.inference.written import player
 from slowfast.inference.written.player import player_html, plays_in_browsers, video_address, write_player
 from slowfast.inference.written.player_style import SCRIPT
+from slowfast.visualization.draw import action_colour
 from tests.unit.inference.results_by_hand import NASTY, classification, detections
 from tests.unit.video.video_maker import write_video
 
@@ -61,6 +62,9 @@ def test_the_page_is_whole_and_names_are_text(result):
     assert len(page.all("video")) == len(page.all("canvas")) == 1 and page.all("b") == []
     assert page.text("h1") == [result.source.rsplit("/", 1)[-1]]
     assert data_of(page)["classes"] == ["walk", NASTY]
+    # The colours of the drawn video.
+    expected = ["#{:02x}{:02x}{:02x}".format(*action_colour(name)) for name in ("walk", NASTY)]
+    assert data_of(page)["colours"] == expected and expected[0] != expected[1]
     assert page.text("script")[1] == SCRIPT
     assert page.all("video")[0]["src"] == "some%20video.mp4"
 
