@@ -7,7 +7,7 @@ from torch import Tensor
 from slowfast.layers.attention import Tables, attend_plain
 from slowfast.layers.kernels import choice
 from slowfast.layers.kernels.recompute import recomputed
-from slowfast.layers.rel_pos import axis_biases
+from slowfast.layers.rel_pos import axis_biases, axis_rows
 from slowfast.layers.tensor_cache import cached_tensor
 from slowfast.layers.token_grid import Size3, split_class_token
 
@@ -69,10 +69,29 @@ def attend_exported(
         axes = (tables[0] is not None, tables[1] is not None, tables[2] is not None)
         code = key_code(k_grid, axes, class_token, 0, k.device, k.dtype)
         _, q_on_grid = split_class_token(q, class_token)
-        bias = torch.cat(axis_biases(q_on_grid, tables, q_grid, k_grid), dim=-1)
+        bias = torch.cat(_biases_by_products(q_on_grid, tables, q_grid, k_grid), dim=-1)
         q = torch.cat([q, F.pad(bias, (0, 0, int(class_token), 0))], dim=-1)
         k = torch.cat([k, code.expand(*k.shape[:2], *code.shape)], dim=-1)
     return (q @ k.transpose(-2, -1)).softmax(dim=-1) @ v
+
+
+def _biases_by_products(q: Tensor, tables: Tables, q_grid: Size3, k_grid: Size3) -> list[Tensor]:
+    """As `axis_biases`, by matrix products that leave the queries where they lie but for one axis.
+
+    An einsum becomes a copy of all queries for each axis in ONNX Runtime.
+    """
+    grid, biases = q.unflatten(2, q_grid), []
+    for axis, table in enumerate(tables):
+        if table is None:
+            continue
+        rows = axis_rows(table, q_grid[axis], k_grid[axis]).to(q.dtype).transpose(1, 2)  # (q_axis, D, k_axis)
+        if axis == 0:
+            biases.append((grid.flatten(3, 4) @ rows).flatten(2, 3))
+        elif axis == 1:
+            biases.append((grid @ rows).flatten(2, 4))
+        else:
+            biases.append((grid.transpose(3, 4) @ rows).transpose(3, 4).flatten(2, 4))
+    return biases
 
 
 @cached_tensor
