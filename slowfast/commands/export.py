@@ -47,7 +47,9 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for batch, worst in done.worst.items():
-        print(f"checked with a batch of {batch}: largest difference from the checkpoint {worst:.1e} (allowed {AGREEMENT:g})")
+        print(
+            f"checked with a batch of {batch}: largest difference from the checkpoint {worst:.1e} (allowed {AGREEMENT:g})"
+        )
     for note in done.notes:
         print(note)
     for file in done.files:

@@ -33,7 +33,6 @@ class Predictions:
         """(B, N) float32 probability that the token is an actor."""
         return self.actor_margin.sigmoid()
 
-
     @property
     def candidates(self) -> "Candidates":
         """The same people with probabilities in place of logits, float32."""

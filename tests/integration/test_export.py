@@ -16,6 +16,8 @@ import slowfast
 from slowfast.config import load_cfg
 from slowfast.inference import ActionClassifier, ActionDetector
 from slowfast.inference.build import DETECTS, load_model
+from slowfast.inference.export import facts as told
+from slowfast.inference.export.quantise import int8_bytes
 from slowfast.models.build import task_of_model
 from slowfast.structures.predictions import Predictions
 from tests.integration.test_predict import VIEWS
@@ -53,7 +55,9 @@ def test_every_config_is_asked_about():
 def expected_of(weights: Path, clips: np.ndarray) -> list[np.ndarray]:
     """What the network of a checkpoint gives for uint8 clips, normalised and scored here, in the plainest way."""
     loaded = load_model(weights, device="cpu")
-    mean, std = (np.array(v, np.float64)[None, :, None, None, None] for v in (loaded.cfg.DATA.MEAN, loaded.cfg.DATA.STD))
+    mean, std = (
+        np.array(v, np.float64)[None, :, None, None, None] for v in (loaded.cfg.DATA.MEAN, loaded.cfg.DATA.STD)
+    )
     normalised = (clips / 255.0 - mean) / std
     if loaded.inputs.bgr:  # SSv2: normalised in the order of the files, then exchanged
         mean, std = mean[:, ::-1], std[:, ::-1]
@@ -107,9 +111,7 @@ def people_of(moments) -> list[np.ndarray]:
     """Of each moment (n, 5 + C): box, score, actions by id; in an order that small differences do not change."""
     tables = []
     for moment in moments:
-        rows = [
-            [*p.box, p.score, *(a.score for a in sorted(p.actions, key=lambda a: a.id))] for p in moment.people
-        ]
+        rows = [[*p.box, p.score, *(a.score for a in sorted(p.actions, key=lambda a: a.id))] for p in moment.people]
         table = np.array(rows).reshape(len(moment.people), -1)
         tables.append(table[np.lexsort(table[:, :4].round(3).T)] if len(table) else table)
     return tables
@@ -160,6 +162,13 @@ def test_a_detector_runs_from_its_onnx_file(run_main, repo_root, weights, video,
     with pytest.raises(ValueError, match="finds people on key frames and does not classify clips"):
         ActionClassifier.from_onnx(file)
 
+    small = tmp_path / "int8.onnx"
+    small.write_bytes(int8_bytes(file.read_bytes(), told.written(facts | {"precision": "int8"})))
+    assert small.stat().st_size < 0.8 * file.stat().st_size
+    assert {"DynamicQuantizeLinear", "MatMulInteger"} <= {node.op_type for node in onnx.load(small).graph.node}
+    lossy = list(ActionDetector.from_onnx(small).stream(video, every=1.0))
+    assert sum(len(moment.people) for moment in lossy) >= 10
+
     block = code_of_the_document(repo_root)
     assert {line.split()[1] for line in block.splitlines() if line.startswith(("import", "from"))} == {
         "json",
@@ -182,7 +191,9 @@ def test_a_detector_runs_from_its_onnx_file(run_main, repo_root, weights, video,
 
 @pytest.mark.long
 def test_a_classifier_runs_from_its_onnx_file(run_main, toy_config, overrides, video, tmp_path):
-    cfg = load_cfg(toy_config, [*overrides, *VIEWS, "MODEL.NUM_CLASSES", str(len(CLASSES)), "MVIT.CLS_EMBED_ON", "True"])
+    cfg = load_cfg(
+        toy_config, [*overrides, *VIEWS, "MODEL.NUM_CLASSES", str(len(CLASSES)), "MVIT.CLS_EMBED_ON", "True"]
+    )
     weights = save_checkpoint(cfg, tmp_path / "best.pyth")
     run_main(TOOL, "--weights", str(weights), "--format", "onnx")
     (expected,) = slowfast.load(weights, device="cpu")(video).clips

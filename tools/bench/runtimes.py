@@ -15,7 +15,7 @@ from slowfast.config.classes import num_classes
 from slowfast.engine.test import evaluate
 from slowfast.inference.build import CLASSIFIES, Loaded, load_model
 from slowfast.inference.export import facts as told
-from slowfast.inference.export.build import Exportable, build_exportable, in_float32, load_onnx
+from slowfast.inference.export.build import TRACED_BATCH, Exportable, build_exportable, in_float32, load_onnx
 from slowfast.inference.export.onnx_file import DEFAULT_OPSET, onnx_bytes, open_onnx
 from slowfast.inference.export.quantise import int8_bytes
 from slowfast.models.build import build_model
@@ -63,7 +63,7 @@ def onnx_case(file: Path, clips: Tensor) -> Case:
 def write_files(exportable: Exportable, folder: Path) -> dict[str, Path]:
     facts = exportable.facts(opset=DEFAULT_OPSET)
     files = {ONNX: folder / "float.onnx", INT8: folder / "int8.onnx"}
-    content = onnx_bytes(exportable.program(), exportable.example(2), facts)
+    content = onnx_bytes(exportable.program(), exportable.example(TRACED_BATCH), facts)
     files[ONNX].write_bytes(content)
     files[INT8].write_bytes(int8_bytes(content, told.written(facts)))
     for name, file in files.items():
@@ -85,7 +85,9 @@ def check(exportable: Exportable, files: dict[str, Path]) -> None:
         }
         print(f"checked: {name} against eager: " + ", ".join(f"{what} {off:.1e}" for what, off in worst.items()))
         if name == ONNX and not max(worst.values()) < AGREEMENT:
-            raise RuntimeError(f"ONNX Runtime differs by more than {AGREEMENT}; speeds of different numbers mean nothing")
+            raise RuntimeError(
+                f"ONNX Runtime differs by more than {AGREEMENT}; speeds of different numbers mean nothing"
+            )
 
 
 def test_of(loaded: Loaded, setup: Setup) -> float:

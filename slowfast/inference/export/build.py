@@ -16,7 +16,7 @@ from slowfast.inference.export.onnx_file import OnnxNetwork, open_onnx
 from slowfast.layers import kernels
 from slowfast.structures.clip import ClipBatch
 
-MOST_FRAMES_BATCH = 2  # of the clips that a graph is traced with; two, since one is traced as a constant
+TRACED_BATCH = 2  # clips that a graph is traced with; the number one would stay in it as a constant
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Exportable:
     @torch.no_grad()
     def program(self) -> ExportedProgram:
         """The torch.export program, for any number of clips. Raises ValueError where the network cannot be traced."""
-        clips = self.example(MOST_FRAMES_BATCH)
+        clips = self.example(TRACED_BATCH)
         try:
             with kernels.for_export():
                 return torch.export.export(self.graph, (clips,), dynamic_shapes={"clips": {0: Dim("batch", min=1)}})
@@ -77,9 +77,7 @@ def build_exportable(loaded: Loaded) -> Exportable:
     graph = (
         DetectorGraph(loaded.model, mean=mean, std=std, bgr=inputs.bgr)
         if loaded.task == DETECTS
-        else ClassifierGraph(
-            loaded.model, mean=mean, std=std, bgr=inputs.bgr, multi_label=bool(cfg.DATA.MULTI_LABEL)
-        )
+        else ClassifierGraph(loaded.model, mean=mean, std=std, bgr=inputs.bgr, multi_label=bool(cfg.DATA.MULTI_LABEL))
     )
     return Exportable(loaded, graph.eval(), (cfg.DATA.NUM_FRAMES, height, width))
 

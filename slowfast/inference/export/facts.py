@@ -141,7 +141,9 @@ def config_of(path: Path, facts: Facts) -> CfgNode:
         section, name = key.split(".")
         known = tree[section][name]
         if not _alike(known, value):
-            raise ValueError(f"{path}: {key} is {value!r} in its metadata, which cannot be; export the checkpoint again")
+            raise ValueError(
+                f"{path}: {key} is {value!r} in its metadata, which cannot be; export the checkpoint again"
+            )
         tree[section][name] = value
     tree.freeze()
     told = {name: facts["sampling"].get(name) for name in ("unit", "kind")}

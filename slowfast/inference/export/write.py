@@ -15,7 +15,7 @@ from torch import Tensor
 
 from slowfast.inference.build import Loaded
 from slowfast.inference.export import facts as told
-from slowfast.inference.export.build import Exportable, build_exportable, in_float32
+from slowfast.inference.export.build import TRACED_BATCH, Exportable, build_exportable, in_float32
 from slowfast.inference.export.extra import from_extra
 from slowfast.inference.export.onnx_file import DEFAULT_OPSET, OPSETS, onnx_bytes, open_onnx
 from slowfast.inference.export.quantise import int8_bytes
@@ -100,7 +100,7 @@ def _write_onnx(exportable: Exportable, out: Path, opset: int, int8: bool) -> Wr
     for module in ("onnx", "onnxscript", "onnxruntime"):
         from_extra(module)
     facts = exportable.facts(opset=opset)
-    content = onnx_bytes(exportable.program(), exportable.example(2), facts)
+    content = onnx_bytes(exportable.program(), exportable.example(TRACED_BATCH), facts)
     with whole_file(out) as temporary:
         write_bytes(content, temporary)
         worst = _compared(exportable, _session_of(temporary), temporary)
@@ -160,7 +160,9 @@ def hub_config(loaded: Loaded) -> dict[str, Any]:
     """config.json: what hubs show of a model, and the configuration that its network is built from."""
     cfg = loaded.cfg
     names = [action.name for action in loaded.classes]
-    mean, std = (np.round(values.numpy().astype(np.float64), 7).tolist() for values in (loaded.inputs.mean, loaded.inputs.std))
+    mean, std = (
+        np.round(values.numpy().astype(np.float64), 7).tolist() for values in (loaded.inputs.mean, loaded.inputs.std)
+    )
     return {
         "model_type": "bmvit",
         "architectures": [cfg.MODEL.MODEL_NAME],

@@ -17,7 +17,8 @@ from slowfast.config import load_cfg
 from slowfast.inference.build import load_model
 from slowfast.inference.export import facts as told
 from slowfast.inference.export import write
-from slowfast.inference.export.build import build_exportable, load_onnx
+from slowfast.inference.export.build import Exportable, build_exportable, load_onnx
+from slowfast.inference.export.graph import ClassifierGraph
 from slowfast.inference.export.write import write_export
 from tests.unit.inference.export.shrunk import save_checkpoint, shrunk_config
 
@@ -35,12 +36,21 @@ def weights(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (["--format", "tflite"], "error: --format tflite is none; choose from torch, onnx, safetensors"),
         (["--format", "onnx", "--out", "x.pth"], "error: --out x.pth must end in .onnx for --format onnx"),
-        (["--format", "onnx", "--out", "folder.onnx"], "error: --out folder.onnx is a folder; give the name of the file"),
+        (
+            ["--format", "onnx", "--out", "folder.onnx"],
+            "error: --out folder.onnx is a folder; give the name of the file",
+        ),
         (["--format", "onnx", "--out", "there.onnx"], "error: --out: there.onnx exists already; choose another name"),
         (["--format", "safetensors", "--out", "hub"], "error: --out: hub/config.json exists already"),
         (["--format", "onnx", "--out", "there.onnx/x.onnx"], "there.onnx is a file and not a folder"),
-        (["--format", "onnx", "--out", "a.onnx", "--opset", "9"], "error: --opset 9: files are written for the opsets 18"),
-        (["--format", "torch", "--out", "a.pt2", "--int8"], "error: --int8 is a way to write ONNX, and --format is torch"),
+        (
+            ["--format", "onnx", "--out", "a.onnx", "--opset", "9"],
+            "error: --opset 9: files are written for the opsets 18",
+        ),
+        (
+            ["--format", "torch", "--out", "a.pt2", "--int8"],
+            "error: --int8 is a way to write ONNX, and --format is torch",
+        ),
         (["--format", "onnx", "--out", "a.onnx", "--labels", "none.txt"], "none.txt"),
     ],
 )
@@ -87,6 +97,20 @@ def test_an_input_size_that_follows_the_video(weights):
         build_exportable(loaded)
 
 
+class FixesTheBatch(torch.nn.Module):
+    def forward(self, clips):
+        return clips.reshape(2, -1)[:, :5]
+
+
+def test_a_network_that_fixes_the_number_of_clips(weights):
+    loaded = load_model(weights, device="cpu")
+    graph = ClassifierGraph(FixesTheBatch(), mean=[0.5] * 3, std=[0.5] * 3, bgr=False, multi_label=True)
+    with pytest.raises(
+        ValueError, match=r"best\.pyth: its network cannot be exported for any number of clips: .*batch"
+    ):
+        Exportable(loaded, graph, (4, 32, 32)).program()
+
+
 @pytest.mark.parametrize("missing", ["onnx", "onnxscript", "onnxruntime"])
 def test_a_missing_package_names_the_extra(run_main, weights, tmp_path, monkeypatch, missing):
     real = importlib.import_module
@@ -124,7 +148,9 @@ def test_numbers_that_differ_are_not_left(weights, tmp_path, monkeypatch):
     monkeypatch.setattr(
         write, "_session_of", lambda path: lambda clips: [one + 2e-4 for one in build_exportable(loaded).outputs(clips)]
     )
-    with pytest.raises(FloatingPointError, match=r"differs from the checkpoint's by 2\.0e-04 with 1 clips, and 0\.0001 is"):
+    with pytest.raises(
+        FloatingPointError, match=r"differs from the checkpoint's by 2\.0e-04 with 1 clips, and 0\.0001 is"
+    ):
         write_export(loaded, "onnx", tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -172,7 +198,10 @@ def test_an_onnx_file_that_is_not_ours(run_main, tmp_path):
         ({"outputs": ["other"]}, "its inputs and outputs are not those that its metadata name"),
         ({"settings": {"DATA.NEW": 1}}, "this version has no setting DATA.NEW; export the checkpoint again"),
         ({"settings": {"DATA.NUM_FRAMES": "4"}}, "DATA.NUM_FRAMES is '4' in its metadata, which cannot be"),
-        ({"sampling": {"unit": "frames of the video"}, "settings": {"TEST.DATASET": "mine"}}, "data set 'mine', which this"),
+        (
+            {"sampling": {"unit": "frames of the video"}, "settings": {"TEST.DATASET": "mine"}},
+            "data set 'mine', which this",
+        ),
     ],
 )
 def test_facts_that_cannot_be(tmp_path, changes, text):
