@@ -20,6 +20,8 @@ from slowfast.inference.export.onnx_file import DEFAULT_OPSET, onnx_bytes, open_
 from slowfast.inference.export.quantise import int8_bytes
 from slowfast.models.build import build_model
 from slowfast.tasks.build import build_task
+from slowfast.utils.files import write_bytes
+from slowfast.weights.checkpoint import write_atomically
 
 EAGER, COMPILED, ONNX, INT8 = "eager", "compiled", "onnx", "int8"
 NAMES = (EAGER, COMPILED, ONNX, INT8)
@@ -33,7 +35,7 @@ def checkpoint_of(setup: Setup, folder: Path) -> Path:
     torch.manual_seed(0)
     state = {name: value + 0.02 * torch.randn_like(value) for name, value in build_model(cfg).state_dict().items()}
     names = [f"class {i}" for i in range(num_classes(cfg))]
-    torch.save({"model_state": state, "cfg": cfg.dump(), "class_names": names, "class_ids": []}, path)
+    write_atomically({"model_state": state, "cfg": cfg.dump(), "class_names": names, "class_ids": []}, path)
     return path
 
 
@@ -64,8 +66,8 @@ def write_files(exportable: Exportable, folder: Path) -> dict[str, Path]:
     facts = exportable.facts(opset=DEFAULT_OPSET)
     files = {ONNX: folder / "float.onnx", INT8: folder / "int8.onnx"}
     content = onnx_bytes(exportable.program(), exportable.example(TRACED_BATCH), facts)
-    files[ONNX].write_bytes(content)
-    files[INT8].write_bytes(int8_bytes(content, told.written(facts)))
+    write_bytes(content, files[ONNX])
+    write_bytes(int8_bytes(content, told.written(facts)), files[INT8])
     for name, file in files.items():
         print(f"{name} file: {file.stat().st_size / 1e6:.1f} MB")
     return files

@@ -113,6 +113,6 @@ def load_onnx(path: str | Path, *, threads: int = 0) -> Loaded:
 
 def in_float32(loaded: Loaded) -> Loaded:
     """The same model as files compute it, whatever MODEL.PRECISION was."""
-    inputs = loaded.inputs
-    given = {"mean": inputs.mean.tolist(), "std": inputs.std.tolist(), "bgr": inputs.bgr}
-    return replace(loaded, model=loaded.model.float(), inputs=Inputs(inputs.device, **given))
+    before = loaded.inputs
+    inputs = Inputs(before.device, mean=before.mean.tolist(), std=before.std.tolist(), bgr=before.bgr)
+    return replace(loaded, model=loaded.model.float(), inputs=inputs)

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from slowfast.inference.export.extra import from_extra
+from slowfast.utils.files import write_bytes
 
 
 def int8_bytes(content: bytes, metadata: dict[str, str]) -> bytes:
@@ -15,7 +16,7 @@ def int8_bytes(content: bytes, metadata: dict[str, str]) -> bytes:
     quantization = from_extra("onnxruntime.quantization")
     with tempfile.TemporaryDirectory() as folder:
         before, after = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
-        before.write_bytes(content)
+        write_bytes(content, before)
         quantization.quantize_dynamic(
             before,
             after,
