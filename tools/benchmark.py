@@ -3,6 +3,7 @@
 python tools/benchmark.py model                  MViTv2-S 16x224 forward against torchvision
 python tools/benchmark.py train                  its train step; with --cfg FILE a BMViT's, against our plain attention
 python tools/benchmark.py infer --cfg FILE       clip to detections, against our plain attention
+python tools/benchmark.py infer --cfg FILE --runtimes   eager, compiled, ONNX Runtime and INT8; --weights: their mAP, too
 python tools/benchmark.py matcher --cfg FILE     share of matcher and criterion in a train step
 python tools/benchmark.py memory --cfg FILE      peak memory of a train step by clip length and size
 python tools/benchmark.py attention --cfg FILE   every way to compute each attention of the config
@@ -36,6 +37,7 @@ from bench import (  # noqa: E402
     layers,
     loader,
     prediction,
+    runtimes,
 )  # fmt: skip
 from bench.detector import Setup  # noqa: E402
 
@@ -71,6 +73,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--every", type=float, help="predict, endless: seconds between key frames (default 0.5, 1)")
     parser.add_argument("--out", type=Path, default=Path("gpu_results.md"), help="gpu: the file to write")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="gpu: some of it, such as --only model train")
+    parser.add_argument(
+        "--runtimes", nargs="*", choices=runtimes.NAMES, metavar="NAME", help="infer: all of them, or eager and some"
+    )
+    parser.add_argument("--weights", type=Path, help="infer --runtimes: a checkpoint, to run its test in each")
     args = parser.parse_args(argv)
     smallest = {"clips": args.clips, "people": args.people, "repeats": args.repeats, "rows": min(args.rows)}
     for name, value in smallest.items():
@@ -114,6 +120,8 @@ def main(argv: Sequence[str]) -> int:
         return int(gpu.main(named, heading=heading, out=args.out) > 0)
     elif args.what == "model" or (args.what == "train" and args.cfg is None):
         classifiers.main(args.what, **measure)
+    elif args.what == "infer" and args.runtimes is not None:
+        runtimes.main(setup, repeats=args.repeats, names=args.runtimes or runtimes.NAMES, weights=args.weights)
     elif args.what == "memory":
         detector.memory(setup, frames=args.frames, sizes=args.sizes)
     elif args.what == "frames":

@@ -12,6 +12,7 @@ COMMANDS = {
     "train": ("run_net", "train and test a model, or test a checkpoint"),
     "predict": ("predict", "tell who does what in videos of your own"),
     "serve": ("serve", "a page where a video is dropped and the result is watched"),
+    "export": ("export", "write a trained model for other programs"),
     "evaluate-ava": ("evaluate_ava", "score a detections CSV against AVA's annotations"),
     "evaluate-scores": ("evaluate_scores", "recompute the accuracies of a classification test"),
     "evaluate-tubes": ("evaluate_tubes", "frame-mAP and video-mAP on UCF101-24 or JHMDB-21"),

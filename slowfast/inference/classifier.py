@@ -16,6 +16,7 @@ from slowfast.evaluation.videos.evaluator import ensemble_of
 from slowfast.inference.build import CLASSIFIES, Loaded, build_video_sampling, load_model
 from slowfast.inference.choose import Choice
 from slowfast.inference.detector import BATCH
+from slowfast.inference.export.build import load_onnx
 from slowfast.inference.streams.clip_stream import check_every
 from slowfast.inference.written.results import ClassificationResult
 from slowfast.structures.clip import ClipBatch, ViewMeta
@@ -66,6 +67,11 @@ class ActionClassifier:
     ) -> "ActionClassifier":
         """See `load_model`. Raises ValueError for a checkpoint of another task."""
         return cls(load_model(path, device=device, cfg=cfg, labels=labels), batch=batch)
+
+    @classmethod
+    def from_onnx(cls, path: str | Path, *, batch: int = BATCH) -> "ActionClassifier":
+        """From a file of `bmvit export --format onnx`, by ONNX Runtime on the CPU; errors as `load_onnx`."""
+        return cls(load_onnx(path), batch=batch)
 
     @property
     def classes(self) -> tuple[ActionClass, ...]:

@@ -14,6 +14,7 @@ from slowfast.datasets.clips.collate import collate
 from slowfast.inference.build import DETECTS, Loaded, build_prepare, clip_offset_seconds, load_model
 from slowfast.inference.choose import Choice
 from slowfast.inference.explain.explainer import explain_moment
+from slowfast.inference.export.build import load_onnx
 from slowfast.inference.streams.clip_stream import ClipStream, SkippedMoment, StreamedClip
 from slowfast.inference.streams.frame_reuse import FrameReuse, reuses_frames
 from slowfast.inference.streams.live_clips import LiveClips
@@ -65,6 +66,11 @@ class ActionDetector:
     ) -> "ActionDetector":
         """See `load_model`. Raises ValueError for a checkpoint of another task."""
         return cls(load_model(path, device=device, cfg=cfg, labels=labels), batch=batch)
+
+    @classmethod
+    def from_onnx(cls, path: str | Path, *, batch: int = BATCH) -> "ActionDetector":
+        """From a file of `bmvit export --format onnx`, by ONNX Runtime on the CPU; errors as `load_onnx`."""
+        return cls(load_onnx(path), batch=batch)
 
     @property
     def classes(self) -> tuple[ActionClass, ...]:

@@ -124,7 +124,7 @@ class MViT(nn.Module):
     def encode_tokens(self, x: Tensor, grid: Size3, *, keep_blocks: Sequence[int] = ()) -> Encoded:
         """As `encode`, from what `patch_embed` gave: patch tokens (B, THW, dim) and their grid, without positions."""
         if self.cls_token is not None:
-            x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)
+            x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
         if self.position is not None:
             x = self.position(x, grid)
         x = self.position_dropout(x)

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import nms
 
-from slowfast.structures.boxes import cxcywh_to_xyxy
 from slowfast.structures.clip import ClipMeta
-from slowfast.structures.predictions import Detections, Predictions
+from slowfast.structures.predictions import Candidates, Detections, Predictions
 
 
 class PostProcess(nn.Module):
@@ -25,20 +24,18 @@ class PostProcess(nn.Module):
         self.actor_threshold, self.nms_iou, self.max_people = actor_threshold, nms_iou, max_people
 
     @torch.no_grad()
-    def forward(self, predictions: Predictions, meta: Sequence[ClipMeta]) -> Detections:
-        """Predictions of B clips and their B metas -> Detections on the CPU, likeliest people first within a clip."""
-        actor = predictions.actor_probability
-        actions = predictions.action_logits.float().sigmoid()
-        boxes = cxcywh_to_xyxy(predictions.boxes.float())
+    def forward(self, predictions: Predictions | Candidates, meta: Sequence[ClipMeta]) -> Detections:
+        """What a model gave of B clips, and their B metas -> Detections on the CPU, likeliest people first within a clip."""
+        found = predictions if isinstance(predictions, Candidates) else predictions.candidates
         # One copy to the host for the whole batch, which waits for the device once; what follows is small.
-        together = torch.cat([actor[..., None], boxes, actions], dim=-1).cpu()
-        actor, boxes, actions = together[..., 0], together[..., 1:5], together[..., 5:]
+        together = torch.cat([found.actor[..., None], found.boxes, found.scores], dim=-1).cpu()
+        actor, boxes, scores = together[..., 0], together[..., 1:5], together[..., 5:]
         kept = [self._keep(actor[i], boxes[i]) for i in range(len(actor))]
         clip_index = torch.cat([torch.full((len(k),), i, dtype=torch.int64) for i, k in enumerate(kept)])
         token = torch.cat(kept)
-        actor, actions, boxes = actor[clip_index, token], actions[clip_index, token], boxes[clip_index, token]
+        actor, scores, boxes = actor[clip_index, token], scores[clip_index, token], boxes[clip_index, token]
         boxes = to_original_frame(boxes, clip_index, meta)
-        return Detections(clip_index, boxes, actor, actions * actor[:, None], token)
+        return Detections(clip_index, boxes, actor, scores, token)
 
     def _keep(self, actor: Tensor, boxes: Tensor) -> Tensor:
         """Indices of the tokens of one clip that stay: actor (N,), boxes (N, 4) xyxy -> (n,), likeliest first."""

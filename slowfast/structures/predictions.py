@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from slowfast.structures.boxes import cxcywh_to_xyxy
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -30,6 +32,27 @@ class Predictions:
     def actor_probability(self) -> Tensor:
         """(B, N) float32 probability that the token is an actor."""
         return self.actor_margin.sigmoid()
+
+    @property
+    def candidates(self) -> "Candidates":
+        """The same people with probabilities in place of logits, float32."""
+        actor = self.actor_probability
+        scores = self.action_logits.float().sigmoid() * actor[..., None]
+        return Candidates(cxcywh_to_xyxy(self.boxes.float()), actor, scores)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """N candidate people per clip as other programs are told of them, and as an exported network gives them.
+
+    boxes:  (B, N, 4) float32 xyxy in [0, 1] of the input
+    actor:  (B, N) float32, probability that the box holds an actor
+    scores: (B, N, C) float32, action probability times actor probability
+    """
+
+    boxes: Tensor
+    actor: Tensor
+    scores: Tensor
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -63,7 +64,8 @@ class WeightFile:
 
 
 def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
-    """Read `.pyth`, `.pth`, `.pt`, `.ckpt` or `.safetensors`, or the file of an installed package (`pip:NAME`, packages.py).
+    """Read `.pyth`, `.pth`, `.pt`, `.ckpt` or `.safetensors`, a folder that holds a model.safetensors, or the file of an
+    installed package (`pip:NAME`, packages.py).
 
     prefer: of several sets of weights in one file, "average" takes the averaged ones, "raw" the others, and any other text
             the entry of that name (MODEL.CHECKPOINT_ENTRY)
@@ -72,6 +74,8 @@ def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
     a pickle that needs code, or without parameters.
     """
     path = packaged_file(str(path)) if is_packaged(path) else Path(path)
+    if (path / "model.safetensors").is_file():  # a folder as model hubs have them
+        path = path / "model.safetensors"
     if not path.is_file():
         raise FileNotFoundError(
             f"weights {path} do not exist" if not path.exists() else f"weights {path} are not a file"
@@ -169,13 +173,31 @@ def _read_safetensors(path: Path) -> WeightFile:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is cut off or no safetensors file ({_first_sentence(error)}); {_AGAIN}") from None
+    beside = _config_beside(path) if "cfg" not in metadata else {}
     return WeightFile(
         state,
         container="",
-        class_names=tuple(json.loads(metadata.get("class_names", "[]"))),
-        class_ids=tuple(json.loads(metadata.get("class_ids", "[]"))),
-        config=metadata.get("cfg", ""),
+        class_names=tuple(beside.get("class_names") or json.loads(metadata.get("class_names", "[]"))),
+        class_ids=tuple(beside.get("class_ids") or json.loads(metadata.get("class_ids", "[]"))),
+        config=beside.get("cfg") or metadata.get("cfg", ""),
     )
+
+
+def _config_beside(path: Path) -> dict[str, Any]:
+    """What a config.json of `bmvit export` beside the weights tells: programs that write safetensors again often lose
+    what the file itself told. Empty where there is none, or it is of another project."""
+    file = path.with_name("config.json")
+    if not file.is_file():
+        return {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} beside the weights is no JSON ({_first_sentence(error)})") from None
+    if not isinstance(content, dict) or content.get("model_type") != "bmvit":
+        return {}
+    labels = content.get("id2label", {})
+    names = [labels[str(i)] for i in range(len(labels))]
+    return {"cfg": content.get("cfg", ""), "class_names": names, "class_ids": content.get("class_ids", [])}
 
 
 def _find_parameters(path: Path, content: dict, prefer: str) -> WeightFile:

@@ -5,6 +5,8 @@ import os
 import re
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -32,9 +34,9 @@ def run(tool, repo_root, capsys, monkeypatch):
     threads = torch.get_num_threads()
     monkeypatch.setattr("bench.layers._LONG_ENOUGH", 0.0)
 
-    def call(what: str, *options: str) -> str:
+    def call(what: str, *options: str, blocks: Sequence[str] = ()) -> str:
         line = [what, "--cfg", str(repo_root / TOY), "--device", "cpu", "--threads", "1", "--repeats", "1", *options]
-        assert tool.main([*line, "--set", *SMALL]) == 0
+        assert tool.main([*line, "--set", *SMALL, *blocks]) == 0
         return capsys.readouterr().out
 
     yield call
@@ -57,6 +59,38 @@ def test_infer_prints_latency_and_frames_of_video(run):
     latency, read, sustained = map(float, found.groups())
     assert read == pytest.approx(4 / latency * 1e3, rel=0.01)  # clips of 4 frames, every second frame of a video
     assert sustained == pytest.approx(2 * read, rel=0.01)
+
+
+@pytest.mark.long
+def test_infer_compares_runtimes(run, monkeypatch):
+    """In this process: each case of a real run has one of its own."""
+    from bench import runtimes
+
+    @contextmanager
+    def made_here(makers, device):
+        yield {name: make(*arguments) for name, (make, *arguments) in makers.items()}
+
+    monkeypatch.setattr(runtimes, "made", made_here)
+    two_blocks = ["MVIT.DEPTH", "2", "MVIT.POOL_Q_STRIDE", "[[0,1,1,1],[1,1,2,2]]"]
+    out = run("infer", "--runtimes", "onnx", "int8", blocks=two_blocks)
+    assert re.search(r"^checked: onnx against eager: boxes \S+, actor \S+, scores \S+$", out, re.MULTILINE)
+    sizes = dict(re.findall(r"^(onnx|int8) file: (\S+) MB$", out, re.MULTILINE))
+    assert float(sizes["int8"]) < float(sizes["onnx"])
+    assert re.findall(r"^(\w+) +\d+\.\d+ +\S+ +\S+x", out, re.MULTILINE) == ["eager", "onnx", "int8"]
+
+    monkeypatch.setattr(runtimes, "onnx_bytes", lambda program, example, facts: files.pop())
+    files = [b""]
+    monkeypatch.setattr(runtimes, "int8_bytes", lambda content, metadata: content)
+    monkeypatch.setattr(runtimes, "open_onnx", lambda file, threads: (Wrong(), {}))
+    with pytest.raises(RuntimeError, match=r"ONNX Runtime differs by more than 0\.0001"):
+        run("infer", "--runtimes", "onnx", blocks=two_blocks)
+
+
+class Wrong:
+    """A session whose boxes, actors and scores are all a half."""
+
+    def run(self, names, given):
+        return [np.full((1, 1, 1), 0.5, np.float32)] * 3
 
 
 def test_matcher_prints_a_share(run):

@@ -6,7 +6,7 @@ page. Its parts are told in CPU time, each without those inside it.
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from slowfast.config import load_cfg
 from slowfast.inference.choose import Choice
 from slowfast.inference.detector import ActionDetector
 from slowfast.inference.predict import Options, check_options, predict
-from slowfast.inference.streams.clip_stream import ClipStream, StreamedClip
+from slowfast.inference.streams.clip_stream import ClipStream, SkippedMoment, StreamedClip
 from slowfast.inference.streams.sources import Job
 from slowfast.models.build import build_model
 from slowfast.structures.moment import Moment
@@ -113,7 +113,9 @@ class WatchedDetector(ActionDetector):
         watched._prepare = self._inside("convert and resize", watched._prepare)
         return watched
 
-    def moments(self, clips: ClipStream, choice: Choice, **options: Any) -> Iterator[Moment]:
+    def moments(  # type: ignore[override]  # the options are passed on
+        self, clips: Iterable[StreamedClip | SkippedMoment], choice: Choice, **options: Any
+    ) -> Iterator[Moment]:
         """As they come; around all parts but the output."""
         return self.watch.iterate("choose frames", super().moments(clips, choice, **options))
 

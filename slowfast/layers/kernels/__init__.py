@@ -9,14 +9,15 @@
     recomputed(f, x)            f(x)
 
 The ways to compute them agree with the definitions up to rounding. `choice` decides which one is taken: `with plain()`
-computes the definitions, `use` sets MODEL.KERNELS, `describe` tells in words. Nothing outside this folder imports a
+computes the definitions, `with for_export()` what other runtimes are fast at, `use` sets MODEL.KERNELS, `describe` tells
+in words. Nothing outside this folder imports a
 module below it, or asks for a backend.
 
 Tokens: a tensor (..., C), or what `normed` returns; the operations that take an x take both.
 """
 
 from slowfast.layers.kernels.attention import attend
-from slowfast.layers.kernels.choice import SETTINGS, describe, is_plain, plain, use
+from slowfast.layers.kernels.choice import SETTINGS, describe, for_export, is_plain, plain, use
 from slowfast.layers.kernels.depthwise import depthwise_conv
 from slowfast.layers.kernels.hidden_layer import mlp
 from slowfast.layers.kernels.linear_layer import Linear, linear
@@ -31,6 +32,7 @@ __all__ = [
     "attend",
     "depthwise_conv",
     "describe",
+    "for_export",
     "is_plain",
     "linear",
     "mlp",

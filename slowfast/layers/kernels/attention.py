@@ -7,7 +7,7 @@ from torch import Tensor
 from slowfast.layers.attention import Tables, attend_plain
 from slowfast.layers.kernels import choice
 from slowfast.layers.kernels.recompute import recomputed
-from slowfast.layers.rel_pos import axis_biases
+from slowfast.layers.rel_pos import axis_biases, axis_rows
 from slowfast.layers.tensor_cache import cached_tensor
 from slowfast.layers.token_grid import Size3, split_class_token
 
@@ -23,7 +23,7 @@ def attend(
 
     q (B, N, Q, D), k and v (B, N, K, D); tables: positions along (t, h, w), each (R, D) or None -> (B, N, Q, D).
     """
-    function = attend_plain if choice.is_plain() else attend_fused
+    function = attend_plain if choice.is_plain() else attend_exported if choice.is_for_export() else attend_fused
     return function(q, k, v, tables, q_grid=q_grid, k_grid=k_grid, class_token=class_token)
 
 
@@ -54,6 +54,44 @@ def attend_fused(
     k = torch.cat([k, code.expand(*k.shape[:2], *code.shape)], dim=-1)
     padded_v = F.pad(v, (0, code.shape[-1]))
     return F.scaled_dot_product_attention(q, k, padded_v, scale=scale)[..., : v.shape[-1]]
+
+
+def attend_exported(
+    q: Tensor, k: Tensor, v: Tensor, tables: Tables, *, q_grid: Size3, k_grid: Size3, class_token: bool
+) -> Tensor:
+    """The same numbers from two matrix products and a softmax, which every runtime has; shapes as in `attend`.
+
+    The biases are part of the inner product, as in `attend_fused`. Nothing is widened to please a kernel: in ONNX Runtime
+    zeros cost as much as other numbers. The scale is multiplied into the keys, which are the fewest.
+    """
+    k = k * q.shape[-1] ** -0.5
+    if any(table is not None for table in tables):
+        axes = (tables[0] is not None, tables[1] is not None, tables[2] is not None)
+        code = key_code(k_grid, axes, class_token, 0, k.device, k.dtype)
+        _, q_on_grid = split_class_token(q, class_token)
+        bias = torch.cat(_biases_by_products(q_on_grid, tables, q_grid, k_grid), dim=-1)
+        q = torch.cat([q, F.pad(bias, (0, 0, int(class_token), 0))], dim=-1)
+        k = torch.cat([k, code.expand(*k.shape[:2], *code.shape)], dim=-1)
+    return (q @ k.transpose(-2, -1)).softmax(dim=-1) @ v
+
+
+def _biases_by_products(q: Tensor, tables: Tables, q_grid: Size3, k_grid: Size3) -> list[Tensor]:
+    """As `axis_biases`, by matrix products that leave the queries where they lie but for one axis.
+
+    An einsum becomes a copy of all queries for each axis in ONNX Runtime.
+    """
+    grid, biases = q.unflatten(2, q_grid), []
+    for axis, table in enumerate(tables):
+        if table is None:
+            continue
+        rows = axis_rows(table, q_grid[axis], k_grid[axis]).to(q.dtype).transpose(1, 2)  # (q_axis, D, k_axis)
+        if axis == 0:
+            biases.append((grid.flatten(3, 4) @ rows).flatten(2, 3))
+        elif axis == 1:
+            biases.append((grid @ rows).flatten(2, 4))
+        else:
+            biases.append((grid.transpose(3, 4) @ rows).transpose(3, 4).flatten(2, 4))
+    return biases
 
 
 @cached_tensor

@@ -1,10 +1,11 @@
 """Which way each operation of this package is computed: decided here, for all of them.
 
-Three kinds of ways give the same numbers up to rounding:
+Four kinds of ways give the same numbers up to rounding:
 
 definitions:  what the papers write, in PyTorch's plainest operations. `with plain():` takes them everywhere.
 formulations: other PyTorch operations, chosen for the memory they save on every device: attention without a (Q, K) matrix
               of our own, keys and values made of seen tokens only, cheap results made again in the backward pass.
+exported:     operations that other runtimes compute fast, taken inside `with for_export():` only.
 kernels:      a backend, or a way to use memory, that one kind of device does faster (`KERNELS`). One that was never
               measured on a kind of device is off there; MODEL.KERNELS all turns it on.
 """
@@ -58,6 +59,7 @@ KERNELS = (LINEAR, DEPTHWISE_GRADIENT, GELU_IN_PLACE, MLP_IN_PARTS, TIMED_DEPTHW
 
 _setting = "measured"
 _inside_plain = False
+_inside_export = False
 
 
 def use(setting: str) -> None:
@@ -81,6 +83,21 @@ def plain() -> Iterator[None]:
 
 def is_plain() -> bool:
     return _inside_plain or _setting == "plain"
+
+
+@contextmanager
+def for_export() -> Iterator[None]:
+    """Attention and pooling as operations that ONNX runtimes compute fast, inside the block; to trace a graph in."""
+    global _inside_export
+    before, _inside_export = _inside_export, True
+    try:
+        yield
+    finally:
+        _inside_export = before
+
+
+def is_for_export() -> bool:
+    return _inside_export and not is_plain()
 
 
 def takes(kernel: Kernel, device: torch.device) -> bool:

@@ -1,0 +1,57 @@
+"""Write a trained detector or classifier for other programs: torch.export, ONNX, or safetensors with a config.json.
+
+bmvit export --weights best.pyth --format onnx
+bmvit export --weights best.pyth --format onnx --int8 --out small.onnx
+bmvit export --weights best.pyth --format safetensors --out my-model
+
+What is written is compared with the network of the checkpoint, with 1 and 3 clips. Exit code 0 on success, 1 when an input
+is wrong or the numbers differ; nothing is overwritten, and nothing half-written is left. docs/PREDICT.md tells what is in
+the files.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from slowfast.engine.device.launch import USER_ERRORS
+from slowfast.inference.build import load_model
+from slowfast.inference.export.onnx_file import DEFAULT_OPSET
+from slowfast.inference.export.write import AGREEMENT, FORMATS, check_out, default_out, write_export
+
+
+def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", required=True, metavar="FILE", help="checkpoint of a detector or a classifier")
+    parser.add_argument("--format", required=True, metavar="NAME", help=", ".join(FORMATS))
+    parser.add_argument(
+        "--out", metavar="FILE", help="what to write (default beside the checkpoint; safetensors: a folder, or a file)"
+    )
+    parser.add_argument("--cfg", metavar="FILE", help="its configuration, where the checkpoint does not hold it")
+    parser.add_argument("--labels", metavar="FILE", help="its class names (.pbtxt, JSON or text), where it holds none")
+    parser.add_argument("--opset", type=int, default=DEFAULT_OPSET, help=f"of ONNX (default {DEFAULT_OPSET})")
+    parser.add_argument("--int8", action="store_true", help="ONNX with 8-bit weights: smaller, and less exact")
+    return parser
+
+
+def main(argv: Sequence[str], *, prog: str | None = None) -> int:
+    options = build_parser(prog).parse_args(argv)
+    try:
+        if options.format not in FORMATS:
+            raise ValueError(f"--format {options.format} is none; choose from {', '.join(FORMATS)}")
+        out = Path(options.out) if options.out else default_out(Path(options.weights), options.format)
+        check_out(out, options.format)
+        loaded = load_model(options.weights, cfg=options.cfg, labels=options.labels, device="cpu")
+        done = write_export(loaded, options.format, out, opset=options.opset, int8=options.int8)
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for batch, worst in done.worst.items():
+        print(
+            f"checked with a batch of {batch}: largest difference from the checkpoint {worst:.1e} (allowed {AGREEMENT:g})"
+        )
+    for note in done.notes:
+        print(note)
+    for file in done.files:
+        print(f"wrote {file} ({file.stat().st_size / 1e6:.1f} MB)")
+    return 0
