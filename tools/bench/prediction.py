@@ -113,7 +113,7 @@ class WatchedDetector(ActionDetector):
         watched._prepare = self._inside("convert and resize", watched._prepare)
         return watched
 
-    def moments(  # type: ignore[override]  # the options are passed on
+    def moments(
         self, clips: Iterable[StreamedClip | SkippedMoment], choice: Choice, **options: Any
     ) -> Iterator[Moment]:
         """As they come; around all parts but the output."""
