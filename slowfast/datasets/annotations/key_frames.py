@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slowfast.structures.box_table import NO_LABEL, BoxTable, key_frame_codes, split_codes
+from slowfast.structures.box_table import NO_LABEL, BoxTable, codes_of_pairs, exact_times, key_frame_codes, split_codes
 from slowfast.structures.label_map import LabelMap
 
 BOX_TOLERANCE = 1e-3  # AVA writes three decimals: a rounded corner may stand this far outside the frame
@@ -18,7 +18,7 @@ class KeyFrames:
 
     videos:       video names, sorted
     video:        (K,) int32, index into `videos`
-    timestamp:    (K,) int32, as in BoxTable
+    timestamp:    (K,), as in BoxTable
     first_person: (K + 1,) int32; people first_person[k] to first_person[k + 1] are on key frame k
     boxes:        (P, 4) float32 xyxy in [0, 1] of the original frame
     actions:      (P, C) uint8 multi-hot in label-map index order; a row of zeros is a person of the background
@@ -98,7 +98,7 @@ def build_key_frames(
     table: BoxTable,
     label_map: LabelMap,
     *,
-    exclusions: Collection[tuple[str, int]] = frozenset(),
+    exclusions: Collection[tuple[str, float]] = frozenset(),
     valid_seconds: tuple[int, int] | None = None,
     ignore_unknown: bool = False,
     source: str = "the annotation table",
@@ -139,7 +139,7 @@ def build_key_frames(
     key_frames = KeyFrames(
         videos=tuple(names[i] for i in used),
         video=video.astype(np.int32),
-        timestamp=timestamp.astype(np.int32),
+        timestamp=exact_times(timestamp),
         first_person=np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
         boxes=boxes,
         actions=actions,
@@ -189,13 +189,13 @@ def _people(frame: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _dropped_frames(
     frame_keys: np.ndarray,
     names: list[str],
-    exclusions: Collection[tuple[str, int]],
+    exclusions: Collection[tuple[str, float]],
     valid_seconds: tuple[int, int] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(F,) sorted keys -> two (F,) masks: excluded, and outside the valid seconds (a key frame is counted once)."""
     rank = {name: i for i, name in enumerate(names)}
     pairs = [(rank[video], second) for video, second in exclusions if video in rank]
-    excluded = np.isin(frame_keys, key_frame_codes(*np.array(pairs, dtype=np.int64).reshape(-1, 2).T))
+    excluded = np.isin(frame_keys, codes_of_pairs(pairs))
     out_of_range = np.zeros(len(frame_keys), dtype=bool)
     if valid_seconds is not None:
         _, second = split_codes(frame_keys)
