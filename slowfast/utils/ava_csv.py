@@ -17,7 +17,7 @@ import csv
 import gzip
 import io
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -218,6 +218,10 @@ def _read_at_once(path: Path, parse_row: RowParser) -> BoxTable | None:
     if "" in table.videos or (table.timestamp < 0).any():
         return None
     if with_boxes and not _follows_rules(table, frame[6].to_numpy(), with_score):
+        return None
+    # A row that ends before its label and one whose label is empty are the same to pandas.
+    short = with_boxes and not with_score and bool((frame[6].isna() & frame[2].notna()).any())
+    if short and not all(len(columns) in (2, 7, 8) for _, columns in lines_of(path)):
         return None
     return table
 

@@ -23,7 +23,11 @@ class KeyFrameIndex:
     """
 
     def __init__(
-        self, groundtruth: BoxTable, *, extra: Iterable[tuple[str, float]] = (), excluded: Iterable[tuple[str, float]] = ()
+        self,
+        groundtruth: BoxTable,
+        *,
+        extra: Iterable[tuple[str, float]] = (),
+        excluded: Iterable[tuple[str, float]] = (),
     ) -> None:
         self._number = {name: number for number, name in enumerate(dict.fromkeys(groundtruth.videos))}
         table_video = self.video_numbers(groundtruth.videos)

@@ -126,6 +126,7 @@ BOX = "0.1,0.2,0.3,0.4"
         ("gt", "v", "expected 2, 7 or 8 columns .*, found 1"),
         ("gt", f"video,timestamp,{BOX},5", "timestamp 'timestamp' is not a number"),
         ("det", f"v,time,{BOX},5,0.5", "timestamp 'time' is not a number"),
+        ("gt", f"v,1,{BOX}", "found 6"),
         ("gt", f"v,9:30,{BOX},5", "timestamp '9:30' is not a number"),
         ("gt", f"v,-1,{BOX},5", "timestamp '-1' is not a number from 0 to 2147483647"),
         ("gt", f"v,3000000000,{BOX},5", "timestamp '3000000000' is not"),

@@ -82,7 +82,10 @@ def test_a_perfect_answer_is_written_read_back_and_scores_one(annotated, tmp_pat
     text = path.read_text()
     assert text.startswith("v,0000.500,") and "\nv,0001,0.1" in text and "\nv,0002.333,0.1" in text
     again = frame_map(
-        read_groundtruth_csv(tmp_path / "people.csv"), read_detections_csv(path), labels, exclusions=annotated.exclusions
+        read_groundtruth_csv(tmp_path / "people.csv"),
+        read_detections_csv(path),
+        labels,
+        exclusions=annotated.exclusions,
     )
     assert again.mAP == 1.0 and again.counters["detections_dropped_unlisted_key_frame"] == 0
 
