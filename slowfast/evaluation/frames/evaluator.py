@@ -10,7 +10,7 @@ import numpy as np
 from slowfast.evaluation.frames.conventions import FRAMES, FrameConvention, conventional_frame_map
 from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.evaluation.frames.key_frame_index import KeyFrameIndex
-from slowfast.evaluation.frames.result import DetectionResult, FrameMap
+from slowfast.evaluation.frames.result import DetectionResult, FrameMap, without_annotations
 from slowfast.structures.box_table import BoxTable, exact_times, plain_time
 from slowfast.structures.clip import ClipMeta
 from slowfast.structures.label_map import LabelMap
@@ -23,7 +23,7 @@ SHOWN_KEY_FRAMES = 5
 class DetectionEvaluator:
     """Frame-mAP over key frames, and beside it the AP of finding people whatever they do.
 
-    groundtruth:     annotations; they list the key frames
+    groundtruth:     annotations; they list the key frames. Where no row has a box there is no mAP, and detections are kept
     label_map:       classes that are evaluated
     model_label_map: what the C columns of `Detections.scores` mean
     exclusions:      key frames (video, timestamp) that are not scored
@@ -104,11 +104,19 @@ class DetectionEvaluator:
         self._refuse_repeats(key_frames)
         found = _People(states, key_frames)
         rows = found.rows(found.scores, self.model_label_map.ids)
-        result = self.score(rows)
         people = found.rows(found.actor[:, None], PERSON.ids)
+        if not np.isfinite(self.groundtruth.boxes).any():
+            return DetectionResult(self._count(rows, len(key_frames)), rows, people)
+        result = self.score(rows)
         people_found = self._frame_map(person_groundtruth(self.groundtruth), people, PERSON, protocol="uncapped")
         counters = {**result.counters, "key_frames_unscored": self._count_unscored(key_frames)}
         return DetectionResult(replace(result, counters=counters, person_ap=people_found.mAP), rows, people)
+
+    def _count(self, rows: BoxTable, key_frames: int) -> FrameMap:
+        """What there is to say where nobody is annotated."""
+        index = self.label_map.to_index(rows.label)
+        counts = np.bincount(index[index >= 0], minlength=self.label_map.num_classes)
+        return without_annotations(self.label_map, detections=counts, key_frames=key_frames, protocol=self._protocol)
 
     def score(self, rows: BoxTable) -> FrameMap:
         """Frame-mAP of detections by the rules of this data set."""

@@ -26,7 +26,7 @@ def read_files(
     label_map: Path,
     eval_label_map: Path,
     exclusions: Path | None,
-    classes: Sequence[int] = (),
+    classes: Sequence[int | str] = (),
     valid: tuple[float, float] | None = None,
     keys: dict[Path, str],
     faults: Faults,
@@ -47,7 +47,8 @@ def read_files(
     evaluated = _try(lambda: read_label_map(eval_label_map), eval_label_map, keys, faults)
     if classes:
         model = _subset(model, classes, label_map, faults)
-        evaluated = evaluated and evaluated.subset([i for i in classes if i in evaluated.ids])
+        chosen = model.ids if model else ()
+        evaluated = evaluated and evaluated.subset([i for i in chosen if i in evaluated.ids])
     none = np.zeros(0, dtype=np.int32)
     return CheckedSplit(
         name,
@@ -74,11 +75,11 @@ def _try(read: Callable[[], Read], path: Path, keys: dict[Path, str], faults: Fa
         return None
 
 
-def _subset(label_map: LabelMap | None, classes: Sequence[int], path: Path, faults: Faults) -> LabelMap | None:
+def _subset(label_map: LabelMap | None, classes: Sequence[int | str], path: Path, faults: Faults) -> LabelMap | None:
     if label_map is None:
         return None
     try:
-        return label_map.subset(list(classes))
+        return label_map.subset(label_map.ids_of(classes))
     except ValueError as error:
         faults.add("refused", f"{error} (AVA.CLASSES)", file=str(path))
         return label_map

@@ -9,6 +9,7 @@ from slowfast.datasets.clips.key_frame_clips import ClipShape, KeyFrameClips, Se
 from slowfast.datasets.clips.presets import DetectionPreset
 from slowfast.evaluation.frames.evaluator import DetectionEvaluator
 from slowfast.evaluation.frames.frame_map import frame_map
+from slowfast.structures.clip import ClipMeta
 from slowfast.structures.predictions import Detections
 from slowfast.utils.ava_csv import read_detections_csv, read_groundtruth_csv, write_detections_csv
 from slowfast.video.source import ClipPixels
@@ -96,3 +97,24 @@ def test_a_moment_between_two_key_frames_is_another_moment(annotated):
     moved = type(truth)(truth.videos, truth.video, late, truth.boxes, truth.label, np.ones(len(truth)))
     with pytest.raises(ValueError, match="none of the 5 detections"):
         frame_map(truth, moved, annotated.label_map)
+
+
+def test_key_frames_without_annotations_leave_their_detections_and_no_map(tmp_path):
+    (tmp_path / "frames.csv").write_text("v,0.5\nv,1\n")
+    (tmp_path / "classes.pbtxt").write_text('item { name: "a" id: 1 }\nitem { name: "b" id: 2 }\n')
+    classes = tmp_path / "classes.pbtxt"
+    annotated = read_ava(
+        [tmp_path / "frames.csv"], label_map_file=classes, eval_label_map_file=classes, exclusion_file=None
+    )
+    labels = annotated.label_map
+    evaluator = DetectionEvaluator(groundtruth=annotated.groundtruth, label_map=labels, model_label_map=labels)
+    key_frames = annotated.key_frames
+    for k in range(len(key_frames)):
+        meta = ClipMeta(key_frames.video_name(k), key_frames.timestamp[k].item(), (0.0, 0.0, 1.0, 1.0))
+        found = Detections(torch.zeros(1, dtype=torch.int64), torch.rand(1, 4), torch.ones(1), torch.ones(1, 2))
+        evaluator.process(found, [meta])
+    result = evaluator.evaluate()
+    assert result.summary() == {"mAP": None, "AP/a": None, "AP/b": None}
+    assert np.isnan(result.headline.value) and len(result.detections) == 4 and len(result.people) == 2
+    assert "no mAP: the 2 key frames are listed without people" in result.table()
+    assert result.report()["warnings"] == [] and result.report()["num_classes_scored"] == 0
