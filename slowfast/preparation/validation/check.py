@@ -88,14 +88,11 @@ def validate_config(cfg: CfgNode, *, decode: bool = False) -> Validation:
     """
     names = ["train", "test"] if cfg.TRAIN.ENABLE else ["test"]
     faults, detection = Faults(), _Detection()
-    builders = {"ava": _ava, "jhmdb": _jhmdb, "ucf24": _ucf24}
     sets = {name: cfg.TRAIN.DATASET if name == "train" else cfg.TEST.DATASET for name in names}
     labelled: list[tuple[str, VideoSplit]] = []
     for name in names:
-        if sets[name] in builders:
-            builders[sets[name]](cfg, name, detection, faults)
-        elif sets[name] == "kinetics":
-            _video_list(cfg, name, faults)
+        if sets[name] in LINE_BY_LINE:
+            LINE_BY_LINE[sets[name]](cfg, name, detection, faults)
     facts, checks = check_detection(detection, faults, decode=decode, ignore_unknown=bool(cfg.AVA.CLASSES))
     if not faults.any_error:  # what only the builder itself would find
         for name in names:
@@ -106,7 +103,7 @@ def validate_config(cfg: CfgNode, *, decode: bool = False) -> Validation:
                 continue
             if isinstance(split, VideoSplit):
                 labelled.append((name, split))
-            elif sets[name] not in builders:
+            elif sets[name] not in LINE_BY_LINE:
                 own = _Detection([], [], split.clock)
                 own.splits.append(_of_key_frames(name, split))
                 own.pixels.append(partial(_files_of, split))
@@ -172,8 +169,8 @@ def _ucf24(cfg: CfgNode, name: str, found: _Detection, faults: Faults) -> None:
     found.ignore_missing = cfg.UCF24.IGNORE_MISSING_VIDEOS
 
 
-def _video_list(cfg: CfgNode, name: str, faults: Faults) -> None:
-    """Every wrong line of a list of videos."""
+def _video_list(cfg: CfgNode, name: str, found: _Detection, faults: Faults) -> None:
+    """Every wrong line of a list of videos, in which nobody is found."""
     problems: list[Problem] = []
     try:
         names, named = class_names_of(cfg)
@@ -189,6 +186,15 @@ def _video_list(cfg: CfgNode, name: str, faults: Faults) -> None:
     except READ_ERRORS as error:
         faults.add("refused", str(error))
     faults.take(problems)
+
+
+# The sets whose files are read whole, whatever is wrong in them.
+LINE_BY_LINE: dict[str, Callable[[CfgNode, str, _Detection, Faults], None]] = {
+    "ava": _ava,
+    "jhmdb": _jhmdb,
+    "ucf24": _ucf24,
+    "kinetics": _video_list,
+}
 
 
 def _of_key_frames(name: str, split: KeyFrameSplit) -> CheckedSplit:
