@@ -14,6 +14,7 @@ COMMANDS = {
     "evaluate-scores": ("evaluate_scores", "recompute the accuracies of a classification test"),
     "evaluate-tubes": ("evaluate_tubes", "frame-mAP and video-mAP on UCF101-24 or JHMDB-21"),
     "validate-data": ("validate_data", "check a data set; with detections, tell why the mAP is 0"),
+    "prepare-data": ("prepare_data", "movies to training data: small videos with a short GOP, or frames"),
     "convert-annotations": ("convert_annotations", "labelling tools, spreadsheets and pickles to AVA's CSVs, and back"),
     "new-dataset": ("new_dataset", "write an example folder that validates and trains"),
     "report": ("report", "write the HTML page of a tested run"),
