@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 from fvcore.common.config import CfgNode
 from torch.utils.data import DataLoader, Dataset
 
@@ -68,7 +69,7 @@ def _preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:
         return build_test_preset(cfg)
     d = cfg.DATA
     pairs = list(dict.fromkeys(tuple(sorted(pair)) for pair in [*d.FLIP_SWAPS, *label_map.swaps]))
-    swaps = [tuple(label_map.to_index(pair).tolist()) for pair in pairs]
+    swaps = [tuple(label_map.to_index(np.array(pair)).tolist()) for pair in pairs]
     if any(-1 in pair for pair in swaps):
         raise ValueError(
             f"DATA.FLIP_SWAPS {d.FLIP_SWAPS} names a class id that is not in the label map {label_map.ids}"

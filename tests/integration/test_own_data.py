@@ -9,7 +9,18 @@ import pytest
 
 from slowfast.commands.bmvit import COMMANDS, run_command
 
-SHORTER = ["SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0.5", "TRAIN.CHECKPOINT_PERIOD", "1", "MVIT.DEPTH", "3"]
+SHORTER = [
+    "TRAIN.EVAL_PERIOD",
+    "1",
+    "SOLVER.MAX_EPOCH",
+    "1",
+    "SOLVER.WARMUP_EPOCHS",
+    "0.5",
+    "TRAIN.CHECKPOINT_PERIOD",
+    "1",
+    "MVIT.DEPTH",
+    "3",
+]
 SHORTER += ["MVIT.POOL_Q_STRIDE", "[[0,1,1,1],[1,1,2,2],[2,1,1,1]]", "DATA.NUM_FRAMES", "4", "TEST.REPORT", "False"]
 
 
@@ -48,6 +59,25 @@ def test_the_page_can_be_followed_to_an_map(commands, tmp_path, monkeypatch, cap
     assert "yard,0000.500," in (tmp_path / "mydata" / "run" / "detections.csv").read_text()
     page = (tmp_path / "mydata" / "data.html").read_text()
     assert "Ready" in page and "slide left" in page
+    _test_without_annotations(tmp_path / "mydata", capsys)
+
+
+def _test_without_annotations(folder: Path, capsys) -> None:
+    """Key frames that are only listed: what was found is left, and there is no mAP, which is not a mAP of 0."""
+    (folder / "annotations" / "moments.csv").write_text("yard,1.5\nyard,2\n")
+    keys = ["TRAIN.ENABLE", "False", "AVA.GROUNDTRUTH_FILE", "moments.csv", "OUTPUT_DIR", str(folder / "blind")]
+    keys += ["TEST.CHECKPOINT_FILE_PATH", str(folder / "run" / "best.pyth"), *SHORTER, "TEST.REPORT", "True"]
+    code = run_command("run_net", ["--cfg", str(folder / "config.yaml"), *keys])
+    out, err = capsys.readouterr()
+    assert code == 0, out + err
+    assert (
+        "no mAP: the 2 key frames are listed without people" in out + err
+        and "no report: nobody is annotated" in out + err
+    )
+    metrics = json.loads((folder / "blind" / "metrics.json").read_text())
+    assert metrics["mAP"] is None and metrics["clips"] == 2
+    found = {line.split(",")[1] for line in (folder / "blind" / "detections.csv").read_text().splitlines()}
+    assert found == {"0001.500", "0002"} and not (folder / "blind" / "report.html").exists()
 
 
 def test_the_example_is_not_written_over_anything(tmp_path, capsys):

@@ -143,7 +143,9 @@ def _record(source: Path, path: Path, name: str, out: Path, wanted: Wanted) -> V
     stat = source.stat()
     if wanted.mode == "frames":
         files = sorted(path.iterdir())
-        height, width = cv2.imread(str(files[0])).shape[:2]
+        picture = cv2.imread(str(files[0]))
+        assert picture is not None  # it was written a moment ago
+        height, width = picture.shape[:2]
         frames, fps, codec, digest = len(files), wanted.fps, "jpeg", ""
         seconds = frames / fps
     else:

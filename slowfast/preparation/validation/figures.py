@@ -87,7 +87,7 @@ def _histogram(
         axes.bar(left, share, width, align="edge", color=RUN_COLOURS[i], label=split.name)
     axes.grid(axis="x", visible=False)
     if edges[1] - edges[0] == 1:  # counts
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
     axes.set(title=title, xlabel=x, ylabel=y)
     run_legend(axes, len(facts))
     return figure

@@ -82,9 +82,13 @@ def write_ava_csv(
             f"{value:.6f}" for value in label.box
         )
         person = str(tracks[label.video, label.track]) if label.track else ""
-        for action in sorted(ids[a] for a in label.actions) or [""]:
+        for action in sorted(ids[a] for a in label.actions) or [NO_LABEL]:
             rows.append(
-                (label.video, label.time, f"{start},{action},{person}".rstrip(",") if action else f"{start},,{person}")
+                (
+                    label.video,
+                    label.time,
+                    f"{start},{action},{person}".rstrip(",") if action != NO_LABEL else f"{start},,{person}",
+                )
             )
     rows.sort(key=lambda row: row[:2])
     write_text("".join(f"{row}\n" for _, _, row in rows), path)

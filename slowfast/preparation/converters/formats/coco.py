@@ -98,7 +98,7 @@ def write_coco(annotations: Annotations, path: Path, videos: VideoTimes) -> None
     image_of = {key: i for i, key in enumerate(moments, start=1)}
     idle = any(not label.actions for label in annotations.labels)
     categories = {name: i for i, name in enumerate([*annotations.classes, *([_NOTHING] if idle else [])], start=1)}
-    entries = []
+    entries: list[dict[str, Any]] = []
     for label in annotations.labels:
         x1, y1, x2, y2 = to_pixels(label.box, videos.of(label.video).size)
         box = [round(value, 4) for value in (x1, y1, x2 - x1, y2 - y1)]

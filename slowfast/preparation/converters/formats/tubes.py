@@ -24,7 +24,8 @@ MASK_FILE = "puppet_mask.mat"
 
 def read_tube_pickle(path: Path, videos: VideoTimes, *, split: int = 1) -> Annotations:
     """Both subsets of one split. Raises as `read_tubes`, and ValueError for a frame that a video does not have."""
-    labels, classes = [], ()
+    labels: list[Label] = []
+    classes: tuple[str, ...] = ()
     for subset in SUBSETS:
         tube_set: TubeSet = read_tubes(path, split=split, subset=subset)
         names = dict(zip(tube_set.label_map.ids, tube_set.label_map.names, strict=True))
