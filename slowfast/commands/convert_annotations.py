@@ -2,8 +2,8 @@
 
 bmvit convert-annotations --from cvat --to ava --videos videos --out annotations --every 1 --test-video c a.xml b.xml c.xml
 bmvit convert-annotations --from ava --to cvat --videos videos --label-map classes.pbtxt --out pre.xml detections.csv
-bmvit convert-annotations --from jhmdb-pickle --to jhmdb --out data/jhmdb JHMDB-GT.pkl
-bmvit convert-annotations --from jhmdb-masks --to jhmdb --out data/jhmdb puppet_mask splits
+bmvit convert-annotations --from jhmdb-pickle --to jhmdb-csv --out data/jhmdb JHMDB-GT.pkl
+bmvit convert-annotations --from jhmdb-masks --to jhmdb-csv --out data/jhmdb puppet_mask splits
 
 Exit code 0 on success, 1 when an input is wrong (the message says which and where); nothing is left half written.
 """
@@ -18,7 +18,7 @@ from slowfast.preparation.converters.formats.tubes import jhmdb_from_masks, jhmd
 from slowfast.preparation.converters.table import FORMATS, Options, convert
 from slowfast.preparation.validation.check import READ_ERRORS
 
-JHMDB = ("jhmdb-pickle", "jhmdb-masks")
+JHMDB, TARGET = ("jhmdb-pickle", "jhmdb-masks"), "jhmdb-csv"
 
 
 def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
@@ -27,12 +27,12 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     )
     parser = argparse.ArgumentParser(
         prog=prog,
-        description=f"{__doc__}\nformats:\n{formats}\n  {JHMDB[0]}, {JHMDB[1]}  to jhmdb, the CSVs of TRAIN.DATASET jhmdb",
+        description=f"{__doc__}\nformats:\n{formats}\n  {JHMDB[0]}, {JHMDB[1]}  to {TARGET}, the CSVs of TRAIN.DATASET jhmdb",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="what is read")
     parser.add_argument("--from", dest="source", required=True, choices=[*FORMATS, *JHMDB], metavar="FORMAT")
-    parser.add_argument("--to", dest="target", required=True, choices=[*FORMATS, "jhmdb"], metavar="FORMAT")
+    parser.add_argument("--to", dest="target", required=True, choices=[*FORMATS, TARGET], metavar="FORMAT")
     parser.add_argument(
         "--out", required=True, metavar="PATH", help="the file, or the folder where several are written"
     )
@@ -63,8 +63,8 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     parser = build_parser(prog)
     args = parser.parse_args(argv)
-    if (args.source in JHMDB) != (args.target == "jhmdb"):
-        parser.error(f"--to jhmdb goes with --from {' or '.join(JHMDB)}")
+    if (args.source in JHMDB) != (args.target == TARGET):
+        parser.error(f"--to {TARGET} goes with --from {' or '.join(JHMDB)}")
     if args.source not in JHMDB and not args.videos:
         parser.error("--videos DIR is needed: moments are looked up in the videos")
     try:

@@ -79,16 +79,15 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else path.stat().st_size
 
 
-def check_manifest(folder: str | Path, videos: Sequence[str], *, first_second: float | None = None) -> tuple[str, ...]:
+def check_manifest(folder: str | Path, videos: Sequence[str]) -> tuple[str, ...]:
     """Compare the videos of a training with their records; notes for the log, none for a folder that was not prepared.
 
-    Raises ValueError where a file is not the one that was finished (another size), and, where `first_second` is given,
-    where videos start at another second than that (AVA.FIRST_SECOND).
+    Raises ValueError where a file is not the one that was finished: it has another size.
     """
     folder = Path(folder)
     if not (folder / FOLDER).is_dir():
         return ()
-    records = [record for record in (read_record(folder, _plain(folder, video)) for video in videos) if record]
+    records = records_of(folder, videos)
     changed = []
     for record in records:
         path = folder / record.file
@@ -100,11 +99,14 @@ def check_manifest(folder: str | Path, videos: Sequence[str], *, first_second: f
             f"{folder}: {'; '.join(changed[:_SHOWN])}{more}: prepare them again (bmvit prepare-data), or delete their "
             f"records below {folder / FOLDER}"
         )
-    if first_second is not None:
-        _check_start(folder, [record for record in records if record.starts_at], first_second)
     unknown = len(videos) - len(records)
     note = f"{folder}: {len(records)} of {len(videos)} videos are as they were prepared"
     return (note + (f"; {unknown} have no record" if unknown else ""),)
+
+
+def records_of(folder: Path, videos: Sequence[str]) -> list[VideoRecord]:
+    """Those that there are."""
+    return [record for record in (read_record(folder, _plain(folder, video)) for video in videos) if record]
 
 
 def _plain(folder: Path, video: str) -> str:
@@ -112,7 +114,9 @@ def _plain(folder: Path, video: str) -> str:
     return video if record_path(folder, video).is_file() else str(Path(video).with_suffix("")).replace("\\", "/")
 
 
-def _check_start(folder: Path, records: Sequence[VideoRecord], first_second: float) -> None:
+def check_starts(folder: str | Path, videos: Sequence[str], first_second: float) -> None:
+    """Raises ValueError where videos were cut to start at another second of their movies than AVA.FIRST_SECOND says."""
+    records = [record for record in records_of(Path(folder), videos) if record.starts_at]
     wrong = [record for record in records if record.starts_at != first_second]
     if wrong:
         raise ValueError(

@@ -13,7 +13,7 @@ from slowfast.datasets.registry import register_dataset
 from slowfast.datasets.sets.pixels import existing_file, videos_or_cache
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.video.frames import FrameFolders
-from slowfast.video.manifest import check_manifest
+from slowfast.video.manifest import check_manifest, check_starts
 from slowfast.video.reader import VideoFiles
 
 
@@ -86,7 +86,8 @@ def build_ava(cfg: CfgNode, split: str) -> KeyFrameSplit:
         note = f"frames of {a.FRAME_DIR}: number {first} is second {a.FIRST_SECOND} (AVA.FIRST_FRAME, AVA.FIRST_SECOND)"
         return KeyFrameSplit(replace(annotated, notes=(*annotated.notes, note)), frames, clock, files.proposals)
     annotated = without_missing_videos(annotated, VideoFiles(a.VIDEO_DIR).path, ignore=a.IGNORE_MISSING_VIDEOS)
-    prepared = check_manifest(a.VIDEO_DIR, annotated.key_frames.used_videos, first_second=a.FIRST_SECOND)
+    prepared = check_manifest(a.VIDEO_DIR, annotated.key_frames.used_videos)
+    check_starts(a.VIDEO_DIR, annotated.key_frames.used_videos, a.FIRST_SECOND)
     annotated = replace(annotated, notes=(*annotated.notes, *prepared))
     return KeyFrameSplit(annotated, videos_or_cache(cfg, a.VIDEO_DIR), clock, files.proposals)
 

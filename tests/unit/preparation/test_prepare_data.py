@@ -14,7 +14,7 @@ from slowfast.datasets.build import read_split
 from slowfast.preparation.movies import all_movies
 from slowfast.preparation.movies.one_movie import Wanted
 from slowfast.utils.files import whole_folder, write_loose
-from slowfast.video.manifest import check_manifest, read_record
+from slowfast.video.manifest import check_manifest, check_starts, read_record
 from slowfast.video.open_video import OpenVideo
 from slowfast.video.reader import read_all
 from tests.unit.preparation.small_set import make_set, write_config
@@ -160,11 +160,12 @@ def test_a_training_notices_changed_files_and_another_start(tmp_path, repo_root)
 
 def test_a_cut_set_needs_its_first_second(movies, tmp_path):
     all_movies.prepare_all({"a": movies / "a.mkv"}, tmp_path, Wanted(short_side=24, window=(2, 4)))
-    assert check_manifest(tmp_path, ["a.mp4", "b"], first_second=2) == (
+    check_starts(tmp_path, ["a.mp4", "b"], 2)
+    assert check_manifest(tmp_path, ["a.mp4", "b"]) == (
         f"{tmp_path}: 1 of 2 videos are as they were prepared; 1 have no record",
     )
     with pytest.raises(ValueError, match=r"were cut to start at second 2 .* AVA.FIRST_SECOND is 0; set it to 2"):
-        check_manifest(tmp_path, ["a"], first_second=0)
+        check_starts(tmp_path, ["a"], 0)
 
 
 def test_several_processes_and_a_missing_movie(movies, tmp_path, capsys):
