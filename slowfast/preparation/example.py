@@ -164,7 +164,7 @@ Two films of sliding blocks and a spreadsheet of their boxes. Put your films int
         --out {folder}/annotations {folder}/boxes.csv
     bmvit validate-data --cfg {folder}/config.yaml --decode --html {folder}/data.html
     bmvit train --cfg {folder}/config.yaml
-    bmvit predict --weights {folder}/run/best.pyth --out {folder}/predicted {folder}/videos/{test}.mp4
+    bmvit predict --weights {folder}/run/checkpoints/best.pyth --out {folder}/predicted {folder}/videos/{test}.mp4
 
 Without an installation `bmvit NAME` is `python -m slowfast.commands NAME`. What each step means: docs/OWN_DATA.md.
 """

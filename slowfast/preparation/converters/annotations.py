@@ -138,7 +138,8 @@ class VideoTimes:
     def name(self, file: str) -> str:
         """What a tool calls a video (a path, a URL, a name) -> the name it has here: the longest end of the path that is
         a file below the folder, without its extension where that is enough."""
-        parts = file.split("?")[0].replace("\\", "/").split("/")
+        local = file.partition("?d=")[2]  # Label Studio's address of a file on its own disk
+        parts = (local or file.split("?")[0]).replace("\\", "/").split("/")
         for start in range(len(parts)):
             candidate = "/".join(parts[start:])
             if candidate and (self.folder / candidate).is_file():

@@ -57,6 +57,7 @@ def test_times_are_those_of_the_file(videos):
         ("uneven", "uneven"),
         ("uneven.mp4", "uneven"),
         ("/data/upload/3/uneven.mp4?token=5", "uneven"),
+        ("/data/local-files/?d=films/uneven.mp4", "uneven"),
         ("C:\\films\\uneven.mp4", "uneven"),
         ("away.mp4", "away"),
     ],
