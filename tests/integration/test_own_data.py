@@ -66,7 +66,13 @@ def _test_without_annotations(folder: Path, capsys) -> None:
     """Key frames that are only listed: what was found is left, and there is no mAP, which is not a mAP of 0."""
     (folder / "annotations" / "moments.csv").write_text("yard,1.5\nyard,2\n")
     keys = ["TRAIN.ENABLE", "False", "AVA.GROUNDTRUTH_FILE", "moments.csv", "OUTPUT_DIR", str(folder / "blind")]
-    keys += ["TEST.CHECKPOINT_FILE_PATH", str(folder / "run" / "checkpoints" / "best.pyth"), *SHORTER, "TEST.REPORT", "True"]
+    keys += [
+        "TEST.CHECKPOINT_FILE_PATH",
+        str(folder / "run" / "checkpoints" / "best.pyth"),
+        *SHORTER,
+        "TEST.REPORT",
+        "True",
+    ]
     code = run_command("run_net", ["--cfg", str(folder / "config.yaml"), *keys])
     out, err = capsys.readouterr()
     assert code == 0, out + err

@@ -10,6 +10,7 @@ import numpy as np
 from fvcore.common.config import CfgNode
 
 from slowfast.datasets.annotations.jhmdb import BOXES_FILE, read_jhmdb_rows
+from slowfast.datasets.annotations.proposals import read_proposals
 from slowfast.datasets.annotations.tubes import read_tubes
 from slowfast.datasets.annotations.video_lists import read_video_list
 from slowfast.datasets.build import read_split
@@ -130,12 +131,25 @@ def _ava(cfg: CfgNode, name: str, found: _Detection, faults: Faults) -> None:
             faults=faults,
         )
     )
+    for path in files.proposals:
+        _proposals(path, f"AVA.{files.keys[path]} in AVA.ANNOTATION_DIR", faults)
     found.clock, found.ignore_missing = ava_clock(cfg), a.IGNORE_MISSING_VIDEOS
     if a.PIXELS == "frames":
         found.pixels.append(lambda: ava_frames(cfg, training=name == "train"))
     else:
         found.pixels.append(lambda: VideoFiles(a.VIDEO_DIR, threads=1))
         found.folder = Path(a.VIDEO_DIR)
+
+
+def _proposals(path: Path, key: str, faults: Faults) -> None:
+    """Boxes of a person detector, by the reader of the two-stage model."""
+    if not path.is_file():
+        faults.add("missing file", f"no such file ({key})", file=str(path))
+        return
+    try:
+        read_proposals(path, min_score=0.0)
+    except READ_ERRORS as error:
+        faults.add("refused", str(error).removeprefix(f"{path}: "), file=str(path))
 
 
 def _jhmdb(cfg: CfgNode, name: str, found: _Detection, faults: Faults) -> None:

@@ -2,12 +2,16 @@
 
 import json
 import shutil
+import zipfile
 
 import pytest
 
 from slowfast.commands.validate_data import main
 from slowfast.config.load import load_cfg
+from slowfast.preparation.converters.annotations import VideoTimes
+from slowfast.preparation.converters.formats.ava import read_ava_csv, write_ava_csv
 from slowfast.preparation.validation.check import validate_config, validate_files
+from slowfast.structures.label_map import read_label_map
 from tests.unit.preparation.small_set import TEST, TRAIN, make_set, write_config
 from tests.unit.video.video_maker import write_video
 
@@ -151,6 +155,14 @@ def test_a_config_is_checked_as_a_run_would_read_it(own, repo_root):
     assert "AVA.GROUNDTRUTH_FILE in AVA.ANNOTATION_DIR" in faults.of("missing file")[0].reason
 
 
+def test_boxes_of_a_person_detector_are_read_too(own, repo_root):
+    (own / "annotations" / "found.csv").write_text("c,1,0.1,0.1,0.5,0.9,,0.9\nc,2,10,10,50,90,,0.9\n")
+    config = write_config(own, repo_root, TEST_PREDICT_BOX_LISTS=["found.csv", "gone.csv"])
+    faults = validate_config(load_cfg(config, [])).faults
+    assert "line 2: box [10.0, 10.0, 50.0, 90.0] is in pixels" in faults.of("refused")[0].reason
+    assert "AVA.TEST_PREDICT_BOX_LISTS" in faults.of("missing file")[0].reason
+
+
 def test_the_command_writes_json_and_a_page_and_its_code_tells(own, repo_root, tmp_path, capsys):
     config = write_config(own, repo_root)
     out = [*("--json", str(tmp_path / "data.json")), *("--html", str(tmp_path / "data.html"))]
@@ -197,3 +209,20 @@ def test_real_ava_annotations_have_their_known_traps_and_nothing_else(shared_dir
     assert len(gone) == 2 and "and 61 more" in gone[1]  # only the classes 1 to 14 are in it
     assert [len(facts.classes) for facts in validation.facts] == [80, 80]
     assert (validation.facts[0].videos, validation.facts[1].videos) == (29, 64)
+
+
+def test_a_real_set_of_a_user_in_pyslowfast_layout_has_six_rows_of_class_0(shared_dir, tmp_path):
+    with zipfile.ZipFile(shared_dir / "data/ava/custom/pyslowfast_layout_escape_room.zip") as archive:
+        archive.extractall(tmp_path)
+    folder = tmp_path / "annotations"
+    train, test, labels = (folder / name for name in ("ava_train_v2.2.csv", "ava_val_v2.2.csv", "actions_list.txt"))
+    validation = validate_files([train], test=[test], label_map=labels)
+    faults = validation.faults
+    assert set(faults.kinds) == {"row", "class without samples", "format"} and validation.exit_code == 1
+    assert [fault.line for fault in faults.of("row")][:5] == [15, 17, 18, 20, 22] and faults.count("row") == 6
+    assert all("label '0' is not a class id" in fault.reason for fault in faults.of("row"))
+    found = read_ava_csv(test, VideoTimes(tmp_path), label_map=labels)
+    classes = read_label_map(labels)
+    write_ava_csv(found, tmp_path / "again.csv", classes=classes)
+    again = read_ava_csv(tmp_path / "again.csv", VideoTimes(tmp_path), label_map=labels)
+    assert again == found and len(found.labels) == 24 and found.classes == classes.names
