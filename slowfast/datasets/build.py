@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 from fvcore.common.config import CfgNode
 from torch.utils.data import DataLoader, Dataset
 
@@ -73,10 +74,16 @@ def _preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:
     if split == "test":
         return build_test_preset(cfg)
     d = cfg.DATA
-    swaps = [tuple(label_map.to_index(pair).tolist()) for pair in d.FLIP_SWAPS]
+    pairs = list(dict.fromkeys(tuple(sorted(pair)) for pair in [*d.FLIP_SWAPS, *label_map.swaps]))
+    swaps = [tuple(label_map.to_index(np.array(pair)).tolist()) for pair in pairs]
     if any(-1 in pair for pair in swaps):
         raise ValueError(
             f"DATA.FLIP_SWAPS {d.FLIP_SWAPS} names a class id that is not in the label map {label_map.ids}"
+        )
+    if len({index for pair in swaps for index in pair}) != 2 * len(swaps):
+        raise ValueError(
+            f"a class can be exchanged with one other: DATA.FLIP_SWAPS {d.FLIP_SWAPS} and the swaps of the label map "
+            f"{list(label_map.swaps)} name one twice"
         )
     augmentation = Augmentation(
         crop=d.CROP,

@@ -20,7 +20,7 @@ def build_evaluator(
     groundtruth: BoxTable,
     label_map: LabelMap,
     model_label_map: LabelMap,
-    exclusions: frozenset[tuple[str, int]],
+    exclusions: frozenset[tuple[str, float]],
     frame_by_frame: bool,
 ) -> DetectionEvaluator:
     """label_map: the classes evaluated; model_label_map: the classes of the model, in index order;

@@ -1,28 +1,67 @@
 """BoxTable: boxes on key frames as columns of numpy arrays. Annotations, detections and the evaluator speak it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 NO_LABEL = -1
-_VIDEO_SHIFT = 32  # bits of a code below the number of the video
-_HALF = 1 << 31
+TICKS = 1000  # in a second: what times are equal to
+_VIDEO_SHIFT = 42  # bits of a code below the number of the video: 2 ** 31 seconds in ticks, and a sign
+_HALF = 1 << (_VIDEO_SHIFT - 1)
+
+
+def exact_times(times: np.ndarray) -> np.ndarray:
+    """(n,) numbers -> (n,) timestamps in the form in which they compare exactly.
+
+    int32 where all are whole, as in AVA's files; else float64, each the number nearest to whole thousandths, so that
+    3.5 is 3.500, and 1 / 3 is 0.333.
+    """
+    times = np.asarray(times)
+    if times.dtype.kind in "iu":
+        return times.astype(np.int32, copy=False)
+    ticks = np.rint(times * TICKS)
+    if (ticks % TICKS == 0).all():
+        return (ticks / TICKS).astype(np.int32)
+    exact: np.ndarray = ticks / TICKS
+    return exact
+
+
+def plain_time(time: float) -> float:
+    """One timestamp in that form: an int where it is whole, so that keys of dicts and sets compare exactly, too."""
+    ticks = round(time * TICKS)
+    return ticks // TICKS if ticks % TICKS == 0 else ticks / TICKS
+
+
+def time_text(time: float) -> str:
+    """A timestamp as files have it: 0902, or 0003.500."""
+    time = plain_time(time)
+    return f"{time:04d}" if isinstance(time, int) else f"{time:08.3f}"
 
 
 def key_frame_codes(video: np.ndarray, timestamp: np.ndarray) -> np.ndarray:
-    """(n,) int video numbers and (n,) int32 timestamps -> (n,) int64, one number for each (video, timestamp).
+    """(n,) int video numbers and (n,) timestamps, see `exact_times` -> (n,) int64, one number for each key frame.
 
     Codes are equal where both are, and sort by video, then timestamp; numbers and timestamps may be negative.
     """
-    return (video.astype(np.int64) << _VIDEO_SHIFT) + timestamp
+    whole = timestamp.dtype.kind in "iu"
+    ticks = timestamp.astype(np.int64) * TICKS if whole else np.rint(timestamp * TICKS).astype(np.int64)
+    codes: np.ndarray = (video.astype(np.int64) << _VIDEO_SHIFT) + ticks
+    return codes
 
 
 def split_codes(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) int64 of `key_frame_codes` -> (n,) int64 video numbers and (n,) int64 timestamps."""
+    """(n,) int64 of `key_frame_codes` -> (n,) int64 video numbers and (n,) timestamps, int64 where all are whole."""
     video = (codes + _HALF) >> _VIDEO_SHIFT  # a negative timestamp has borrowed from the bits of its video
-    return video, codes - (video << _VIDEO_SHIFT)
+    ticks = codes - (video << _VIDEO_SHIFT)
+    return video, ticks // TICKS if (ticks % TICKS == 0).all() else ticks / TICKS
+
+
+def codes_of_pairs(pairs: Sequence[tuple[int, float]]) -> np.ndarray:
+    """(video number, timestamp) pairs -> (n,) int64 `key_frame_codes`."""
+    columns = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    return key_frame_codes(columns[:, 0].astype(np.int64), columns[:, 1])
 
 
 @runtime_checkable
@@ -48,7 +87,8 @@ class BoxTable:
 
     videos:    the distinct video names
     video:     (R,) int32, index into `videos`
-    timestamp: (R,) int32, the key frame: whole seconds in AVA, 1-based frame numbers in frame-annotated sets
+    timestamp: (R,), the key frame: whole seconds (int32) in AVA, 1-based frame numbers in frame-annotated sets; seconds
+               with a fraction are float64, see `exact_times`
     boxes:     (R, 4) float, xyxy in [0, 1] of the original frame
     label:     (R,) int32, action id as the label map writes it (ids start at 1 and may have gaps), or NO_LABEL
     score:     (R,) float, confidence; None in ground truth
@@ -88,7 +128,7 @@ class BoxTable:
         """(R,) int64 `key_frame_codes`: rows of one key frame have one number, and numbers sort as key frames do."""
         return key_frame_codes(self.video, self.timestamp)
 
-    def on(self, key_frames: ListsKeyFrames | Iterable[tuple[str, int]]) -> "BoxTable":
+    def on(self, key_frames: ListsKeyFrames | Iterable[tuple[str, float]]) -> "BoxTable":
         """The rows on the given key frames: a table of them, or (video name, timestamp) pairs. `videos` stays."""
         number = {name: i for i, name in enumerate(self.videos)}
         if isinstance(key_frames, ListsKeyFrames):
@@ -97,7 +137,7 @@ class BoxTable:
             wanted = key_frame_codes(own[key_frames.video], key_frames.timestamp)
         else:
             pairs = [(number[video], timestamp) for video, timestamp in key_frames if video in number]
-            wanted = key_frame_codes(*np.array(pairs, dtype=np.int64).reshape(-1, 2).T)
+            wanted = codes_of_pairs(pairs)
         return self.rows(np.isin(self.key_frame, wanted))
 
     def rows(self, keep: np.ndarray) -> "BoxTable":

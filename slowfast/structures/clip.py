@@ -13,19 +13,19 @@ from slowfast.structures.targets import Counts, Labels, Masked, People, TensorMa
 class ClipMeta:
     """Where a clip comes from, and how its input maps back to the original frame.
 
-    video, timestamp: the key frame, as in BoxTable (whole seconds in AVA, frame number in frame-annotated sets)
+    video, timestamp: the key frame, as in BoxTable (seconds, or the frame number in frame-annotated sets), an int if whole
     region:           xyxy of the part of the original frame that the input shows, in [0, 1] of that frame; padding on
                       the right or bottom makes it reach past 1, and a mirrored clip has x1 > x2
     repeated_frames:  how many frames repeat the first or last one because the clip reaches past the end of the video
     """
 
     video: str
-    timestamp: int
+    timestamp: float
     region: tuple[float, float, float, float]
     repeated_frames: int = 0
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> tuple[str, float]:
         return (self.video, self.timestamp)
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ class UnreadableClip:
     """A key frame whose pixels could not be read, and why; the file and the second are in `reason`."""
 
     video: str
-    timestamp: int
+    timestamp: float
     reason: str
 
 

@@ -132,6 +132,11 @@ class Localization(Task):
     def report(self, result: DetectionResult, metrics: dict[str, Any], output: Path) -> Path | None:
         if not self.cfg.TEST.REPORT:
             return None
+        if not result.frame_map.annotated:
+            get_logger().info(
+                "no report: nobody is annotated on the key frames of the test; detections.csv has what was found"
+            )
+            return None
         return write_report(TestedRun(output, self.cfg, self.test_split, metrics, result.detections, result.people))
 
 

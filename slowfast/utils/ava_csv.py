@@ -9,18 +9,15 @@ Detections     video,timestamp,x1,y1,x2,y2,label,score
 Exclusions     video,timestamp
 
 A first line of column names is skipped. Boxes are xyxy in [0, 1] of the frame. The person id is not read: it may be
-anything but numbers with a fraction, which are scores. Timestamps may be zero-padded. Quotes, CRLF, a byte-order mark,
-empty lines and `.csv.gz` are fine.
+anything but numbers with a fraction, which are scores. Timestamps may be zero-padded, and have a fraction, of which
+thousandths count. Quotes, CRLF, a byte-order mark, empty lines and `.csv.gz` are fine.
 """
 
 import csv
 import gzip
 import io
 import itertools
-import math
-import re
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,31 +25,45 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.structures.box_table import NO_LABEL, BoxTable, exact_times, time_text
+from slowfast.structures.problem import Problem
 from slowfast.utils.ava_csv_blocks import read_regular_detections
+from slowfast.utils.ava_csv_rows import (
+    DETECTION_COLUMNS,
+    DETECTION_MARGIN,
+    GROUNDTRUTH_COLUMNS,
+    GROUNDTRUTH_MARGIN,
+    MAX_INT32,
+    UNREADABLE,
+    RowParser,
+    detection_row,
+    exclusion_row,
+    groundtruth_row,
+    is_header,
+    lines_of,
+    read_line_by_line,
+    read_rows,
+    read_time,
+)
 from slowfast.utils.files import open_whole
-from slowfast.utils.text import not_utf8, open_text
+from slowfast.utils.text import open_text
 
-# How far a box may reach outside [0, 1]: an annotated one by what rounding to three decimals moves it, a detected one
-# (most detectors do not clip) by half a frame; pixels are further out.
-GROUNDTRUTH_MARGIN = 1e-3
-DETECTION_MARGIN = 0.5
-MAX_INT32 = 2**31 - 1
-SHOWN_PROBLEMS = 5
+__all__ = [
+    "collect_exclusions",
+    "collect_groundtruth",
+    "concatenate_tables",
+    "is_header",
+    "read_detections_csv",
+    "read_exclusions_csv",
+    "read_groundtruth_csv",
+    "refuse_person_ids",
+    "write_detections_csv",
+]
+
 JUDGED_ROWS = 1000  # of ground truth, for whether they are detections
-UNREADABLE = (OSError, EOFError, zlib.error)  # the last two: a damaged .gz
-GROUNDTRUTH_COLUMNS = "2, 7 or 8 columns (video,timestamp,x1,y1,x2,y2,label[,person])"
-DETECTION_COLUMNS = "8 columns (video,timestamp,x1,y1,x2,y2,label,score)"
-EXCLUSION_COLUMNS = "2 columns (video,timestamp)"
-TIME_NAMES = ("timestamp", "time", "second", "seconds", "sec", "frame", "frame_id", "middle_frame_timestamp")
-
 # Before 3.1 pandas reads 17 digits to within some hundred units in the last place unless it is asked; since then exactly.
 _PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
 _EXACT: dict[str, Any] = {"float_precision": "round_trip"} if _PANDAS < (3, 1) else {}
-
-# One parsed line: video, timestamp, x1, y1, x2, y2, label, score
-Row = tuple[str, int, float, float, float, float, int, float]
-NOBODY = (math.nan,) * 4
 
 
 def read_groundtruth_csv(path: str | Path) -> BoxTable:
@@ -62,7 +73,7 @@ def read_groundtruth_csv(path: str | Path) -> BoxTable:
 
     Raises FileNotFoundError, or ValueError naming the file and the first lines that break a rule.
     """
-    table = _read(Path(path), _groundtruth_row)
+    table = _read(Path(path), groundtruth_row)
     if len(table) == 0:
         raise ValueError(f"{path}: the file is empty")
     _refuse_scores(Path(path))
@@ -71,28 +82,64 @@ def read_groundtruth_csv(path: str | Path) -> BoxTable:
 
 def read_detections_csv(path: str | Path) -> BoxTable:
     """Detections with scores; a file without rows is a table without rows. Errors as in `read_groundtruth_csv`."""
-    table = _read(Path(path), _detection_row)
+    table = _read(Path(path), detection_row)
     refuse_person_ids(table.scores, path)
     return table
 
 
+def collect_groundtruth(path: str | Path, problems: list[Problem]) -> tuple[BoxTable, np.ndarray]:
+    """As `read_groundtruth_csv`, with the line of each row, (R,) int64; what is wrong is added to `problems`.
+
+    Raises FileNotFoundError, and ValueError where no line can be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    table, lines = _collect(path, groundtruth_row, problems)
+    if scores := _scores_in_column_8(path):
+        problems.append(Problem(str(path), 0, scores, "scores"))
+    return BoxTable(table.videos, table.video, table.timestamp, table.boxes, table.label), lines
+
+
+def collect_exclusions(path: str | Path, problems: list[Problem]) -> tuple[BoxTable, np.ndarray]:
+    """The key frames of an exclusion file as rows without a box, the line of each, (R,); errors as above."""
+    return _collect(Path(path), exclusion_row, problems)
+
+
+def _collect(path: Path, parse_row: RowParser, problems: list[Problem]) -> tuple[BoxTable, np.ndarray]:
+    table = _read_at_once(path, parse_row)
+    if table is None:
+        table, lines = read_rows(path, parse_row, problems)
+    else:
+        lines = np.fromiter((line for line, _ in lines_of(path)), dtype=np.int64, count=len(table))
+    if len(table) == 0:
+        problems.append(Problem(str(path), 0, "the file is empty, or no line of it can be read", "empty"))
+    return table, lines
+
+
 def _refuse_scores(path: Path) -> None:
-    """Raise ValueError where column 8 of ground truth holds scores: numbers in the first rows, some with a fraction."""
+    if scores := _scores_in_column_8(path):
+        raise ValueError(f"{path}: {scores}")
+
+
+def _scores_in_column_8(path: Path) -> str:
+    """What is wrong where column 8 of ground truth holds scores: numbers in the first rows, some with a fraction."""
     with_fraction = ""
-    for line, columns in itertools.islice(_lines(path), JUDGED_ROWS):
+    for line, columns in itertools.islice(lines_of(path), JUDGED_ROWS):
         if len(columns) < 8:
-            return
+            return ""
         try:
             value = float(columns[7])
         except ValueError:
-            return
+            return ""
         if not with_fraction and not value.is_integer():
             with_fraction = f"{columns[7]} in line {line}"
-    if with_fraction:
-        raise ValueError(
-            f"{path}: column 8 holds scores ({with_fraction}), so these are detections, and ground truth is wanted "
-            f"here: {GROUNDTRUTH_COLUMNS}. Were the two files swapped? Take column 8 off to use detections as ground truth"
-        )
+    if not with_fraction:
+        return ""
+    return (
+        f"column 8 holds scores ({with_fraction}), so these are detections, and ground truth is wanted here: "
+        f"{GROUNDTRUTH_COLUMNS}. Were the two files swapped? Take column 8 off to use detections as ground truth"
+    )
 
 
 def refuse_person_ids(scores: np.ndarray, path: str | Path) -> None:
@@ -105,43 +152,23 @@ def refuse_person_ids(scores: np.ndarray, path: str | Path) -> None:
         )
 
 
-def read_exclusions_csv(path: str | Path) -> set[tuple[str, int]]:
+def read_exclusions_csv(path: str | Path) -> set[tuple[str, float]]:
     """Key frames (video, timestamp); errors as in `read_groundtruth_csv`."""
-    table = _read(Path(path), _exclusion_row)
+    table = _read(Path(path), exclusion_row)
     if len(table) == 0:
         raise ValueError(f"{path}: the file is empty")
-    return {(table.videos[video], int(time)) for video, time in zip(table.video, table.timestamp, strict=True)}
+    return {(table.videos[video], time) for video, time in zip(table.video, table.timestamp.tolist(), strict=True)}
 
 
-def _read(path: Path, parse_row: Callable[[list[str]], Row]) -> BoxTable:
+def _read(path: Path, parse_row: RowParser) -> BoxTable:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    table = _read_in_blocks(path) if parse_row is _detection_row else None
+    table = _read_in_blocks(path) if parse_row is detection_row else None
     if table is None:
         table = _read_at_once(path, parse_row)
     if table is None:
-        table = _read_line_by_line(path, parse_row)
+        table = read_line_by_line(path, parse_row)
     return table
-
-
-def is_header(columns: Sequence[str]) -> bool:
-    """Is this first row of a file column names? The second column names a time, or all columns from there on hold words.
-
-    Rows of values have a number in the second column, so none is taken for names.
-    """
-    if len(columns) < 2:
-        return False
-    if columns[1].strip().lower() in TIME_NAMES:
-        return not any(map(_is_number, columns[2:]))
-    return len(columns) >= 7 and not any(text == "" or _is_number(text) for text in columns[1:])
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _starts_with_header(path: Path) -> bool:
@@ -164,15 +191,46 @@ def _read_in_blocks(path: Path) -> BoxTable | None:
         return None
 
 
-def _read_at_once(path: Path, parse_row: Callable) -> BoxTable | None:
+def _read_at_once(path: Path, parse_row: RowParser) -> BoxTable | None:
     """The table if every line follows the rules; None as soon as one may not."""
-    with_score, with_boxes = parse_row is _detection_row, parse_row is not _exclusion_row
+    with_score, with_boxes = parse_row is detection_row, parse_row is not exclusion_row
     # One column more than the format has shows rows that are too long.
     width = 9 if with_boxes else 3
     floats = [*range(2, 8 if with_score else 7), width - 1] if with_boxes else [width - 1]
-    kinds = {0: str, 1: np.int32, 7: str} | dict.fromkeys(floats, np.float64)
+    frame = _columns(path, width, floats, times=np.int32)
+    if frame is None:  # times with a fraction, or something wrong
+        frame = _columns(path, width, floats, times=str)
+    # Rows that are longer still become an index.
+    if frame is None or not isinstance(frame.index, pd.RangeIndex) or frame[width - 1].notna().any():
+        return None
+    timestamp = _times(frame[1])
+    if len(frame) == 0 or timestamp is None:
+        return None
+    video, names = pd.factorize(frame[0])
+    table = BoxTable(
+        videos=tuple(names),
+        video=video.astype(np.int32),
+        timestamp=timestamp,
+        boxes=np.stack([frame[c].to_numpy() for c in range(2, 6)], axis=1) if with_boxes else np.empty((len(frame), 4)),
+        label=np.empty(len(frame), dtype=np.int32),
+        score=frame[7].to_numpy() if with_score else None,
+    )
+    if "" in table.videos or (table.timestamp < 0).any():
+        return None
+    if with_boxes and not _follows_rules(table, frame[6].to_numpy(), with_score):
+        return None
+    # A row that ends before its label and one whose label is empty are the same to pandas.
+    short = with_boxes and not with_score and bool((frame[6].isna() & frame[2].notna()).any())
+    if short and not all(len(columns) in (2, 7, 8) for _, columns in lines_of(path)):
+        return None
+    return table
+
+
+def _columns(path: Path, width: int, floats: list[int], *, times: type) -> pd.DataFrame | None:
+    """The columns of a file, the second of type `times`; None where one is of another type than it should be."""
+    kinds: dict[int, type] = {0: str, 1: times, 7: str} | dict.fromkeys(floats, np.float64)
     try:
-        frame = pd.read_csv(
+        return pd.read_csv(
             path,
             header=None,
             skiprows=int(_starts_with_header(path)),
@@ -185,27 +243,21 @@ def _read_at_once(path: Path, parse_row: Callable) -> BoxTable | None:
         )
     except (ValueError, OverflowError, *UNREADABLE):  # ParserError and UnicodeDecodeError are ValueErrors
         return None
-    # Rows that are longer still become an index.
-    if len(frame) == 0 or not isinstance(frame.index, pd.RangeIndex) or frame[width - 1].notna().any():
+
+
+def _times(column: pd.Series) -> np.ndarray | None:
+    """A column of whole numbers, or of texts, each of which is read once; None where one is no time."""
+    if column.dtype == np.int32:
+        return column.to_numpy()
+    number, texts = pd.factorize(column)
+    try:
+        return exact_times(np.array([read_time(text) for text in texts], dtype=np.float64))[number]
+    except ValueError:
         return None
-    video, names = pd.factorize(frame[0])
-    table = BoxTable(
-        videos=tuple(names),
-        video=video.astype(np.int32),
-        timestamp=frame[1].to_numpy(),
-        boxes=np.stack([frame[c].to_numpy() for c in range(2, 6)], axis=1) if with_boxes else np.empty((len(frame), 4)),
-        label=np.empty(len(frame), dtype=np.int32),
-        score=frame[7].to_numpy() if with_score else None,
-    )
-    if "" in table.videos or (table.timestamp < 0).any():
-        return None
-    if with_boxes and not _follows_rules(table, frame[6].to_numpy(), with_score):
-        return None
-    return table
 
 
 def _follows_rules(table: BoxTable, label: np.ndarray, with_score: bool) -> bool:
-    """The rules of `_groundtruth_row` and `_detection_row` for all rows; fills table.label."""
+    """The rules of `groundtruth_row` and `detection_row` for all rows; fills table.label."""
     empty = np.isnan(label)
     good = _are_boxes(table.boxes, DETECTION_MARGIN if with_score else GROUNDTRUTH_MARGIN)
     with np.errstate(invalid="ignore"):
@@ -224,111 +276,6 @@ def _are_boxes(boxes: np.ndarray, margin: float) -> np.ndarray:
     """(n, 4) -> (n,) bool: the rules of `_box`."""
     x1, y1, x2, y2 = boxes.T
     return (x1 >= -margin) & (y1 >= -margin) & (x2 <= 1 + margin) & (y2 <= 1 + margin) & (x2 >= x1) & (y2 >= y1)
-
-
-def _read_line_by_line(path: Path, parse_row: Callable[[list[str]], Row]) -> BoxTable:
-    """The slow reader: it decides what is right, and names what is wrong."""
-    rows: list[Row] = []
-    problems: list[str] = []
-    num_problems = 0
-    for line, columns in _lines(path):
-        try:
-            rows.append(parse_row(columns))
-        except ValueError as error:
-            num_problems += 1
-            if len(problems) < SHOWN_PROBLEMS:
-                problems.append(f"  line {line}: {error}")
-    if num_problems:
-        more = f"\n  and {num_problems - len(problems)} more" if num_problems > len(problems) else ""
-        plural = "s" if num_problems > 1 else ""
-        raise ValueError(f"{path}: {num_problems} malformed line{plural}:\n" + "\n".join(problems) + more)
-    names = {name: number for number, name in enumerate(dict.fromkeys(row[0] for row in rows))}
-    by_column: list[tuple] = list(zip(*rows, strict=True)) if rows else [()] * 8
-    return BoxTable(
-        videos=tuple(names),
-        video=np.array([names[name] for name in by_column[0]], dtype=np.int32),
-        timestamp=np.array(by_column[1], dtype=np.int32),
-        boxes=np.array(by_column[2:6], dtype=np.float64).T.reshape(-1, 4),
-        label=np.array(by_column[6], dtype=np.int32),
-        score=np.array(by_column[7], dtype=np.float64),
-    )
-
-
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line number, columns) of every line that is not blank and not the column names in the first."""
-    with open_text(path) as file:
-        reader = csv.reader(file)
-        try:
-            for columns in reader:
-                if columns and not (reader.line_num == 1 and is_header(columns)):
-                    yield reader.line_num, columns
-        except UnicodeDecodeError:
-            raise ValueError(not_utf8(path)) from None
-        except (csv.Error, *UNREADABLE) as error:
-            raise ValueError(f"{path}: cannot be read as UTF-8 CSV after line {reader.line_num}: {error}") from None
-
-
-def _exclusion_row(columns: list[str]) -> Row:
-    if len(columns) != 2:
-        raise ValueError(f"expected {EXCLUSION_COLUMNS}, found {len(columns)}")
-    return (*_key_frame(columns), *NOBODY, NO_LABEL, math.nan)
-
-
-def _groundtruth_row(columns: list[str]) -> Row:
-    if len(columns) not in (2, 7, 8):
-        raise ValueError(f"expected {GROUNDTRUTH_COLUMNS}, found {len(columns)}")
-    key_frame = _key_frame(columns)
-    if not any(columns[2:7]):
-        return (*key_frame, *NOBODY, NO_LABEL, math.nan)
-    label = NO_LABEL if columns[6] == "" else _label(columns[6])
-    return (*key_frame, *_box(columns[2:6], GROUNDTRUTH_MARGIN), label, math.nan)
-
-
-def _detection_row(columns: list[str]) -> Row:
-    if len(columns) != 8:
-        swapped = "; is this ground truth?" if len(columns) in (2, 7) else ""
-        raise ValueError(f"expected {DETECTION_COLUMNS}, found {len(columns)}{swapped}")
-    score = _number(columns[7], "score")
-    return (*_key_frame(columns), *_box(columns[2:6], DETECTION_MARGIN), _label(columns[6]), score)
-
-
-def _key_frame(columns: list[str]) -> tuple[str, int]:
-    video, timestamp = columns[:2]
-    if video == "":
-        raise ValueError("the video name is empty")
-    if re.fullmatch(r"\s*\+?[0-9]+(\.0*)?\s*", timestamp) is None or float(timestamp) > MAX_INT32:
-        raise ValueError(f"timestamp {timestamp!r} is not a whole number from 0 to {MAX_INT32}")
-    return video, int(float(timestamp))
-
-
-def _number(text: str, name: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"{name} {text!r} is not a number") from None
-    if not math.isfinite(value):
-        raise ValueError(f"{name} {text!r} is not finite")
-    return value
-
-
-def _label(text: str) -> int:
-    value = _number(text, "label")
-    if not 1 <= value <= MAX_INT32 or value != int(value):
-        raise ValueError(f"label {text!r} is not a class id (a whole number from 1)")
-    return int(value)
-
-
-def _box(texts: list[str], margin: float) -> tuple[float, float, float, float]:
-    box = [_number(text, name) for text, name in zip(texts, ("x1", "y1", "x2", "y2"), strict=True)]
-    if min(box) < -margin or max(box) > 1 + margin:
-        raise ValueError(
-            f"box {box} reaches outside [0, 1] by more than {margin:g}; boxes are x1,y1,x2,y2 as fractions of the "
-            "frame, not pixels"
-        )
-    if box[2] < box[0] or box[3] < box[1]:
-        raise ValueError(f"box {box} is inverted: x2 must be >= x1 and y2 >= y1 (x1,y1,x2,y2, not x,y,width,height)")
-    x1, y1, x2, y2 = box
-    return x1, y1, x2, y2
 
 
 def write_detections_csv(table: BoxTable, path: str | Path) -> None:
@@ -365,7 +312,7 @@ def _formatted(table: BoxTable, rows_at_once: int = 1 << 16) -> Iterable[str]:
         changes |= (boxes[1:] != boxes[:-1]).any(axis=1)
         starts = np.append(0, np.flatnonzero(changes) + 1)
         prefixes = [
-            f"{names[v]},{t:04d},{box_format % tuple(box)},"
+            f"{names[v]},{time_text(t)},{box_format % tuple(box)},"
             for v, t, box in zip(
                 video[starts].tolist(), timestamp[starts].tolist(), boxes[starts].tolist(), strict=True
             )
@@ -401,7 +348,7 @@ def concatenate_tables(tables: Sequence[BoxTable]) -> BoxTable:
     return BoxTable(
         videos=names,
         video=np.concatenate(video),
-        timestamp=np.concatenate([table.timestamp for table in tables]),
+        timestamp=exact_times(np.concatenate([table.timestamp for table in tables])),
         boxes=np.concatenate([table.boxes for table in tables]),
         label=np.concatenate([table.label for table in tables]),
         score=np.concatenate([table.score for table in tables]) if all(scored) else None,

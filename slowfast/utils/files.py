@@ -1,6 +1,7 @@
 """The one way to write a whole file: under a temporary name beside it, then renamed, so that it is whole or as before."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,4 +84,29 @@ def write_text(text: str, path: str | Path) -> None:
 def write_bytes(content: bytes, path: str | Path) -> None:
     """All of a file, or OSError and what was there before."""
     with open_whole(path, "wb") as file:
+        file.write(content)
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Gives an empty folder beside `path` to fill (with `write_loose`); on leaving it is renamed to `path`.
+
+    `path` must not be there. Whatever goes wrong, Ctrl-C too, the half-filled folder goes and `path` does not appear.
+    """
+    path = Path(path)
+    if path.exists():
+        raise FileExistsError(f"{path} is there already")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    filling = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+    filling.mkdir()
+    try:
+        yield filling
+        os.replace(filling, path)
+    finally:
+        shutil.rmtree(filling, ignore_errors=True)
+
+
+def write_loose(content: bytes, path: Path) -> None:
+    """A file inside a folder that is not finished: only the folder is whole or absent, and nothing waits for the disk."""
+    with open(path, "wb") as file:
         file.write(content)

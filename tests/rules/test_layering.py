@@ -24,9 +24,10 @@ MAY_IMPORT = {
     "tasks": BASE | PARTS | {"config", "report"},
     "engine": BASE | PARTS | {"config", "report", "tasks"},
     "inference": BASE | PARTS | {"config", "report", "tasks", "engine"},
+    "preparation": BASE | PARTS | {"config", "report"},
     "toy": BASE | PARTS | {"config", "report", "tasks", "engine", "inference"},
     "hub": BASE | PARTS | {"config"},
-    "commands": BASE | PARTS | {"config", "report", "tasks", "engine", "inference", "toy", "hub"},
+    "commands": BASE | PARTS | {"config", "report", "tasks", "engine", "inference", "toy", "hub", "preparation"},
 }
 # Beside the standard library. structures and utils stay light, so that an evaluation needs little more than numpy:
 # utils reads and writes files (CSV with pandas, JSON with simplejson) and shows progress (tqdm). fvcore is its CfgNode
@@ -43,7 +44,7 @@ PACKAGES = {
     "evaluation": {"torch", "numpy", "scipy"},
     "config": {"fvcore", "yaml"},
 }
-MAY_SEE_CONFIG = {"config", "report", "tasks", "engine", "inference", "toy", "hub", "commands"}
+MAY_SEE_CONFIG = {"config", "report", "preparation", "tasks", "engine", "inference", "toy", "hub", "commands"}
 TOOLS_MAY_IMPORT = {"commands", "engine", "utils"}  # engine: tools/benchmark.py says how it compiles
 COMMANDS_MAY_IMPORT = {
     "commands",
@@ -51,6 +52,7 @@ COMMANDS_MAY_IMPORT = {
     "engine",
     "inference",
     "report",
+    "preparation",
     "hub",
     "toy",
     "visualization",

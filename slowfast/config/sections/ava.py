@@ -10,6 +10,7 @@ from slowfast.config.keys import (
     at_least,
     between,
     distinct,
+    either,
     every,
     list_of,
     not_empty,
@@ -50,21 +51,26 @@ AVA = Section(
         ),
         "TRAIN_GT_BOX_LISTS": Key(
             ["ava_train_v2.2.csv"],
-            "CSV files of people and actions for training (video, second, x1, y1, x2, y2, action id, person id).",
+            "CSV files of people and actions for training (video, second, x1, y1, x2, y2, action id, person id). Seconds may have "
+            "a fraction.",
             kind=list_of(STR),
         ),
         "TRAIN_EXCLUSION_FILE": Key(
             "ava_train_excluded_timestamps_v2.2.csv",
             "CSV of key frames (video, second) left out of training. Empty: none.",
         ),
-        "GROUNDTRUTH_FILE": Key("ava_val_v2.2.csv", "CSV of people and actions of the test split.", not_empty()),
+        "GROUNDTRUTH_FILE": Key(
+            "ava_val_v2.2.csv",
+            "CSV of people and actions of the test split. Rows VIDEO,SECOND alone: detections are left, and no mAP.",
+            not_empty(),
+        ),
         "EXCLUSION_FILE": Key(
             "ava_val_excluded_timestamps_v2.2.csv",
             "CSV of key frames (video, second) left out of testing. Empty: none.",
         ),
         "LABEL_MAP_FILE": Key(
             "ava_action_list_v2.2_for_activitynet_2019.pbtxt",
-            "Label map of the classes that are evaluated: the official 60.",
+            "Label map of the classes that are evaluated: the official 60. docs/DATASETS.md has the formats.",
             not_empty(),
         ),
         "TRAIN_LABEL_MAP_FILE": Key(
@@ -74,9 +80,11 @@ AVA = Section(
         ),
         "CLASSES": Key(
             [],
-            "Action ids to train and evaluate on, a subset of the label maps. Empty: all of them.",
-            all_of(every(at_least(1)), distinct()),
-            kind=list_of(INT),
+            "Classes to train and evaluate on, a subset of the label maps: ids, or names as they stand there. Empty: all.",
+            all_of(
+                Rule("must be ids from 1, or names", lambda items: all(i != "" and i != 0 for i in items)), distinct()
+            ),
+            kind=list_of(either(INT, STR)),
         ),
         "FIRST_SECOND": Key(
             900,

@@ -27,7 +27,7 @@ class AnnotatedSet:
     groundtruth: BoxTable
     label_map: LabelMap
     eval_label_map: LabelMap
-    exclusions: frozenset[tuple[str, int]] = frozenset()
+    exclusions: frozenset[tuple[str, float]] = frozenset()
     notes: tuple[str, ...] = ()
     tubes: tuple[Tube, ...] = ()
 

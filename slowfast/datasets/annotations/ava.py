@@ -16,10 +16,10 @@ def read_ava(
     label_map_file: str | Path,
     eval_label_map_file: str | Path,
     exclusion_file: str | Path | None,
-    classes: Sequence[int] = (),
+    classes: Sequence[int | str] = (),
     valid_seconds: tuple[int, int] | None = None,
 ) -> AnnotatedSet:
-    """Read the official CSVs of a split. `classes` restricts training and evaluation to these action ids.
+    """Read the official CSVs of a split. `classes` restricts training and evaluation to these, ids or names.
 
     Raises FileNotFoundError for a missing file and ValueError (file, line, value, rule) for what is wrong in one; an
     action id that the label map lacks is an error unless `classes` restricts it on purpose.
@@ -29,8 +29,12 @@ def read_ava(
     table = concatenate_tables([read_groundtruth_csv(path) for path in annotation_files])
     label_map, eval_label_map = read_label_map(label_map_file), read_label_map(eval_label_map_file)
     if classes:
-        label_map = label_map.subset(list(classes))
-        eval_label_map = eval_label_map.subset([i for i in classes if i in eval_label_map.ids])
+        try:
+            ids = label_map.ids_of(classes)
+            label_map = label_map.subset(list(ids))
+            eval_label_map = eval_label_map.subset([i for i in ids if i in eval_label_map.ids])
+        except ValueError as error:
+            raise ValueError(f"{label_map_file}: {error} (AVA.CLASSES)") from None
     exclusions = frozenset(read_exclusions_csv(exclusion_file)) if exclusion_file else frozenset()
     source = ", ".join(str(path) for path in annotation_files)
     key_frames, report = build_key_frames(
@@ -43,7 +47,12 @@ def read_ava(
     )
     if not len(key_frames):
         raise ValueError(f"{source}: no key frame is left to use; {_why_none(table, valid_seconds, report)}")
-    return AnnotatedSet(key_frames, table, label_map, eval_label_map, exclusions, (f"{source}: {report}",))
+    notes = [f"{source}: {report}"]
+    if label_map.swaps:
+        names = dict(zip(label_map.ids, label_map.names, strict=True))
+        pairs = ", ".join(f"{names[a]} and {names[b]}" for a, b in label_map.swaps)
+        notes.append(f"a mirrored clip exchanges {pairs} (the label map)")
+    return AnnotatedSet(key_frames, table, label_map, eval_label_map, exclusions, tuple(notes))
 
 
 def _why_none(table: BoxTable, valid_seconds: tuple[int, int] | None, report: KeyFrameReport) -> str:

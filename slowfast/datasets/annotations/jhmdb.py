@@ -26,9 +26,17 @@ def read_jhmdb(root: str | Path, *, split: int, subset: str) -> tuple[KeyFrames,
     the size of the video.
     Raises FileNotFoundError, or ValueError for an unknown split or subset and for files with other columns.
     """
+    table, label_map, _ = read_jhmdb_rows(root, split=split, subset=subset)
+    key_frames, _ = build_key_frames(table, label_map, source=str(Path(root) / BOXES_FILE))
+    return key_frames, label_map, table
+
+
+def read_jhmdb_rows(root: str | Path, *, split: int, subset: str) -> tuple[BoxTable, LabelMap, np.ndarray]:
+    """The rows of one split as they are, unchecked, and the line of each in the boxes file, (R,) int64."""
     root = Path(root)
     videos = _read_videos(root, split, subset)
     boxes = _read(root / BOXES_FILE, ["video", "label", "frame", "x1", "y1", "x2", "y2"])
+    boxes["line"] = np.arange(len(boxes)) + 2  # the first names the columns
 
     names = sorted(boxes["label"].unique())
     label_map = LabelMap(tuple(range(1, len(names) + 1)), tuple(names))
@@ -44,8 +52,7 @@ def read_jhmdb(root: str | Path, *, split: int, subset: str) -> tuple[KeyFrames,
         boxes=np.clip(np.concatenate([low, high], axis=1), 0, 1),
         label=boxes["label"].map({name: i for i, name in enumerate(names, start=1)}).to_numpy(np.int32),
     )
-    key_frames, _ = build_key_frames(table, label_map, source=str(root / BOXES_FILE))
-    return key_frames, label_map, table
+    return table, label_map, boxes["line"].to_numpy(np.int64)
 
 
 def held_out_videos(videos: Sequence[str], fraction: float) -> frozenset[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slowfast.structures.box_table import NO_LABEL, BoxTable, key_frame_codes, split_codes
+from slowfast.structures.box_table import NO_LABEL, BoxTable, codes_of_pairs, exact_times, key_frame_codes, split_codes
 from slowfast.structures.label_map import LabelMap
 
 BOX_TOLERANCE = 1e-3  # AVA writes three decimals: a rounded corner may stand this far outside the frame
@@ -18,7 +18,7 @@ class KeyFrames:
 
     videos:       video names, sorted
     video:        (K,) int32, index into `videos`
-    timestamp:    (K,) int32, as in BoxTable
+    timestamp:    (K,), as in BoxTable
     first_person: (K + 1,) int32; people first_person[k] to first_person[k + 1] are on key frame k
     boxes:        (P, 4) float32 xyxy in [0, 1] of the original frame
     actions:      (P, C) uint8 multi-hot in label-map index order; a row of zeros is a person of the background
@@ -98,8 +98,8 @@ def build_key_frames(
     table: BoxTable,
     label_map: LabelMap,
     *,
-    exclusions: Collection[tuple[str, int]] = frozenset(),
-    valid_seconds: tuple[int, int] | None = None,
+    exclusions: Collection[tuple[str, float]] = frozenset(),
+    valid_seconds: tuple[float, float] | None = None,
     ignore_unknown: bool = False,
     source: str = "the annotation table",
 ) -> tuple[KeyFrames, KeyFrameReport]:
@@ -113,8 +113,8 @@ def build_key_frames(
     Raises ValueError also for boxes that are not finite, empty, inverted, or outside [0, 1] by more than 1e-3.
     """
     has_label = table.label != NO_LABEL
-    has_person = has_label | ~np.isnan(table.boxes).all(axis=1)
-    _check_boxes(table, has_person, source)
+    has_person = has_people(table)
+    _check_boxes(table, source)
     class_index = label_map.to_index(table.label)
     unknown = has_label & (class_index < 0)
     if unknown.any() and not ignore_unknown:
@@ -139,7 +139,7 @@ def build_key_frames(
     key_frames = KeyFrames(
         videos=tuple(names[i] for i in used),
         video=video.astype(np.int32),
-        timestamp=timestamp.astype(np.int32),
+        timestamp=exact_times(timestamp),
         first_person=np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
         boxes=boxes,
         actions=actions,
@@ -189,13 +189,13 @@ def _people(frame: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _dropped_frames(
     frame_keys: np.ndarray,
     names: list[str],
-    exclusions: Collection[tuple[str, int]],
-    valid_seconds: tuple[int, int] | None,
+    exclusions: Collection[tuple[str, float]],
+    valid_seconds: tuple[float, float] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(F,) sorted keys -> two (F,) masks: excluded, and outside the valid seconds (a key frame is counted once)."""
     rank = {name: i for i, name in enumerate(names)}
     pairs = [(rank[video], second) for video, second in exclusions if video in rank]
-    excluded = np.isin(frame_keys, key_frame_codes(*np.array(pairs, dtype=np.int64).reshape(-1, 2).T))
+    excluded = np.isin(frame_keys, codes_of_pairs(pairs))
     out_of_range = np.zeros(len(frame_keys), dtype=bool)
     if valid_seconds is not None:
         _, second = split_codes(frame_keys)
@@ -203,22 +203,38 @@ def _dropped_frames(
     return excluded, out_of_range
 
 
-def _check_boxes(table: BoxTable, has_person: np.ndarray, source: str) -> None:
-    if (table.timestamp < 0).any():
-        row = int(np.flatnonzero(table.timestamp < 0)[0])
-        video = table.videos[table.video[row]]
-        raise ValueError(f"{source}: timestamps start at 0, got {table.timestamp[row]} in video {video!r}")
+def box_rules(table: BoxTable) -> list[tuple[str, np.ndarray, str]]:
+    """What is wrong with the boxes of people: (kind, (R,) bool, rule) of each rule; a row may break several.
+
+    Rows that only list their key frame break none. Kinds as in `RowError`, and "no area".
+    """
+    has_person = has_people(table)
     boxes = table.boxes
     clipped = np.clip(boxes, 0, 1)
     with np.errstate(invalid="ignore"):
         outside = ~(np.abs(boxes - clipped) <= BOX_TOLERANCE).all(axis=1)  # ~(<=) also catches NaN
         empty = ~((clipped[:, 2] > clipped[:, 0]) & (clipped[:, 3] > clipped[:, 1]))
-    rules = ((outside, "outside [0, 1]"), (empty, "empty or inverted (x2 > x1 and y2 > y1 must hold)"))
-    for bad, rule in rules:
-        rows = np.flatnonzero(bad & has_person)
+    return [
+        ("box outside", outside & has_person, "outside [0, 1]"),
+        ("no area", empty & has_person, "empty or inverted (x2 > x1 and y2 > y1 must hold)"),
+    ]
+
+
+def has_people(table: BoxTable) -> np.ndarray:
+    """(R,) bool: the row is a person, and not only the name of a key frame."""
+    return (table.label != NO_LABEL) | ~np.isnan(table.boxes).all(axis=1)
+
+
+def _check_boxes(table: BoxTable, source: str) -> None:
+    if (table.timestamp < 0).any():
+        row = int(np.flatnonzero(table.timestamp < 0)[0])
+        video = table.videos[table.video[row]]
+        raise ValueError(f"{source}: timestamps start at 0, got {table.timestamp[row]} in video {video!r}")
+    for _, bad, rule in box_rules(table):
+        rows = np.flatnonzero(bad)
         if len(rows):
             row = rows[0]
-            box = ", ".join(f"{x:g}" for x in boxes[row])
+            box = ", ".join(f"{x:g}" for x in table.boxes[row])
             more = f", and {len(rows) - 1} more rows like it" if len(rows) > 1 else ""
             where = f"video {table.videos[table.video[row]]!r}, second {table.timestamp[row]}"
             raise ValueError(

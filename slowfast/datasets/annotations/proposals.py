@@ -14,7 +14,7 @@ import numpy as np
 
 from slowfast.datasets.annotations.annotated_set import AnnotatedSet
 from slowfast.datasets.annotations.key_frames import KeyFrames, build_key_frames
-from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.structures.box_table import NO_LABEL, BoxTable, exact_times
 from slowfast.utils.ava_csv import concatenate_tables, is_header, refuse_person_ids
 from slowfast.utils.text import open_text
 
@@ -47,14 +47,14 @@ def read_proposals(path: str | Path, *, min_score: float) -> BoxTable:
     return BoxTable(
         videos=tuple(names),
         video=np.array([names[row[0]] for row in rows], dtype=np.int32),
-        timestamp=np.array([row[1] for row in rows], dtype=np.int32),
+        timestamp=exact_times(np.array([row[1] for row in rows])),
         boxes=np.array([row[2] for row in rows], dtype=np.float64).reshape(-1, 4),
         label=np.array([row[3] for row in rows], dtype=np.int32),
         score=np.array([row[4] for row in rows], dtype=np.float64),
     )
 
 
-def _parse(columns: list[str]) -> tuple[str, int, list[float], int, float]:
+def _parse(columns: list[str]) -> tuple[str, float, list[float], int, float]:
     if len(columns) != 8:
         raise ValueError(f"expected 8 columns (video,timestamp,x1,y1,x2,y2,label,score), found {len(columns)}")
     video, timestamp, *corners, label, score = columns
@@ -64,7 +64,7 @@ def _parse(columns: list[str]) -> tuple[str, int, list[float], int, float]:
     if max(map(abs, numbers[1:5])) > 2:
         raise ValueError(f"box {numbers[1:5]} is in pixels; boxes are x1,y1,x2,y2 as fractions of the frame")
     box = [min(max(value, 0.0), 1.0) for value in numbers[1:5]]
-    return video, int(numbers[0]), box, int(label) if label not in ("", "-1") else NO_LABEL, numbers[5]
+    return video, numbers[0], box, int(label) if label not in ("", "-1") else NO_LABEL, numbers[5]
 
 
 def with_proposals(annotated: AnnotatedSet, files: Sequence[Path], *, min_score: float, training: bool) -> AnnotatedSet:

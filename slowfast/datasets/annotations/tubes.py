@@ -16,7 +16,7 @@ pyannot (corrected UCF101-24 annotations, `pyannot_with_class_names.pkl`), a dic
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import numpy as np
 from slowfast.datasets.annotations.key_frames import KeyFrames, build_key_frames
 from slowfast.structures.box_table import NO_LABEL, BoxTable, key_frame_codes
 from slowfast.structures.label_map import LabelMap
+from slowfast.structures.problem import Problem, raise_or_collect
 from slowfast.structures.tube import Tube
 from slowfast.utils.restricted_pickle import read_pickle
 
@@ -111,11 +112,14 @@ def tubes_of_table(table: BoxTable) -> tuple[Tube, ...]:
     return tuple(sorted(tubes, key=_tube_order))
 
 
-def read_tubes(path: str | Path, *, split: int = 1, subset: str = "test") -> TubeSet:
+def read_tubes(
+    path: str | Path, *, split: int = 1, subset: str = "test", problems: list[Problem] | None = None
+) -> TubeSet:
     """One subset of one split from a pickle of either layout.
 
+    problems: a list for every tube with a box without area or outside the frame; such tubes are left out
     Raises FileNotFoundError, or ValueError naming the file and what it lacks, for a split it does not have, and for
-    boxes without area or outside the frame.
+    boxes without area or outside the frame where there is no list for them.
     """
     path = Path(path)
     if subset not in SUBSETS:
@@ -139,9 +143,8 @@ def read_tubes(path: str | Path, *, split: int = 1, subset: str = "test") -> Tub
         ) from None
     if not tube_set.tubes:
         raise ValueError(f"{path}: split {split} {subset} holds no annotated person")
-    for tube in tube_set.tubes:
-        _check(tube, path)
-    return tube_set
+    good = tuple(tube for tube in tube_set.tubes if _is_good(tube, path, problems))
+    return tube_set if len(good) == len(tube_set.tubes) else replace(tube_set, tubes=good)
 
 
 def _read_act(content: dict[str, Any], split: int, subset: str, source: str) -> TubeSet:
@@ -190,12 +193,15 @@ def _tube_order(tube: Tube) -> tuple:
     return (tube.video, tube.label, int(tube.frames[0]), *tube.boxes[0].tolist())
 
 
-def _check(tube: Tube, path: Path) -> None:
+def _is_good(tube: Tube, path: Path, problems: list[Problem] | None) -> bool:
     boxes = tube.boxes
     bad = ~((boxes >= 0) & (boxes <= 1)).all(axis=1) | (boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])
-    if bad.any() or tube.frames[0] < 1:
-        row = int(np.argmax(bad)) if bad.any() else 0
-        raise ValueError(
-            f"{path}: {tube.video}, frame {tube.frames[row]}: box {boxes[row].round(4).tolist()} (as fractions of the "
-            "frame) must lie inside the frame and have an area, and frames count from 1"
-        )
+    if not bad.any() and tube.frames[0] >= 1:
+        return True
+    row = int(np.argmax(bad)) if bad.any() else 0
+    reason = (
+        f"{tube.video}, frame {tube.frames[row]}: box {boxes[row].round(4).tolist()} (as fractions of the "
+        "frame) must lie inside the frame and have an area, and frames count from 1"
+    )
+    raise_or_collect(Problem(str(path), 0, reason, "box outside"), problems)
+    return False

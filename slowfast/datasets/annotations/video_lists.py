@@ -1,6 +1,6 @@
 """Lists of videos with labels: a line `path label` per video, as Kinetics has them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from slowfast.datasets.annotations.class_names import numbers_as_names
 from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.structures.problem import Problem, raise_or_collect
 from slowfast.utils.text import read_text
 from slowfast.video.images import IMAGE_EXTENSIONS
 from slowfast.video.reader import VIDEO_EXTENSIONS
@@ -24,6 +25,7 @@ def read_video_list(
     separator: str = " ",
     multi_label: bool = False,
     class_names: Sequence[str] | None = None,
+    problems: list[Problem] | None = None,
 ) -> LabelledVideos:
     """A line per video: path, separator, class index from 0; with `multi_label` indices between commas, or none.
 
@@ -33,8 +35,9 @@ def read_video_list(
     - a first line of column names, as `path label`, is skipped
     - class_names: a line may end with a name in place of an index; the longest that follows a separator counts.
 
-    Raises FileNotFoundError, or ValueError naming file and line for a line without a label, a label that is no class,
-    a path to an image, and a path that is there twice.
+    problems: a list for every line that breaks a rule; such lines are left out
+    Raises FileNotFoundError, or, without a list, ValueError naming file and line for a line without a label, a label
+    that is no class, a path to an image, and a path that is there twice.
     """
     path = Path(path)
     if not path.is_file():
@@ -44,25 +47,23 @@ def read_video_list(
     names = tuple(class_names) if class_names is not None else numbers_as_names(num_classes)
     read = _read_many if multi_label else _read_one
     by_name = {name: index for index, name in enumerate(names)} if class_names is not None else {}
-    paths: list[str] = []
-    labels: list[list[int]] = []
+    paths: dict[str, list[int]] = {}
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip() or (number == 1 and _is_header(line, separator, by_name)):
             continue
-        where = f"{path}:{number}"
-        video, indices = read(line, separator, by_name, where)
-        wrong = [index for index in indices if not 0 <= index < num_classes]
+        try:
+            video, indices = read(line, separator, by_name)
+            video = _without_third_field(video, separator)
+            wrong = _what_is_wrong(video, indices, num_classes, paths)
+        except ValueError as error:
+            wrong = str(error)
         if wrong:
-            raise ValueError(f"{where}: class {wrong[0]} is not one of 0 to {num_classes - 1} (MODEL.NUM_CLASSES)")
-        video = _without_third_field(video, separator)
-        if video.lower().endswith(_STILLS):
-            raise ValueError(
-                f"{where}: {video!r} is an image, and this list is of videos (TRAIN.DATASET and TEST.DATASET imagenet "
-                "read images)"
-            )
-        paths.append(video)
-        labels.append(indices)
-    check_paths(path, paths)
+            raise_or_collect(Problem(str(path), number, wrong), problems)
+        else:
+            paths[video] = indices
+    if not paths:
+        raise_or_collect(Problem(str(path), 0, "lists no video (DATA.PATH_TO_DATA_DIR)", "empty"), problems)
+    labels = list(paths.values())
     if not multi_label:
         return LabelledVideos(tuple(paths), np.array([one for (one,) in labels], dtype=np.int64), names)
     hot = np.zeros((len(paths), num_classes), dtype=bool)
@@ -71,7 +72,7 @@ def read_video_list(
     return LabelledVideos(tuple(paths), hot, names)
 
 
-def _read_one(line: str, separator: str, by_name: dict[str, int], where: str) -> tuple[str, list[int]]:
+def _read_one(line: str, separator: str, by_name: dict[str, int]) -> tuple[str, list[int]]:
     """Path and class index of a line; `by_name` is empty where only indices are understood."""
     line = line.strip()
     video, found, text = line.rpartition(separator)
@@ -91,17 +92,29 @@ def _read_one(line: str, separator: str, by_name: dict[str, int], where: str) ->
         hint, rule = "", "one class index"
         if found and text.strip() and not text.strip().replace(",", "").isdecimal():
             hint = "; classes by name need DATA.LABEL_FILE"
-    raise ValueError(f"{where}: expected a path, {separator!r} and {rule}, found {line[:100]!r}{hint}")
+    raise ValueError(f"expected a path, {separator!r} and {rule}, found {line[:100]!r}{hint}")
 
 
-def _read_many(line: str, separator: str, by_name: dict[str, int], where: str) -> tuple[str, list[int]]:
+def _read_many(line: str, separator: str, by_name: dict[str, int]) -> tuple[str, list[int]]:
     """Path and class indices of a line; names are not understood here."""
     video, found, text = line.rpartition(separator)
     words = [word for word in text.split(",") if word.strip()]
     if not found or not video.strip() or not all(map(_is_index, words)):
         rule = "class indices between commas"
-        raise ValueError(f"{where}: expected a path, {separator!r} and {rule}, found {line.strip()[:100]!r}")
+        raise ValueError(f"expected a path, {separator!r} and {rule}, found {line.strip()[:100]!r}")
     return video.strip(), [int(word) for word in words]
+
+
+def _what_is_wrong(video: str, indices: list[int], num_classes: int, seen: Collection[str]) -> str:
+    """The rule that a line breaks; "" for none."""
+    wrong = [index for index in indices if not 0 <= index < num_classes]
+    if wrong:
+        return f"class {wrong[0]} is not one of 0 to {num_classes - 1} (MODEL.NUM_CLASSES)"
+    if video.lower().endswith(_STILLS):
+        return (
+            f"{video!r} is an image, and this list is of videos (TRAIN.DATASET and TEST.DATASET imagenet read images)"
+        )
+    return f"{video!r} is listed more than once" if video in seen else ""
 
 
 def _is_header(line: str, separator: str, by_name: dict[str, int]) -> bool:

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 from slowfast.datasets.annotations.key_frames import KeyFrames
 from slowfast.datasets.clips.clip_sampling import Order, clip_offsets, clip_times
 from slowfast.datasets.clips.presets import DetectionPreset
-from slowfast.structures.box_table import BoxTable
+from slowfast.structures.box_table import BoxTable, plain_time
 from slowfast.structures.clip import ClipMeta, ClipSample, UnreadableClip
 from slowfast.utils.seed import generator_for
 from slowfast.video.source import ClipPixels, ClipReadError, PixelSource
@@ -25,7 +25,7 @@ class ClipShape:
 
 @dataclass(frozen=True)
 class SecondClock:
-    """Timestamps are whole seconds (AVA).
+    """Timestamps are seconds (whole ones in AVA).
 
     fps:          frames per second that the sampling rate counts
     first_second: the timestamp that is shown at the start of a video file
@@ -34,7 +34,7 @@ class SecondClock:
     fps: float
     first_second: int
 
-    def read(self, pixels: PixelSource, video: str, timestamp: int, shape: ClipShape) -> ClipPixels:
+    def read(self, pixels: PixelSource, video: str, timestamp: float, shape: ClipShape) -> ClipPixels:
         times = clip_times(
             timestamp - self.first_second,
             num_frames=shape.num_frames,
@@ -49,8 +49,8 @@ class SecondClock:
 class FrameClock:
     """Timestamps are frame numbers (sets with every frame annotated); the sampling rate counts frames of the video."""
 
-    def read(self, pixels: PixelSource, video: str, timestamp: int, shape: ClipShape) -> ClipPixels:
-        numbers = timestamp + clip_offsets(shape.num_frames, shape.sampling_rate, shape.order)
+    def read(self, pixels: PixelSource, video: str, timestamp: float, shape: ClipShape) -> ClipPixels:
+        numbers = int(timestamp) + clip_offsets(shape.num_frames, shape.sampling_rate, shape.order)
         return pixels.read_frames(video, numbers, center=shape.num_frames // 2)
 
 
@@ -84,7 +84,7 @@ class KeyFrameClips(Dataset):
 
     def __getitem__(self, item: int | tuple[int, int]) -> ClipSample | UnreadableClip:
         index, epoch = item if isinstance(item, tuple) else (item, 0)
-        video, timestamp = self.key_frames.video_name(index), int(self.key_frames.timestamp[index])
+        video, timestamp = self.key_frames.video_name(index), plain_time(self.key_frames.timestamp[index].item())
         try:
             read = self.clock.read(self.pixels, video, timestamp, self.shape)
         except ClipReadError as error:

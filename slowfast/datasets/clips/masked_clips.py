@@ -48,6 +48,6 @@ def hide(batch: ClipBatch, shape: MaskShape, *seed: int, last: int) -> ClipBatch
     masks = []
     for meta in batch.meta:
         video, number = meta.key
-        masks.append(shape.draw(generator_for(*seed, zlib.crc32(video.encode()), number, last)))
+        masks.append(shape.draw(generator_for(*seed, zlib.crc32(video.encode()), int(number), last)))
     cells = torch.stack(masks) if masks else torch.zeros(len(batch.clips), *shape.window, dtype=torch.bool)
     return replace(batch, targets=Masked(cells))

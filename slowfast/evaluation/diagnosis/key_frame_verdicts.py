@@ -25,7 +25,7 @@ class KeyFrameVerdict:
     """
 
     video: str
-    timestamp: int
+    timestamp: float
     error: float
     hit: float
     people: int

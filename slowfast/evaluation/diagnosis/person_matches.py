@@ -112,7 +112,7 @@ def match_people(
     *,
     protocol: str = "official",
     key_frames: str = "all_included",
-    exclusions: Iterable[tuple[str, int]] = (),
+    exclusions: Iterable[tuple[str, float]] = (),
     iou_threshold: float = 0.5,
     ap_rule: str = "voc_all_point",
     matching: str = "best",

@@ -10,8 +10,8 @@ import numpy as np
 from slowfast.evaluation.frames.conventions import FRAMES, FrameConvention, conventional_frame_map
 from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.evaluation.frames.key_frame_index import KeyFrameIndex
-from slowfast.evaluation.frames.result import DetectionResult, FrameMap
-from slowfast.structures.box_table import BoxTable
+from slowfast.evaluation.frames.result import DetectionResult, FrameMap, without_annotations
+from slowfast.structures.box_table import BoxTable, exact_times, plain_time
 from slowfast.structures.clip import ClipMeta
 from slowfast.structures.label_map import LabelMap
 from slowfast.structures.predictions import Detections
@@ -23,7 +23,7 @@ SHOWN_KEY_FRAMES = 5
 class DetectionEvaluator:
     """Frame-mAP over key frames, and beside it the AP of finding people whatever they do.
 
-    groundtruth:     annotations; they list the key frames
+    groundtruth:     annotations; they list the key frames. Where no row has a box there is no mAP, and detections are kept
     label_map:       classes that are evaluated
     model_label_map: what the C columns of `Detections.scores` mean
     exclusions:      key frames (video, timestamp) that are not scored
@@ -40,8 +40,8 @@ class DetectionEvaluator:
         groundtruth: BoxTable,
         label_map: LabelMap,
         model_label_map: LabelMap,
-        exclusions: Iterable[tuple[str, int]] = (),
-        included: Iterable[tuple[str, int]] = (),
+        exclusions: Iterable[tuple[str, float]] = (),
+        included: Iterable[tuple[str, float]] = (),
         protocol: str = "official",
         key_frames: str = "all_included",
         convention: FrameConvention | None = None,
@@ -63,7 +63,7 @@ class DetectionEvaluator:
 
     def reset(self) -> None:
         """Forget everything processed."""
-        self._key_frames: list[tuple[str, int]] = []
+        self._key_frames: list[tuple[str, float]] = []
         self._pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
 
     def process(self, detections: Detections, metas: Sequence[ClipMeta]) -> None:
@@ -81,7 +81,7 @@ class DetectionEvaluator:
             tensor.detach().float().numpy().copy() for tensor in (detections.boxes, detections.actor, detections.scores)
         )
         self._pieces.append((clip + len(self._key_frames), boxes, actor, scores))
-        self._key_frames.extend((meta.video, int(meta.timestamp)) for meta in metas)
+        self._key_frames.extend((meta.video, plain_time(meta.timestamp)) for meta in metas)
 
     def _state(self) -> dict[str, Any]:
         """What this rank has to say: numpy arrays and lists only."""
@@ -104,11 +104,19 @@ class DetectionEvaluator:
         self._refuse_repeats(key_frames)
         found = _People(states, key_frames)
         rows = found.rows(found.scores, self.model_label_map.ids)
-        result = self.score(rows)
         people = found.rows(found.actor[:, None], PERSON.ids)
+        if not np.isfinite(self.groundtruth.boxes).any():
+            return DetectionResult(self._count(rows, len(key_frames)), rows, people)
+        result = self.score(rows)
         people_found = self._frame_map(person_groundtruth(self.groundtruth), people, PERSON, protocol="uncapped")
         counters = {**result.counters, "key_frames_unscored": self._count_unscored(key_frames)}
         return DetectionResult(replace(result, counters=counters, person_ap=people_found.mAP), rows, people)
+
+    def _count(self, rows: BoxTable, key_frames: int) -> FrameMap:
+        """What there is to say where nobody is annotated."""
+        index = self.label_map.to_index(rows.label)
+        counts = np.bincount(index[index >= 0], minlength=self.label_map.num_classes)
+        return without_annotations(self.label_map, detections=counts, key_frames=key_frames, protocol=self._protocol)
 
     def score(self, rows: BoxTable) -> FrameMap:
         """Frame-mAP of detections by the rules of this data set."""
@@ -127,7 +135,7 @@ class DetectionEvaluator:
             included=self._included,
         )
 
-    def _refuse_repeats(self, key_frames: list[tuple[str, int]]) -> None:
+    def _refuse_repeats(self, key_frames: list[tuple[str, float]]) -> None:
         if len(set(key_frames)) == len(key_frames):
             return
         repeated = sorted(key for key, count in Counter(key_frames).items() if count > 1)
@@ -137,7 +145,7 @@ class DetectionEvaluator:
             "must not pad or repeat, and reset() must be called between evaluations"
         )
 
-    def _count_unscored(self, key_frames: list[tuple[str, int]]) -> int:
+    def _count_unscored(self, key_frames: list[tuple[str, float]]) -> int:
         """Key frames to be scored that nobody processed."""
         table = self.groundtruth
         if self._scored == "gt_only":
@@ -149,14 +157,14 @@ class DetectionEvaluator:
 class _People:
     """All people found, in an order that depends on their values only."""
 
-    def __init__(self, states: list[dict[str, Any]], key_frames: list[tuple[str, int]]) -> None:
+    def __init__(self, states: list[dict[str, Any]], key_frames: list[tuple[str, float]]) -> None:
         starts = np.cumsum([0, *(len(state["key_frames"]) for state in states[:-1])])
         frame = np.concatenate([state["frame"] + start for state, start in zip(states, starts, strict=True)])
         boxes, actor, scores = (np.concatenate([s[name] for s in states]) for name in ("boxes", "actor", "scores"))
         self.videos = tuple(sorted({video for video, _ in key_frames}))
         number = {name: i for i, name in enumerate(self.videos)}
         video = np.array([number[name] for name, _ in key_frames], dtype=np.int32)[frame]
-        timestamp = np.array([time for _, time in key_frames], dtype=np.int32)[frame]
+        timestamp = exact_times(np.array([time for _, time in key_frames]))[frame]
         order = np.lexsort((-actor, timestamp, video))
         # Boxes and scores decide among people of one key frame whose actor scores are equal: most often nobody.
         place = np.cumsum(_starts(video[order], timestamp[order], actor[order]))

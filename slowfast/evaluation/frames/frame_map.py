@@ -48,7 +48,7 @@ BATCH_ROWS = 1 << 17
 # Why a detection may not count.
 DROPPED = ("excluded_key_frame", "unlisted_key_frame", "unknown_class", "cap", "no_area")
 
-KeyFrameNames = Iterable[tuple[str, int]]  # (video, timestamp)
+KeyFrameNames = Iterable[tuple[str, float]]  # (video, timestamp)
 # (row numbers in the table, their key-frame numbers, their class indices)
 Batch = tuple[slice | np.ndarray, np.ndarray, np.ndarray]
 
@@ -57,7 +57,7 @@ class ScoredKeyFrames(TypedDict):
     """Arguments of `frame_map` that say what is scored: which key frames, and from which IoU a box is found."""
 
     key_frames: str
-    exclusions: Sequence[tuple[str, int]]
+    exclusions: Sequence[tuple[str, float]]
     iou_threshold: float
 
 

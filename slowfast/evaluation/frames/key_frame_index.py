@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from slowfast.structures.box_table import BoxTable, key_frame_codes, split_codes
+from slowfast.structures.box_table import BoxTable, codes_of_pairs, key_frame_codes, plain_time, split_codes
 
 UNLISTED = -1
 EXCLUDED = -2
@@ -23,7 +23,11 @@ class KeyFrameIndex:
     """
 
     def __init__(
-        self, groundtruth: BoxTable, *, extra: Iterable[tuple[str, int]] = (), excluded: Iterable[tuple[str, int]] = ()
+        self,
+        groundtruth: BoxTable,
+        *,
+        extra: Iterable[tuple[str, float]] = (),
+        excluded: Iterable[tuple[str, float]] = (),
     ) -> None:
         self._number = {name: number for number, name in enumerate(dict.fromkeys(groundtruth.videos))}
         table_video = self.video_numbers(groundtruth.videos)
@@ -47,15 +51,13 @@ class KeyFrameIndex:
         """Video names; the video number in a scored key indexes them."""
         return tuple(self._number)
 
-    def name_of(self, frame: int) -> tuple[str, int]:
+    def name_of(self, frame: int) -> tuple[str, float]:
         """(video name, timestamp) of key frame number `frame`."""
         video, timestamp = split_codes(self.scored_keys[frame])
-        return self.names[video], int(timestamp)
+        return self.names[video], plain_time(timestamp.item())
 
-    def _keys_of(self, key_frames: Iterable[tuple[str, int]]) -> np.ndarray:
-        pairs = [(self._number.setdefault(video, len(self._number)), int(time)) for video, time in key_frames]
-        columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-        return key_frame_codes(columns[:, 0], columns[:, 1])
+    def _keys_of(self, key_frames: Iterable[tuple[str, float]]) -> np.ndarray:
+        return codes_of_pairs([(self._number.setdefault(video, len(self._number)), time) for video, time in key_frames])
 
     def video_numbers(self, videos: tuple[str, ...]) -> np.ndarray:
         """The index's number of each video, -1 for a video it does not know; index it with BoxTable.video."""
@@ -70,6 +72,8 @@ class KeyFrameIndex:
         if len(self._all_keys) == 0:
             return
         video, timestamp = split_codes(self._all_keys)
+        if timestamp.dtype.kind == "f":  # fractions of a second have no slots
+            return
         present, first_row = np.unique(video, return_index=True)
         last_row = np.append(first_row[1:], len(video)) - 1
         first, span, offset = (np.zeros(len(self._number) + 1, dtype=np.int64) for _ in range(3))
@@ -84,8 +88,8 @@ class KeyFrameIndex:
         self._span, self._offset = span.astype(np.uint32), offset.astype(np.int32)
 
     def find(self, video_number: np.ndarray, timestamp: np.ndarray) -> np.ndarray:
-        """(n,) numbers from `video_numbers` and (n,) int32 timestamps -> (n,) int32: 0..F-1, UNLISTED or EXCLUDED."""
-        if self._slots is None:
+        """(n,) numbers from `video_numbers` and (n,) timestamps -> (n,) int32: 0..F-1, UNLISTED or EXCLUDED."""
+        if self._slots is None or timestamp.dtype.kind == "f":
             return self._search(video_number, timestamp)
         # Unsigned subtraction wraps, so that one comparison tests both ends of the span.
         position = timestamp.astype(np.uint32) - self._first.take(video_number, mode="wrap")

@@ -52,8 +52,13 @@ class FrameMap:
 
     @property
     def mAP(self) -> float:  # noqa: N802  (the name the whole field uses)
-        """Mean over the classes with ground truth, in [0, 1]."""
-        return float(np.nanmean(self.ap))
+        """Mean over the classes with ground truth, in [0, 1]; nan where nothing is annotated."""
+        return float(np.nanmean(self.ap)) if self.annotated else float("nan")
+
+    @property
+    def annotated(self) -> bool:
+        """Is there anything to compare with? Key frames may be listed for their detections alone."""
+        return bool(np.isfinite(self.ap).any())
 
     @property
     def num_classes_scored(self) -> int:
@@ -62,6 +67,8 @@ class FrameMap:
     @property
     def warnings(self) -> list[str]:
         """One sentence per thing that a reader of the number should know."""
+        if not self.annotated:
+            return []
         found = [f"{self.counters[name]} {text}" for name, text in WARNINGS.items() if self.counters.get(name)]
         if self.detections.sum() == 0:
             missing = [text for text in found if WARNINGS["videos_without_detections"] not in text]
@@ -78,7 +85,7 @@ class FrameMap:
 
     def summary(self) -> dict[str, float | None]:
         """{"mAP": ..., "AP/<class name>": ..., "person_AP": ...}, fractions; None for a class without ground truth."""
-        result: dict[str, float | None] = {"mAP": self.mAP}
+        result: dict[str, float | None] = {"mAP": self.mAP if self.annotated else None}
         if self.person_ap is not None:
             result["person_AP"] = self.person_ap
         for name, value in zip(self.label_map.names, self.ap, strict=True):
@@ -105,6 +112,11 @@ class FrameMap:
 
     def one_line(self) -> str:
         """The mAP with all that is needed to compare it with another."""
+        if not self.annotated:
+            return (
+                f"no mAP: the {self.num_key_frames} key frames are listed without people, so there is nothing to compare "
+                f"the {self.counters['detections']} detections with"
+            )
         rules = self.convention or f"protocol {self.protocol}"
         frames = f"key frames {self.key_frames} ({self.num_key_frames})"
         if self.convention:
@@ -124,6 +136,21 @@ class FrameMap:
             shown = f"{value:.4f}" if np.isfinite(value) else "n/a"
             lines.append(f"{class_id:>4}  {name:<{width}}  {instances:>9}  {detections:>10}  {shown:>6}")
         return "\n".join([*lines, "", self.one_line(), *(f"warning: {text}" for text in self.warnings)])
+
+
+def without_annotations(label_map: LabelMap, *, detections: np.ndarray, key_frames: int, protocol: str) -> FrameMap:
+    """Of a test set whose key frames are listed and not annotated. detections: (C,) how many of each class there are."""
+    return FrameMap(
+        label_map=label_map,
+        ap=np.full(label_map.num_classes, np.nan),
+        instances=np.zeros(label_map.num_classes, dtype=np.int64),
+        detections=detections,
+        protocol=protocol,
+        key_frames="all_included",
+        iou_threshold=0.5,
+        num_key_frames=key_frames,
+        counters={"groundtruth_rows": 0, "detections": int(detections.sum())},
+    )
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class ReportGallery:
             for entry in verdicts
         ]
 
-    def _title(self, video: str, timestamp: int) -> str:
+    def _title(self, video: str, timestamp: float) -> str:
         unit = "second" if isinstance(self._clips.clock, SecondClock) else "frame"
         return f"{video}, {unit} {timestamp}"
 
@@ -50,7 +50,7 @@ class ReportGallery:
         told = (verdict.error, verdict.people, verdict.found, verdict.missed, verdict.false)
         return Shot(name, clip, *told, problem=problem)
 
-    def drawn(self, video: str, timestamp: int, table: BoxTable, *, every_frame: bool = False) -> DrawnClip:
+    def drawn(self, video: str, timestamp: float, table: BoxTable, *, every_frame: bool = False) -> DrawnClip:
         """The clip of one key frame with its people and what `table` found there. Raises ClipReadError.
 
         every_frame: the other frames have boxes, too, interpolated between the key frames that the clip reaches
@@ -70,7 +70,7 @@ class ReportGallery:
         )
         return replace(clip, between=self._between(video, timestamp, table)) if every_frame else clip
 
-    def _between(self, video: str, timestamp: int, table: BoxTable) -> list[FrameBoxes]:
+    def _between(self, video: str, timestamp: float, table: BoxTable) -> list[FrameBoxes]:
         """Boxes for each frame of a clip, from what was found on its key frame and its neighbours."""
         clips, label_map = self._clips, self._annotated.label_map
         step = clips.shape.sampling_rate
@@ -82,7 +82,7 @@ class ReportGallery:
         length = per_frame * clips.shape.num_frames
         earlier, later = mine[mine <= moments[0]], mine[mine >= moments[-1]]
         low = max(earlier.max(initial=0), moments[0] - length)
-        high = min(later.min(initial=np.iinfo(np.int32).max), moments[-1] + length)
+        high = min(float(later.min()) if len(later) else np.inf, moments[-1] + length)
         keys = []
         for at in np.unique(mine[(mine >= low) & (mine <= high)]).tolist():
             rows = table.on([(video, at)])
@@ -90,7 +90,7 @@ class ReportGallery:
             keys.append(KeyBoxes(at, FrameBoxes(*found)))
         return between_key_frames(keys, moments, reach=length / 2)
 
-    def _annotated_people(self, video: str, timestamp: int) -> tuple[np.ndarray, list[list[str]]]:
+    def _annotated_people(self, video: str, timestamp: float) -> tuple[np.ndarray, list[list[str]]]:
         """(m, 4) boxes and what each person does: of the ground truth, as the boxes of the clip may be given ones."""
         label_map = self._annotated.label_map
         rows = self._annotated.groundtruth.on([(video, timestamp)])

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from slowfast.datasets.annotations.key_frames import build_key_frames
-from slowfast.structures.box_table import NO_LABEL, BoxTable, key_frame_codes, split_codes
+from slowfast.structures.box_table import (
+    NO_LABEL,
+    BoxTable,
+    exact_times,
+    key_frame_codes,
+    plain_time,
+    split_codes,
+    time_text,
+)
 from slowfast.structures.label_map import LabelMap
 
 
@@ -58,7 +66,19 @@ def test_codes_tell_key_frames_apart_sort_as_they_do_and_can_be_split():
     codes = key_frame_codes(video, timestamp)
     assert codes.dtype == np.int64 and (np.diff(codes) > 0).all()
     assert [part.tolist() for part in split_codes(codes)] == [video.tolist(), timestamp.tolist()]
-    assert table().key_frame.tolist() == [900, (1 << 32) + 901, 902]
+    assert table().key_frame.tolist() == [900_000, (1 << 42) + 901_000, 902_000]
+
+
+def test_fractions_of_a_second_compare_to_the_thousandth_and_whole_seconds_stay_integers():
+    exact = exact_times(np.array([3.5, 1 / 3, 0.1 + 0.2, 7.0004]))
+    assert exact.dtype == np.float64 and exact.tolist() == [3.5, 0.333, 0.3, 7.0]
+    assert exact_times(np.array([3.0, 7.0004])).dtype == np.int32
+    mixed = key_frame_codes(np.array([0, 0, 0]), exact_times(np.array([3.0, 3.5, 0.3])))
+    assert mixed.tolist() == [3000, 3500, 300]
+    assert [part.tolist() for part in split_codes(mixed)] == [[0, 0, 0], [3.0, 3.5, 0.3]]
+    assert key_frame_codes(np.array([-1]), np.array([-0.5])) < key_frame_codes(np.array([-1]), np.array([0]))
+    assert [plain_time(t) for t in (3.0, 3.5, 0.1 + 0.2)] == [3, 3.5, 0.3] and isinstance(plain_time(3.0), int)
+    assert [time_text(t) for t in (902, 3.5, 1234.0)] == ["0902", "0003.500", "1234"]
 
 
 @dataclass(frozen=True)

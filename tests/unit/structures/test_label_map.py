@@ -77,3 +77,76 @@ def test_broken_files_are_named(tmp_path, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere.pbtxt"):
         read_label_map(tmp_path / "nowhere.pbtxt")
+
+
+LEFT_RIGHT = LabelMap((1, 2, 5), ("walk left", "walk right", "jump"), ((1, 2),))
+
+
+BLOCKS = """
+item { name: "walk left" id: 1 swap: "walk right" }
+item { name: "walk right" id: 2 }
+item { name: "jump" id: 5 }
+"""
+ENTRIES = """[{"id": 1, "name": "walk left", "swap": "walk right"},
+ {"id": 2, "name": "walk right", "swap": "walk left"}, {"id": 5, "name": "jump"}]"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.pbtxt", BLOCKS),
+        ("a.json", ENTRIES),
+        ("a.json", f'{{"categories": {ENTRIES}}}'),
+        ("a.csv", "id,name,swap\n1,walk left,walk right\n2,walk right,\n5,jump\n"),
+        ("a.txt", "1 walk left\n2: walk right\n5, jump\n\nwalk left <-> walk right\n"),
+    ],
+)
+def test_every_format_holds_the_same_classes_and_pairs(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert read_label_map(tmp_path / name) == LEFT_RIGHT
+    write_label_map(LEFT_RIGHT, tmp_path / "again.pbtxt")
+    assert read_label_map(tmp_path / "again.pbtxt") == LEFT_RIGHT
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ('["stand", "sit"]', (1, 2)),
+        ('{"stand": 4, "sit": 2}', (4, 2)),
+        ("stand\nsit\n", (1, 2)),
+        ("id,name\n7,stand\n9,sit\n", (7, 9)),
+    ],
+)
+def test_formats_without_pairs(tmp_path, text, ids):
+    (tmp_path / "map.txt").write_text(text)
+    assert read_label_map(tmp_path / "map.txt") == LabelMap(ids, ("stand", "sit"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"stand": 0, "sit": 1}', "class ids start at 1, got 0"),
+        ('{"stand": "first"}', "each class needs a name and an id, a whole number from 1; found id 'first'"),
+        ('{"stand": 1,', "starts as JSON does and is none"),
+        ("[1, 2]", "a list of names, or a list of"),
+        ("id,name\n1,a,b\n", "line 2: expected id,name"),
+        ("stand\nsit <-> stand\n", "'sit' <-> ...: there is no class of this name"),
+        ("stand\nstand <-> run\n", "'run' is no class of the label map"),
+        ("a\nb\nc\na <-> b\nb <-> c\n", "each class can be exchanged with one other"),
+        ("", "no class found; a label map may be a .pbtxt"),
+    ],
+)
+def test_what_is_wrong_in_other_formats_is_named(tmp_path, text, message):
+    (tmp_path / "map.txt").write_text(text)
+    with pytest.raises(ValueError) as error:
+        read_label_map(tmp_path / "map.txt")
+    assert str(error.value).startswith(str(tmp_path / "map.txt")) and message in str(error.value)
+
+
+def test_a_subset_by_name_keeps_the_pairs_that_are_whole():
+    assert LEFT_RIGHT.ids_of(["jump", 2, "walk left"]) == (5, 2, 1)
+    assert LEFT_RIGHT.subset([2, 1]).swaps == ((1, 2),) and LEFT_RIGHT.subset([1, 5]).swaps == ()
+    with pytest.raises(ValueError, match="'fly' is no class of the label map; it has walk left, walk right, jump"):
+        LEFT_RIGHT.ids_of(["fly"])
+    with pytest.raises(ValueError, match="'a' is the name of 2 classes: give the id"):
+        LabelMap((1, 2), ("a", "a")).ids_of(["a"])

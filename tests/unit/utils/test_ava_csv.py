@@ -36,7 +36,7 @@ def reader_path(request, monkeypatch) -> str:
         monkeypatch.setattr(ava_csv, "_read_at_once", lambda path, parse_row: None)
     else:
         refuse = pytest.fail
-        monkeypatch.setattr(ava_csv, "_read_line_by_line", lambda path, parse_row: refuse("took the slow path"))
+        monkeypatch.setattr(ava_csv, "read_line_by_line", lambda path, parse_row: refuse("took the slow path"))
     return request.param
 
 
@@ -66,6 +66,10 @@ def reader_path(request, monkeypatch) -> str:
         ("\ufeffбег 走,1,0.1,0.2,0.3,0.4,5\n\n", [("бег 走", 1, [0.1, 0.2, 0.3, 0.4], 5)]),
         ("v,1,0.2,0.2,0.2,0.4,5\n", [("v", 1, [0.2, 0.2, 0.2, 0.4], 5)]),
         ("v,1,-0.001,0,1.001,1,5", [("v", 1, [-0.001, 0, 1.001, 1], 5)]),
+        (
+            "v,3.5,0.1,0.2,0.3,0.4,5\nv,0004.00,0.1,0.2,0.3,0.4,5\nv,0.33333,0.1,0.2,0.3,0.4,5\n",
+            [("v", t, [0.1, 0.2, 0.3, 0.4], 5) for t in (3.5, 4.0, 0.333)],
+        ),
     ],
     ids=[
         "official",
@@ -78,13 +82,16 @@ def reader_path(request, monkeypatch) -> str:
         "utf-8",
         "no area",
         "margin",
+        "fractions",
     ],
 )
 def test_groundtruth_files(tmp_path: Path, text: str, expected: list) -> None:
     table = read_groundtruth_csv(write(tmp_path / "gt.csv", text))
     assert sorted(rows_of(table)) == sorted(expected)
     assert table.score is None
-    assert (table.video.dtype, table.timestamp.dtype, table.label.dtype) == (np.int32, np.int32, np.int32)
+    whole = all(isinstance(time, int) for _, time, _, _ in expected)
+    assert table.timestamp.dtype == (np.int32 if whole else np.float64)
+    assert (table.video.dtype, table.label.dtype) == (np.int32, np.int32)
 
 
 @pytest.mark.usefixtures("reader_path")
@@ -117,10 +124,11 @@ BOX = "0.1,0.2,0.3,0.4"
         ("gt", f"v,1,{BOX},5,7,0.5", "expected 2, 7 or 8 columns .*, found 9"),
         ("gt", f"v,1,{BOX},5,7,0.5,1,2", "found 11"),
         ("gt", "v", "expected 2, 7 or 8 columns .*, found 1"),
-        ("gt", f"video,timestamp,{BOX},5", "timestamp 'timestamp' is not a whole number"),
-        ("det", f"v,time,{BOX},5,0.5", "timestamp 'time' is not a whole number"),
-        ("gt", f"v,902.5,{BOX},5", "timestamp '902.5' is not a whole number"),
-        ("gt", f"v,-1,{BOX},5", "timestamp '-1' is not a whole number from 0 to 2147483647"),
+        ("gt", f"video,timestamp,{BOX},5", "timestamp 'timestamp' is not a number"),
+        ("det", f"v,time,{BOX},5,0.5", "timestamp 'time' is not a number"),
+        ("gt", f"v,1,{BOX}", "found 6"),
+        ("gt", f"v,9:30,{BOX},5", "timestamp '9:30' is not a number"),
+        ("gt", f"v,-1,{BOX},5", "timestamp '-1' is not a number from 0 to 2147483647"),
         ("gt", f"v,3000000000,{BOX},5", "timestamp '3000000000' is not"),
         ("gt", f"v,,{BOX},5", "timestamp '' is not"),
         ("gt", f",1,{BOX},5", "the video name is empty"),

@@ -19,7 +19,7 @@ def in_blocks(path: Path) -> BoxTable | None:
 
 
 def by_line(path: Path) -> BoxTable:
-    return ava_csv._read_line_by_line(path, ava_csv._detection_row)
+    return ava_csv.read_line_by_line(path, ava_csv.detection_row)
 
 
 def write(folder: Path, text: str | bytes, name: str = "det.csv") -> Path:
@@ -206,7 +206,7 @@ def test_a_damaged_file_is_read_the_same_or_left(tmp_path: Path) -> None:
 
 
 def test_a_regular_file_takes_no_other_reader(tmp_path: Path, monkeypatch) -> None:
-    for name in ("_read_at_once", "_read_line_by_line"):
+    for name in ("_read_at_once", "read_line_by_line"):
         monkeypatch.setattr(ava_csv, name, lambda *_: pytest.fail("took a slower path"))
     assert len(read_detections_csv(write(tmp_path, detections_text(np.random.default_rng(3), 6)))) == 30
 

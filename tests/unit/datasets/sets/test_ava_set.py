@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from slowfast.config import get_cfg
-from slowfast.datasets.build import sets  # noqa: F401 (registers the data sets)
+from slowfast.datasets.build import build_clips
 from slowfast.datasets.clips.key_frame_clips import ClipShape
 from slowfast.datasets.registry import find_dataset
 from slowfast.video.frames import FRAME_LIST_HEADER
@@ -177,3 +177,18 @@ def test_pictures_are_read_whole(folder):
     with pytest.raises(Exception, match=r"6.png: the PNG is cut off \(100 bytes, no end chunk\)"):
         shown(split)
     np.testing.assert_array_equal(shown(split, "w"), RIGHT)
+
+
+def test_classes_by_name_and_pairs_of_the_label_map_reach_the_clips(folder):
+    write_frames(folder, 0)
+    (folder / "annotations" / "classes.txt").write_text("a\nb\na <-> b\n")
+    maps = ("AVA.TRAIN_LABEL_MAP_FILE", "classes.txt", "AVA.LABEL_MAP_FILE", "classes.txt")
+    split = build(folder, *maps, split="train")
+    assert split.annotated.notes[1] == "a mirrored clip exchanges a and b (the label map)"
+    cfg = get_cfg()
+    cfg.DATA.FLIP_SWAPS = []
+    assert build_clips(cfg, "train", split).preset.augmentation.swap_actions == ((0, 1),)
+    named = build(folder, *maps, "AVA.CLASSES", ["b"], split="train").annotated
+    assert named.label_map.ids == named.eval_label_map.ids == (2,) and named.label_map.swaps == ()
+    with pytest.raises(ValueError, match=r"classes.txt: 'c' is no class of the label map; it has a, b \(AVA.CLASSES\)"):
+        build(folder, *maps, "AVA.CLASSES", ["c"], split="train")

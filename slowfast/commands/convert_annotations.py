@@ -1,0 +1,112 @@
+"""Convert annotations between labelling tools, spreadsheets, pickles and AVA's CSVs, by the times in the videos.
+
+bmvit convert-annotations --from cvat --to ava --videos videos --out annotations --every 1 --test-video c a.xml b.xml c.xml
+bmvit convert-annotations --from ava --to cvat --videos videos --label-map classes.pbtxt --out pre.xml detections.csv
+bmvit convert-annotations --from jhmdb-pickle --to jhmdb-csv --out data/jhmdb JHMDB-GT.pkl
+bmvit convert-annotations --from jhmdb-masks --to jhmdb-csv --out data/jhmdb puppet_mask splits
+
+Exit code 0 on success, 1 when an input is wrong (the message says which and where); nothing is left half written.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from slowfast.preparation.converters.annotations import VideoTimes
+from slowfast.preparation.converters.formats.tubes import jhmdb_from_masks, jhmdb_from_pickle, write_jhmdb
+from slowfast.preparation.converters.table import FORMATS, Options, convert
+from slowfast.preparation.validation.check import READ_ERRORS
+
+JHMDB, TARGET = ("jhmdb-pickle", "jhmdb-masks"), "jhmdb-csv"
+
+
+def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
+    formats = "\n".join(
+        f"  {name:<13} {one.what}{'' if one.write else ' (read only)'}" for name, one in FORMATS.items()
+    )
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=f"{__doc__}\nformats:\n{formats}\n  {JHMDB[0]}, {JHMDB[1]}  to {TARGET}, the CSVs of TRAIN.DATASET jhmdb",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="what is read")
+    parser.add_argument("--from", dest="source", required=True, choices=[*FORMATS, *JHMDB], metavar="FORMAT")
+    parser.add_argument("--to", dest="target", required=True, choices=[*FORMATS, TARGET], metavar="FORMAT")
+    parser.add_argument(
+        "--out", required=True, metavar="PATH", help="the file, or the folder where several are written"
+    )
+    parser.add_argument("--videos", metavar="DIR", help="the folder of the videos, whose times count")
+    parser.add_argument(
+        "--every", type=float, metavar="S", help="keep key frames S seconds apart (default: all that are labelled)"
+    )
+    parser.add_argument(
+        "--test-video", action="append", default=[], metavar="NAME", help="held out for the test; may be repeated"
+    )
+    parser.add_argument("--label-map", metavar="FILE", help="the classes of AVA's CSVs")
+    parser.add_argument(
+        "--first-second", type=float, default=0, metavar="N", help="AVA's timestamp at the start of a file (default 0)"
+    )
+    parser.add_argument(
+        "--first-frame", type=int, default=0, metavar="N", help="the first frame's number in a spreadsheet (default 0)"
+    )
+    parser.add_argument(
+        "--actions-from", choices=("auto", "attributes", "label"), default="auto", help="where CVAT's actions stand"
+    )
+    parser.add_argument("--split", type=int, default=1, metavar="N", help="of a pickle of tubes (default 1)")
+    parser.add_argument(
+        "--min-score", type=float, default=0.3, metavar="P", help="of detections that become pre-labels (default 0.3)"
+    )
+    return parser
+
+
+def main(argv: Sequence[str], *, prog: str | None = None) -> int:
+    parser = build_parser(prog)
+    args = parser.parse_args(argv)
+    if (args.source in JHMDB) != (args.target == TARGET):
+        parser.error(f"--to {TARGET} goes with --from {' or '.join(JHMDB)}")
+    if args.source not in JHMDB and not args.videos:
+        parser.error("--videos DIR is needed: moments are looked up in the videos")
+    try:
+        print(_jhmdb(args) if args.source in JHMDB else _convert(args))
+    except (*READ_ERRORS, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _convert(args: argparse.Namespace) -> str:
+    options = Options(
+        label_map=Path(args.label_map) if args.label_map else None,
+        first_second=args.first_second,
+        first_frame=args.first_frame,
+        actions_from=args.actions_from,
+        split=args.split,
+        test_videos=tuple(args.test_video),
+        min_score=args.min_score,
+    )
+    found = convert(
+        [Path(file) for file in args.files],
+        args.source,
+        args.target,
+        Path(args.out),
+        VideoTimes(Path(args.videos)),
+        options=options,
+        seconds=args.every,
+    )
+    moments = {(label.video, label.time) for label in found.labels} | set(found.empty)
+    return (
+        f"{args.out}: {len(found.labels)} boxes on {len(moments)} key frames of {len(found.videos)} videos, "
+        f"{len(found.classes)} classes: {', '.join(found.classes)}"
+    )
+
+
+def _jhmdb(args: argparse.Namespace) -> str:
+    if args.source == "jhmdb-pickle":
+        found = jhmdb_from_pickle(Path(args.files[0]))
+    elif len(args.files) == 2:
+        found = jhmdb_from_masks(Path(args.files[0]), Path(args.files[1]))
+    else:
+        raise ValueError("--from jhmdb-masks needs two folders: the puppet masks, then the splits")
+    write_jhmdb(found, Path(args.out))
+    return f"{args.out}: {sum(len(video.boxes) for video in found)} boxes of {len(found)} videos"

@@ -1,0 +1,213 @@
+"""The neutral structure in the middle of all conversions: who does what, where, at which second of which video.
+
+Time is the key, never a frame counter: tools number frames one after the other, and a video's own times need not be
+evenly spaced. `VideoTimes` is the only place that turns one into the other, by the timestamps in the file.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from slowfast.structures.box_table import plain_time
+from slowfast.video.open_video import OpenVideo, named_errors
+from slowfast.video.reader import VideoFiles
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Label:
+    """One actor at one moment.
+
+    video:   its name, without folders' separators of other systems
+    time:    seconds since the start of the video, as a player counts them
+    box:     xyxy in [0, 1] of the frame as it is shown
+    actions: names of classes; none for an actor of the background
+    track:   what names the same actor at other moments; "" where nothing does
+    score:   of a prediction; None for what a person annotated
+    """
+
+    video: str
+    time: float
+    box: Box
+    actions: tuple[str, ...] = ()
+    track: str = ""
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """labels: by video, time, track, box; classes: names, in the order of their ids; empty: (video, time) of key frames
+    that were looked at and show nobody."""
+
+    labels: tuple[Label, ...]
+    classes: tuple[str, ...]
+    empty: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        return tuple(sorted({label.video for label in self.labels} | {video for video, _ in self.empty}))
+
+    def of_videos(self, names: Iterable[str]) -> "Annotations":
+        """Those of some videos; the classes stay."""
+        kept = set(names)
+        return Annotations(
+            tuple(label for label in self.labels if label.video in kept),
+            self.classes,
+            tuple(key for key in self.empty if key[0] in kept),
+        )
+
+
+def annotations_of(
+    labels: Iterable[Label], classes: Sequence[str] = (), empty: Iterable[tuple[str, float]] = ()
+) -> Annotations:
+    """Sort labels, and name the classes that occur after those given; times to the thousandth, boxes clipped to [0, 1].
+
+    Raises ValueError for a box without area.
+    """
+    kept = []
+    for label in labels:
+        x1, y1, x2, y2 = (min(max(float(value), 0.0), 1.0) for value in label.box)
+        if x2 <= x1 or y2 <= y1:
+            raise ValueError(
+                f"video {label.video!r}, second {label.time:g}: box {label.box} has no area inside the frame"
+            )
+        kept.append(replace(label, time=plain_time(label.time), box=(x1, y1, x2, y2)))
+    kept.sort(key=lambda label: (label.video, label.time, label.track, label.box, label.actions))
+    more = sorted({action for label in kept for action in label.actions} - set(classes))
+    shown = {(label.video, label.time) for label in kept}
+    idle = sorted({(video, plain_time(time)) for video, time in empty} - shown)
+    return Annotations(tuple(kept), (*classes, *more), tuple(idle))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One video. times: (N,) float64 ascending, seconds at which each frame is first shown; size: (height, width)."""
+
+    times: np.ndarray
+    size: tuple[int, int]
+
+    def frame_at(self, second: float) -> int:
+        """The number, from 0, of the frame that is shown then: the last one that starts by then, or within half a
+        millisecond after it (times in files are rounded)."""
+        return max(int(np.searchsorted(self.times, second + 5e-4, side="right")) - 1, 0)
+
+    def second_of(self, frame: int) -> float:
+        """When the frame with this number, from 0, is shown. Raises IndexError for one that the video does not have."""
+        if not 0 <= frame < len(self.times):
+            raise IndexError(f"the video has frames 0 to {len(self.times) - 1}, and frame {frame} is asked for")
+        return float(self.times[frame])
+
+    @cached_property
+    def rate(self) -> float:
+        """Frames a second in the mean."""
+        span = float(self.times[-1] - self.times[0])
+        return (len(self.times) - 1) / span if span > 0 else 25.0
+
+    @cached_property
+    def steady_rate(self) -> float:
+        """A rate at which a steady clock meets every frame: the mean where frames are evenly spaced, else that of the
+        shortest one."""
+        gaps = np.diff(self.times)
+        if not len(gaps) or gaps.min() > 0.9 * gaps.mean():
+            return self.rate
+        return float(1 / gaps.min())
+
+
+@dataclass
+class VideoTimes:
+    """The timing of named videos below a folder, each read once."""
+
+    folder: Path
+    _known: dict[str, Timing] = field(default_factory=dict)
+
+    def of(self, video: str) -> Timing:
+        """Raises ClipReadError where the video is missing or cannot be read."""
+        if video not in self._known:
+            files = VideoFiles(self.folder, threads=1)
+            path, length = files.path(video), files.length(video)
+            with named_errors(path, None), OpenVideo(path, threads=1) as opened:
+                first, frame = next(opened.frames())
+                height, width = opened.rgb(frame).shape[:2]
+            self._known[video] = Timing(length.times + first, (height, width))
+        return self._known[video]
+
+    def name(self, file: str) -> str:
+        """What a tool calls a video (a path, a URL, a name) -> the name it has here: the longest end of the path that is
+        a file below the folder, without its extension where that is enough."""
+        local = file.partition("?d=")[2]  # Label Studio's address of a file on its own disk
+        parts = (local or file.split("?")[0]).replace("\\", "/").split("/")
+        for start in range(len(parts)):
+            candidate = "/".join(parts[start:])
+            if candidate and (self.folder / candidate).is_file():
+                return candidate.rsplit(".", 1)[0]
+        return parts[-1].rsplit(".", 1)[0] if "." in parts[-1] else parts[-1]
+
+
+def every(annotations: Annotations, seconds: float, videos: VideoTimes) -> Annotations:
+    """Of labels on every frame, those on key frames `seconds` apart: the frames that are shown at 0, s, 2 s, ...
+
+    Labels on other frames are left out; a moment at which no label lies is no key frame.
+    """
+    wanted: dict[str, set[float]] = {}
+    for video in annotations.videos:
+        timing = videos.of(video)
+        moments = np.arange(0, timing.times[-1] + seconds / 2, seconds)
+        wanted[video] = {plain_time(timing.second_of(timing.frame_at(float(moment)))) for moment in moments}
+    return Annotations(
+        tuple(label for label in annotations.labels if label.time in wanted[label.video]),
+        annotations.classes,
+        tuple(key for key in annotations.empty if key[1] in wanted[key[0]]),
+    )
+
+
+def between(first: tuple[float, Box], second: tuple[float, Box], time: float) -> Box:
+    """The box at `time` on the straight line between two boxes, each with its time."""
+    share = (time - first[0]) / (second[0] - first[0])
+    x1, y1, x2, y2 = ((1 - share) * a + share * b for a, b in zip(first[1], second[1], strict=True))
+    return (x1, y1, x2, y2)
+
+
+@dataclass(frozen=True)
+class KeyBox:
+    """A box that a person drew in a tool, on a line of boxes over time. visible: False: the actor is gone from here on."""
+
+    time: float
+    box: Box
+    visible: bool = True
+    actions: tuple[str, ...] = ()
+
+
+def filled(video: str, track: str, keys: Sequence[KeyBox], timing: Timing) -> list[Label]:
+    """The labels of a track on every frame from its first key box to its last, in straight lines through TIME.
+
+    Actions are those of the key box before. After an invisible key box there is nothing until the next visible one.
+    """
+    labels = []
+    keys = sorted(keys, key=lambda key: key.time)
+    for number, key in enumerate(keys):
+        if not key.visible:
+            continue
+        labels.append(Label(video, key.time, key.box, key.actions, track))
+        if number + 1 == len(keys):
+            continue
+        following = keys[number + 1]
+        inside = timing.times[(timing.times > key.time + 5e-4) & (timing.times < following.time - 5e-4)]
+        for time in inside.tolist():
+            box = between((key.time, key.box), (following.time, following.box), time)
+            labels.append(Label(video, time, box, key.actions, track))
+    return labels
+
+
+def from_pixels(box: Sequence[float], size: tuple[int, int]) -> Box:
+    """xyxy in pixels of a frame of (height, width) -> fractions."""
+    height, width = size
+    return (box[0] / width, box[1] / height, box[2] / width, box[3] / height)
+
+
+def to_pixels(box: Box, size: tuple[int, int]) -> Box:
+    height, width = size
+    return (box[0] * width, box[1] * height, box[2] * width, box[3] * height)

@@ -1,0 +1,149 @@
+"""Many movies prepared at once: in several processes, going on after a kill at any moment, with a row for each."""
+
+import multiprocessing
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
+from slowfast.utils.cores import ignore_ctrl_c
+from slowfast.utils.progress import progress
+from slowfast.video.manifest import read_record, size_of, write_record
+from slowfast.video.reader import VIDEO_EXTENSIONS
+from slowfast.video.source import ClipReadError
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """One movie. outcome: "made", "kept" (it was made before) or "failed", and then the reason; seconds: it took."""
+
+    video: str
+    source: str
+    outcome: str
+    seconds: float = 0.0
+    frames: int = 0
+    bytes: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class PreparationReport:
+    """All movies, by name."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def failed(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.outcome == "failed")
+
+    def report(self) -> list[dict]:
+        """Ready for JSON."""
+        return [asdict(row) for row in self.rows]
+
+    def __str__(self) -> str:
+        count = {what: sum(row.outcome == what for row in self.rows) for what in ("made", "kept", "failed")}
+        line = (
+            f"{len(self.rows)} movies: {count['made']} prepared, {count['kept']} were ready, {count['failed']} failed"
+        )
+        shown = [f"  {row.video}: {row.reason}" for row in self.failed[:SHOWN]]
+        more = [f"  and {len(self.failed) - SHOWN} more"] if len(self.failed) > SHOWN else []
+        return "\n".join([line, *shown, *more])
+
+
+def movies_below(sources: Sequence[Path]) -> dict[str, Path]:
+    """{name: file}: of each folder all videos below it, named from it on, without extension; single files by their name.
+
+    Raises FileNotFoundError for what is not there, ValueError where there is no video, or two have one name.
+    """
+    found: dict[str, Path] = {}
+    for source in sources:
+        if not source.exists():
+            raise FileNotFoundError(f"{source}: no such file or folder")
+        files = [source] if source.is_file() else sorted(p for p in source.rglob("*") if _is_video(p, source))
+        for file in files:
+            name = (file.relative_to(source) if source.is_dir() else Path(file.name)).with_suffix("").as_posix()
+            if name in found:
+                raise ValueError(f"{found[name]} and {file} have one name, {name}: rename one")
+            found[name] = file
+    if not found:
+        raise ValueError(
+            f"{', '.join(map(str, sources))}: no video with one of the extensions {' '.join(VIDEO_EXTENSIONS)}"
+        )
+    return found
+
+
+def _is_video(path: Path, root: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+    return path.suffix.lower() in VIDEO_EXTENSIONS and not hidden and path.is_file()
+
+
+def prepare_all(
+    movies: dict[str, Path], out: Path, wanted: Wanted, *, wanted_names: Sequence[str] = (), workers: int = 0
+) -> PreparationReport:
+    """Prepare what is not prepared yet. wanted_names: movies that must be there; one that is not is a row that failed.
+
+    workers: processes; 0 works in this one
+    A video whose record says that it was made of this very file in this very way, and which has the size that it had
+    then, is kept; anything else is made anew.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    jobs = [(name, str(source), str(out), wanted) for name, source in sorted(movies.items())]
+    rows = [Row(name, "", "failed", reason="no such movie") for name in sorted(set(wanted_names) - set(movies))]
+    with progress(what=f"preparing ({wanted.mode})", total=len(jobs), unit="movie") as bar:
+        if workers == 0:
+            for job in jobs:
+                rows.append(_prepare(*job))
+                bar.update()
+        else:
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(workers, mp_context=context, initializer=ignore_ctrl_c) as pool:
+                try:
+                    for done in as_completed([pool.submit(_prepare, *job) for job in jobs]):
+                        rows.append(done.result())
+                        bar.update()
+                except BaseException:  # Ctrl-C, a worker that was killed: what waits is not begun
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+    return PreparationReport(tuple(sorted(rows, key=lambda row: row.video)))
+
+
+def _prepare(name: str, source: str, out: str, wanted: Wanted) -> Row:
+    """One movie, whatever becomes of it."""
+    start = time.perf_counter()
+    folder, movie = Path(out), Path(source)
+    try:
+        if _is_ready(name, movie, folder, wanted):
+            return Row(name, source, "kept")
+        _forget(name, folder, wanted)
+        record = prepare_movie(movie, name, folder, wanted)
+        write_record(record, folder)
+    except (ClipReadError, ValueError, OSError) as error:
+        reason = error.reason if isinstance(error, ClipReadError) else str(error)
+        at = f" (second {error.at:.1f})" if isinstance(error, ClipReadError) and error.at is not None else ""
+        return Row(name, source, "failed", time.perf_counter() - start, reason=f"{reason}{at}")
+    return Row(name, source, "made", round(time.perf_counter() - start, 2), record.frames, record.bytes)
+
+
+def _is_ready(name: str, movie: Path, folder: Path, wanted: Wanted) -> bool:
+    record = read_record(folder, name)
+    if record is None or record.done != wanted.told:
+        return False
+    stat, path = movie.stat(), folder / record.file
+    same = (record.source_bytes, record.source_time) == (stat.st_size, round(stat.st_mtime))
+    return same and path.exists() and size_of(path) == record.bytes
+
+
+def _forget(name: str, folder: Path, wanted: Wanted) -> None:
+    """Make room for frames that are made anew: a folder of its own that has a record is removed, any other is not ours."""
+    path = folder / name
+    if wanted.mode != "frames" or not path.exists():
+        return
+    if read_record(folder, name) is None:
+        raise FileExistsError(f"{path} is there and was not made by this: move it away")
+    for file in path.iterdir():
+        file.unlink()
+    path.rmdir()
