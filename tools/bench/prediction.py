@@ -26,7 +26,7 @@ from slowfast.inference.streams.clip_stream import ClipStream, SkippedMoment, St
 from slowfast.inference.streams.sources import Job
 from slowfast.models.build import build_model
 from slowfast.structures.moment import Moment
-from slowfast.utils.files import write_text
+from slowfast.utils.files import open_whole, write_text
 from slowfast.video.stream import FileSource, Source, TimedFrame
 from slowfast.video.writer import write_video
 
@@ -140,7 +140,8 @@ def make_detector(kind: type[ActionDetector], cfg_path: str, changes: list[str],
     if weights is None:
         weights, labels = folder / "random.pyth", folder / "classes.txt"
         torch.manual_seed(0)
-        torch.save(build_model(cfg).state_dict(), weights)
+        with open_whole(weights, "wb") as file:
+            torch.save(build_model(cfg).state_dict(), file)
         write_text("".join(f"class {i}\n" for i in range(1, cfg.MODEL.NUM_CLASSES + 1)), labels)
     return kind.from_checkpoint(weights, cfg=cfg, labels=labels, device=device, batch=batch)
 
