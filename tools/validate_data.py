@@ -12,4 +12,4 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a fresh clone wo
 from slowfast.commands.bmvit import run_command
 
 if __name__ == "__main__":
-    sys.exit(run_command("validate_data", sys.argv[1:]))
+    sys.exit(run_command("data.validate_data", sys.argv[1:]))

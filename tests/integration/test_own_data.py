@@ -73,7 +73,7 @@ def _test_without_annotations(folder: Path, capsys) -> None:
         "TEST.REPORT",
         "True",
     ]
-    code = run_command("run_net", ["--cfg", str(folder / "config.yaml"), *keys])
+    code = run_command("runs.run_net", ["--cfg", str(folder / "config.yaml"), *keys])
     out, err = capsys.readouterr()
     assert code == 0, out + err
     assert (
@@ -89,5 +89,5 @@ def _test_without_annotations(folder: Path, capsys) -> None:
 def test_the_example_is_not_written_over_anything(tmp_path, capsys):
     (tmp_path / "mydata").mkdir()
     (tmp_path / "mydata" / "thesis.txt").write_text("mine")
-    assert run_command("new_dataset", [str(tmp_path / "mydata")]) == 1
+    assert run_command("data.new_dataset", [str(tmp_path / "mydata")]) == 1
     assert "exists already" in capsys.readouterr().err and (tmp_path / "mydata" / "thesis.txt").read_text() == "mine"

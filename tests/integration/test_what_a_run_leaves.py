@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from slowfast.commands.demo import phases
+from slowfast.commands.runs.demo import phases
 from slowfast.config import load_cfg
 from slowfast.engine.run import run
 from slowfast.toy import demo

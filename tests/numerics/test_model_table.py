@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from slowfast.commands import model_table
+from slowfast.commands.networks import model_table
 
 REPO = Path(__file__).resolve().parents[2]
 FAMILY = ("AVA", "ImageNet", "Kinetics", "SSv2")

@@ -138,7 +138,7 @@ def _check_python(words: list[str], monkeypatch) -> None:
 def _check_bmvit(words: list[str], monkeypatch) -> None:
     assert words[0] in COMMANDS_OF_BMVIT or words == ["--help"], f"bmvit has the commands {sorted(COMMANDS_OF_BMVIT)}"
     if words[0] in COMMANDS_OF_BMVIT:
-        _check_script([f"tools/{COMMANDS_OF_BMVIT[words[0]][0]}.py", *words[1:]], monkeypatch)
+        _check_script([f"tools/{COMMANDS_OF_BMVIT[words[0]][0].split('.')[-1]}.py", *words[1:]], monkeypatch)
 
 
 class _ParsedError(Exception):

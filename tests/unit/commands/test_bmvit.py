@@ -14,13 +14,14 @@ from slowfast.commands import bmvit
 from slowfast.commands.bmvit import COMMANDS, main
 
 REPO = Path(__file__).resolve().parents[3]
-DOORS = ("run_net", *(module for module, _ in COMMANDS.values() if module != "run_net"))
+DOORS = tuple(module for module, _ in COMMANDS.values())
 
 
 def test_names_are_those_of_the_modules():
-    modules = {path.stem for path in (REPO / "slowfast" / "commands").glob("*.py")} - {"__init__", "__main__", "bmvit"}
-    assert {module for module, _ in COMMANDS.values()} == modules and len(modules) >= 10
-    assert all(name == module.replace("_", "-") for name, (module, _) in COMMANDS.items() if name != "train")
+    paths = [path for path in (REPO / "slowfast" / "commands").glob("*/*.py") if path.stem != "__init__"]
+    assert {module for module, _ in COMMANDS.values()} == {f"{path.parent.name}.{path.stem}" for path in paths}
+    named = {name: module.split(".")[-1].replace("_", "-") for name, (module, _) in COMMANDS.items()}
+    assert all(name == module for name, module in named.items() if name != "train") and len(named) >= 20
 
 
 def test_help_lists_every_command(capsys):
@@ -78,7 +79,8 @@ def test_ctrl_c_is_one_line_during_imports_and_during_a_command(stopped, monkeyp
 def test_a_script_of_tools_is_a_door(module):
     """The same docstring, nothing beside the import, and nothing run on import: workers import the script again."""
     script, command = (
-        ast.parse((REPO / folder / f"{module}.py").read_text()) for folder in ("tools", "slowfast/commands")
+        ast.parse((REPO / path).with_suffix(".py").read_text())
+        for path in (f"tools/{module.split('.')[-1]}", f"slowfast/commands/{module.replace('.', '/')}")
     )
     first = ast.get_docstring(command).splitlines()[0].split(":")[0]
     assert ast.get_docstring(script).startswith(first[:20])

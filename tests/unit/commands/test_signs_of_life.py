@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slowfast.commands import demo as command
+from slowfast.commands.runs import demo as command
 from slowfast.toy.demo import Demo
 
 REPO = Path(__file__).resolve().parents[3]

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from slowfast.commands.convert_annotations import main
+from slowfast.commands.data.convert_annotations import main
 from slowfast.preparation.converters.annotations import (
     KeyBox,
     Label,

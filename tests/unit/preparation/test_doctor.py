@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slowfast.commands.validate_data import main
+from slowfast.commands.data.validate_data import main
 from slowfast.preparation.doctor.doctor import examine
 from slowfast.structures.box_table import BoxTable, exact_times
 from slowfast.structures.label_map import LabelMap

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast.commands.prepare_data import main
+from slowfast.commands.data.prepare_data import main
 from slowfast.config.load import load_cfg
 from slowfast.datasets.build import read_split
 from slowfast.preparation.movies import all_movies

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from slowfast.commands.validate_data import main
+from slowfast.commands.data.validate_data import main
 from slowfast.config.load import load_cfg
 from slowfast.preparation.converters.annotations import VideoTimes
 from slowfast.preparation.converters.formats.ava import read_ava_csv, write_ava_csv

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from slowfast.commands import convert_weights
+from slowfast.commands.networks import convert_weights
 from slowfast.config import load_cfg
 from slowfast.models import build_model
 from slowfast.weights.file import read_weight_file

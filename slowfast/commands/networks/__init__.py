@@ -1,0 +1,1 @@
+"""Networks by name, their cost, and weights of other projects."""

@@ -1,0 +1,1 @@
+"""Scores of files of detections, tubes, tracks and classes."""
