@@ -1,4 +1,4 @@
-"""Runs a training step again that was skipped because its gradient was not finite.
+"""Run a training step again that was skipped because its gradient was not finite, and tell where it stops being finite.
 
 python tools/replay_step.py OUTPUT_DIR/skipped/FILE.json [KEY VALUE ...]
 """

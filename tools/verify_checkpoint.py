@@ -1,4 +1,4 @@
-"""Tells of each checkpoint whether it is whole and finite, and from which one a run would go on.
+"""Tell of each checkpoint whether it is whole and finite, and from which one a run would go on.
 
 python tools/verify_checkpoint.py FOLDER|FILE ...
 """
