@@ -108,7 +108,7 @@ def test_how_threads_wait_is_decided_before_torch_is_imported():
     code = (
         "import os, sys; os.getloadavg = lambda: (1000.0, 0, 0); os.environ.pop('OMP_WAIT_POLICY', None)\n"
         "import slowfast.commands.bmvit as bmvit; assert 'torch' not in sys.modules\n"
-        "bmvit.run_command('models', []); print(os.environ['OMP_WAIT_POLICY'])"
+        "bmvit.run_command('networks.models', []); print(os.environ['OMP_WAIT_POLICY'])"
     )
     environment = os.environ | {"PYTHONPATH": str(REPO)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
