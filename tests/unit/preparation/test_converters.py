@@ -23,6 +23,8 @@ from slowfast.preparation.converters.formats.tubes import box_of_mask, jhmdb_fro
 from slowfast.preparation.converters.formats.via import read_via
 from slowfast.preparation.converters.table import FORMATS, Options, convert
 from slowfast.utils.ava_csv import read_groundtruth_csv
+from slowfast.video.open_video import shrink
+from slowfast.video.reader import read_all, read_times
 from tests.unit.video.video_maker import HEIGHT, WIDTH, write_video
 
 # Milliseconds at which the 20 frames of `uneven` are shown: a pause after the 5th, then twice as fast.
@@ -49,6 +51,17 @@ def test_times_are_those_of_the_file(videos):
     assert timing.second_of(5) == pytest.approx(1.0)
     with pytest.raises(IndexError, match="the video has frames 0 to 19, and frame 20 is asked for"):
         timing.second_of(20)
+
+
+@pytest.mark.parametrize("name", ["torchcodec_var_fps_video", "pyscenedetect_delayed_start"])
+def test_a_frames_second_is_when_the_reader_of_training_shows_it(shared_dir, name):
+    folder = shared_dir / "data" / "videos" / "robustness"
+    timing = VideoTimes(folder).of(name)
+    frames, _ = read_all(folder / f"{name}.mp4", short_side=32)
+    chosen = [0, len(timing.times) // 3, len(timing.times) - 2]
+    for k in chosen:
+        shown = read_times(folder / f"{name}.mp4", np.array([timing.second_of(k)]), center=0).frames[0]
+        assert np.array_equal(shrink(shown, 32), frames[k]) and timing.frame_at(timing.second_of(k)) == k
 
 
 @pytest.mark.parametrize(
