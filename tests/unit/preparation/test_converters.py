@@ -1,6 +1,7 @@
 """Every format there and back, on a video of uneven frame times: the moments are the video's, not a counter's."""
 
 import json
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -281,6 +282,24 @@ def test_several_files_become_one_data_set_with_a_test_part(sample, videos, tmp_
     assert train.videos == ("uneven",) and sorted(set(train.timestamp.tolist())) == [0, 0.4, 1, 1.35]
     with pytest.raises(ValueError, match=r"the test videos \['gone'\] have no annotation"):
         convert(files, "cvat", "ava", tmp_path / "out", videos, options=Options(test_videos=("gone",)))
+
+
+def test_tubes_stand_at_the_times_of_their_frames_and_what_is_beyond_is_told(folder, tmp_path, capsys):
+    tube = np.array([[5, 6.4, 4.8, 31, 23], [6, 6.4, 4.8, 31, 23], [21, 6.4, 4.8, 31, 23]])
+    content = {
+        "labels": ["run"],
+        "gttubes": {"uneven": {0: [tube]}, "even": {0: [tube[:1]]}},
+        "nframes": {"uneven": 21, "even": 20},
+        "resolution": {"uneven": (HEIGHT, WIDTH), "even": (HEIGHT, WIDTH)},
+        "train_videos": [["uneven"]],
+        "test_videos": [["even"]],
+    }
+    (tmp_path / "gt.pkl").write_bytes(pickle.dumps(content))
+    arguments = ["--from", "tubes", "--to", "spreadsheet", "--videos", str(folder), "--out", str(tmp_path / "a.csv")]
+    assert main([*arguments, str(tmp_path / "gt.pkl")]) == 0
+    assert "gt.pkl: 1 boxes are on frames beyond the ends of 1 videos: 1 of uneven" in capsys.readouterr().out
+    rows = [line.split(",")[:3] for line in (tmp_path / "a.csv").read_text().splitlines()[1:]]
+    assert rows == [["even", "0.4", "0.100000"], ["uneven", "0.4", "0.100000"], ["uneven", "1", "0.100000"]]
 
 
 def test_puppet_masks_become_the_csvs_that_training_reads(tmp_path):
