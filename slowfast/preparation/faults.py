@@ -37,6 +37,7 @@ KINDS = {
     "first second": Kind("error", "a clock that is off by one constant"),
     "beyond the video": Kind("error", "key frames before the start or beyond the end of their video"),
     "missing video": Kind("error", "annotated videos without a file or frames"),
+    "changed video": Kind("error", "prepared videos that are not as their records say"),
     "broken video": Kind("error", "videos that cannot be opened"),
     "unreadable": Kind("error", "key frames that cannot be decoded"),
     "doubled row": Kind("warning", "rows that repeat another one"),

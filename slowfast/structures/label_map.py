@@ -170,6 +170,11 @@ def _row(class_id: object, name: object, swap: object = "") -> Row:
     return int(text), str(name).strip(), str(swap).strip()
 
 
+def _is_row_of_a_table(line: str) -> bool:
+    """Does a number follow the first comma, as in annotations?"""
+    return re.fullmatch(r"[^,]*,\s*[0-9.]+\s*(,.*)?", line) is not None
+
+
 def _from_lines(text: str) -> list[Row]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if lines and [word.strip().lower() for word in lines[0].split(",")] in (["id", "name"], ["id", "name", "swap"]):
@@ -181,6 +186,10 @@ def _from_lines(text: str) -> list[Row]:
                 f"line {wrong}: expected {lines[0]} (quotes around a name with a comma), found {lines[wrong - 1]}"
             )
         return [_row(*row) for row in table]
+    if lines and all(_is_row_of_a_table(line) for line in lines):
+        raise ValueError(
+            f"its lines are rows of a table, such as {lines[0][:60]!r}; is it a label map? It may be {_FORMATS}"
+        )
     partner: dict[str, str] = {}
     for line in [line for line in lines if _PAIR in line]:
         first, _, second = line.partition(_PAIR)

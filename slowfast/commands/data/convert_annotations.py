@@ -95,9 +95,10 @@ def _convert(args: argparse.Namespace) -> str:
         seconds=args.every,
     )
     moments = {(label.video, label.time) for label in found.labels} | set(found.empty)
+    notes = "".join(f"\nleft out: {note}" for note in found.notes)
     return (
         f"{args.out}: {len(found.labels)} boxes on {len(moments)} key frames of {len(found.videos)} videos, "
-        f"{len(found.classes)} classes: {', '.join(found.classes)}"
+        f"{len(found.classes)} classes: {', '.join(found.classes)}{notes}"
     )
 
 

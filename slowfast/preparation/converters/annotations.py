@@ -41,11 +41,12 @@ class Label:
 @dataclass(frozen=True)
 class Annotations:
     """labels: by video, time, track, box; classes: names, in the order of their ids; empty: (video, time) of key frames
-    that were looked at and show nobody."""
+    that were looked at and show nobody; notes: what was left out, for the reader of the result."""
 
     labels: tuple[Label, ...]
     classes: tuple[str, ...]
     empty: tuple[tuple[str, float], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def videos(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The table of formats: how each is read into the neutral structure and written from it. One row serves both ways."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slowfast.preparation.converters.annotations import Annotations, VideoTimes, every
@@ -123,9 +123,10 @@ def convert(
         tuple(sorted((a for part in parts for a in part.labels), key=lambda a: (a.video, a.time, a.track, a.box))),
         classes,
         tuple(sorted({key for part in parts for key in part.empty})),
+        tuple(note for part in parts for note in part.notes),
     )
     if seconds is not None:
-        found = every(found, seconds, videos)
+        found = replace(every(found, seconds, videos), notes=found.notes)
     if not found.labels:
         raise ValueError(f"{', '.join(map(str, files))}: no labelled box was found")
     if FORMATS[target].per_video and len(found.videos) > 1:

@@ -10,6 +10,7 @@ from slowfast.preparation.validation.split import CheckedSplit
 from slowfast.preparation.validation.videos import ONE_FRAME, VideoCheck
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.problem import Problem
+from slowfast.utils.ava_csv import read_detections_csv
 from slowfast.utils.ava_csv_rows import any_detection_row, read_rows
 from slowfast.video.source import ClipReadError
 
@@ -27,9 +28,12 @@ def examine_detections(validation: Validation, path: Path) -> Examination:
     split = validation.splits[-1]
     if split.label_map is None:
         raise ValueError("the label map cannot be read, so classes cannot be compared")
-    problems: list[Problem] = []
-    detections, _ = read_rows(path, any_detection_row, problems)
-    validation.faults.take(problems)
+    try:
+        detections = read_detections_csv(path)
+    except ValueError:  # boxes in pixels, ids from 0: what the evaluator refuses is what is looked for
+        problems: list[Problem] = []
+        detections, _ = read_rows(path, any_detection_row, problems)
+        validation.faults.take(problems)
     truth = _counted(split)
     check = next((check for check in validation.checks if check.name == split.name), None)
     return examine(

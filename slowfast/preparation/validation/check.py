@@ -27,6 +27,7 @@ from slowfast.preparation.validation.split import CheckedSplit
 from slowfast.preparation.validation.videos import Pixels, VideoCheck, check_unlabelled, check_videos
 from slowfast.structures.problem import Problem
 from slowfast.video.cache import CachedVideos
+from slowfast.video.manifest import check_manifest, check_starts
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
 
@@ -288,12 +289,27 @@ def check_detection(
             faults.add("refused", f"{split.name}: {error}")
             continue
         checks.append(VideoCheck(split.name, key_frames, source, found.clock, _places(split)))
+    _check_records(found, checks, faults)
     check_videos(checks, faults, decode=decode, ignore_missing=found.ignore_missing)
     if found.folder is not None and checks:
         used = [name for split in found.splits for name in split.table.videos]
         used += [video for split in found.splits for video, _ in split.exclusions]
         check_unlabelled(found.folder, used, faults)
     return tuple(facts), tuple(checks)
+
+
+def _check_records(found: _Detection, checks: Sequence[VideoCheck], faults: Faults) -> None:
+    """Prepared videos against their records, as a training does at its start."""
+    if found.folder is None:
+        return
+    for check in checks:
+        names = check.key_frames.used_videos
+        try:
+            check_manifest(found.folder, names)
+            if isinstance(found.clock, SecondClock):
+                check_starts(found.folder, names, found.clock.first_second)
+        except ValueError as error:
+            faults.add("changed video", f"{check.name}: {error}")
 
 
 def _places(split: CheckedSplit) -> Callable[[str, float], dict]:

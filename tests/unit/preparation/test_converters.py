@@ -1,6 +1,7 @@
 """Every format there and back, on a video of uneven frame times: the moments are the video's, not a counter's."""
 
 import json
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -23,6 +24,8 @@ from slowfast.preparation.converters.formats.tubes import box_of_mask, jhmdb_fro
 from slowfast.preparation.converters.formats.via import read_via
 from slowfast.preparation.converters.table import FORMATS, Options, convert
 from slowfast.utils.ava_csv import read_groundtruth_csv
+from slowfast.video.open_video import shrink
+from slowfast.video.reader import read_all, read_times
 from tests.unit.video.video_maker import HEIGHT, WIDTH, write_video
 
 # Milliseconds at which the 20 frames of `uneven` are shown: a pause after the 5th, then twice as fast.
@@ -49,6 +52,17 @@ def test_times_are_those_of_the_file(videos):
     assert timing.second_of(5) == pytest.approx(1.0)
     with pytest.raises(IndexError, match="the video has frames 0 to 19, and frame 20 is asked for"):
         timing.second_of(20)
+
+
+@pytest.mark.parametrize("name", ["torchcodec_var_fps_video", "pyscenedetect_delayed_start"])
+def test_a_frames_second_is_when_the_reader_of_training_shows_it(shared_dir, name):
+    folder = shared_dir / "data" / "videos" / "robustness"
+    timing = VideoTimes(folder).of(name)
+    frames, _ = read_all(folder / f"{name}.mp4", short_side=32)
+    chosen = [0, len(timing.times) // 3, len(timing.times) - 2]
+    for k in chosen:
+        shown = read_times(folder / f"{name}.mp4", np.array([timing.second_of(k)]), center=0).frames[0]
+        assert np.array_equal(shrink(shown, 32), frames[k]) and timing.frame_at(timing.second_of(k)) == k
 
 
 @pytest.mark.parametrize(
@@ -268,6 +282,24 @@ def test_several_files_become_one_data_set_with_a_test_part(sample, videos, tmp_
     assert train.videos == ("uneven",) and sorted(set(train.timestamp.tolist())) == [0, 0.4, 1, 1.35]
     with pytest.raises(ValueError, match=r"the test videos \['gone'\] have no annotation"):
         convert(files, "cvat", "ava", tmp_path / "out", videos, options=Options(test_videos=("gone",)))
+
+
+def test_tubes_stand_at_the_times_of_their_frames_and_what_is_beyond_is_told(folder, tmp_path, capsys):
+    tube = np.array([[5, 6.4, 4.8, 31, 23], [6, 6.4, 4.8, 31, 23], [21, 6.4, 4.8, 31, 23]])
+    content = {
+        "labels": ["run"],
+        "gttubes": {"uneven": {0: [tube]}, "even": {0: [tube[:1]]}},
+        "nframes": {"uneven": 21, "even": 20},
+        "resolution": {"uneven": (HEIGHT, WIDTH), "even": (HEIGHT, WIDTH)},
+        "train_videos": [["uneven"]],
+        "test_videos": [["even"]],
+    }
+    (tmp_path / "gt.pkl").write_bytes(pickle.dumps(content))
+    arguments = ["--from", "tubes", "--to", "spreadsheet", "--videos", str(folder), "--out", str(tmp_path / "a.csv")]
+    assert main([*arguments, str(tmp_path / "gt.pkl")]) == 0
+    assert "gt.pkl: 1 boxes are on frames beyond the ends of 1 videos: 1 of uneven" in capsys.readouterr().out
+    rows = [line.split(",")[:3] for line in (tmp_path / "a.csv").read_text().splitlines()[1:]]
+    assert rows == [["even", "0.4", "0.100000"], ["uneven", "0.4", "0.100000"], ["uneven", "1", "0.100000"]]
 
 
 def test_puppet_masks_become_the_csvs_that_training_reads(tmp_path):

@@ -13,6 +13,7 @@ from slowfast.config.load import load_cfg
 from slowfast.datasets.build import read_split
 from slowfast.preparation.movies import all_movies
 from slowfast.preparation.movies.one_movie import Wanted
+from slowfast.preparation.validation.check import validate_config
 from slowfast.utils.files import whole_folder, write_loose
 from slowfast.video.manifest import check_manifest, check_starts, read_record
 from slowfast.video.open_video import OpenVideo
@@ -155,6 +156,8 @@ def test_a_training_notices_changed_files_and_another_start(tmp_path, repo_root)
         file.write(b"12345")
     with pytest.raises(ValueError, match=r"a\.mp4 has \d+ bytes, and had \d+ when it was finished: prepare them again"):
         read_split(cfg, "train")
+    (fault,) = validate_config(cfg).faults.of("changed video")
+    assert fault.severity == "error" and "a.mp4 has" in fault.reason
     assert check_manifest(tmp_path, ["a"]) == ()
 
 

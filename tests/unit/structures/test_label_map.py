@@ -134,6 +134,7 @@ def test_formats_without_pairs(tmp_path, text, ids):
         ("stand\nstand <-> run\n", "'run' is no class of the label map"),
         ("a\nb\nc\na <-> b\nb <-> c\n", "each class can be exchanged with one other"),
         ("", "no class found; a label map may be a .pbtxt"),
+        ("v,0902,0.1,0.1,0.5,0.5,12\nv,0903\n", "its lines are rows of a table, such as 'v,0902,0.1"),
     ],
 )
 def test_what_is_wrong_in_other_formats_is_named(tmp_path, text, message):

@@ -22,7 +22,7 @@ from slowfast.preparation.converters.annotations import (
     annotations_of,
     from_pixels,
 )
-from slowfast.structures.box_table import time_text
+from slowfast.structures.box_table import plain_time
 from slowfast.utils.files import write_text
 from slowfast.utils.text import read_text
 
@@ -98,5 +98,5 @@ def write_spreadsheet(annotations: Annotations, path: Path, videos: VideoTimes) 
         rows.append((label.video, label.time, cells + ([f"{label.score:.6g}"] if label.score is not None else [])))
     rows += [(video, time, [""] * 6) for video, time in annotations.empty]
     for video, time, cells in sorted(rows, key=lambda row: row[:2]):
-        writer.writerow([video, time_text(time).lstrip("0") or "0", *cells])
+        writer.writerow([video, plain_time(time), *cells])
     write_text(buffer.getvalue(), path)

@@ -8,7 +8,7 @@ import csv
 import gzip
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,17 @@ from slowfast.utils.files import write_bytes, write_text
 from slowfast.utils.restricted_pickle import read_pickle
 
 MASK_FILE = "puppet_mask.mat"
+_SHOWN = 5
 
 
 def read_tube_pickle(path: Path, videos: VideoTimes, *, split: int = 1) -> Annotations:
-    """Both subsets of one split. Raises as `read_tubes`, and ValueError for a frame that a video does not have."""
+    """Both subsets of one split. Boxes on frames that a video does not have are left out, and a note counts them.
+
+    Raises as `read_tubes`.
+    """
     labels: list[Label] = []
     classes: tuple[str, ...] = ()
+    beyond: dict[str, int] = {}
     for subset in SUBSETS:
         tube_set: TubeSet = read_tubes(path, split=split, subset=subset)
         names = dict(zip(tube_set.label_map.ids, tube_set.label_map.names, strict=True))
@@ -33,12 +38,17 @@ def read_tube_pickle(path: Path, videos: VideoTimes, *, split: int = 1) -> Annot
         for number, tube in enumerate(tube_set.tubes):
             timing = videos.of(tube.video)
             for frame, box in zip(tube.frames.tolist(), tube.boxes.tolist(), strict=True):
-                try:
-                    second = timing.second_of(frame - 1)
-                except IndexError as error:
-                    raise ValueError(f"{path}: {tube.video}: {error}") from None
+                if frame > len(timing.times):
+                    beyond[tube.video] = beyond.get(tube.video, 0) + 1
+                    continue
+                second = timing.second_of(frame - 1)
                 labels.append(Label(tube.video, second, tuple(box), (names[tube.label],), f"{subset} {number}"))
-    return annotations_of(labels, classes)
+    found = annotations_of(labels, classes)
+    if not beyond:
+        return found
+    some = ", ".join(f"{count} of {video}" for video, count in list(beyond.items())[:_SHOWN])
+    told = f"{path}: {sum(beyond.values())} boxes are on frames beyond the ends of {len(beyond)} videos: {some}"
+    return replace(found, notes=(told,))
 
 
 # ------------------------------------------------------------------------------------------------- JHMDB-21's CSVs

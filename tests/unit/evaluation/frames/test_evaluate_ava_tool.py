@@ -63,7 +63,7 @@ def test_options_reach_the_evaluation(run, tmp_path: Path) -> None:
             "error: could not write no/such/folder.json: [Errno 2]",
         ),
         (GROUNDTRUTH, "", ("--detections", "./gt.csv"), "error: --groundtruth and --detections are one file, gt.csv"),
-        (GROUNDTRUTH, DETECTIONS, ("--labelmap", "gt.csv"), "error: gt.csv: no `item"),
+        (GROUNDTRUTH, DETECTIONS, ("--labelmap", "gt.csv"), "error: gt.csv: its lines are rows of a table"),
     ],
 )
 def test_a_wrong_input_is_one_message_and_exit_code_2(run, groundtruth, detections, more, message: str) -> None:

@@ -1,5 +1,7 @@
 """Key frames at fractions of a second, from the CSV of one's own to clips, detections, exclusions and mAP."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -118,3 +120,11 @@ def test_key_frames_without_annotations_leave_their_detections_and_no_map(tmp_pa
     assert np.isnan(result.headline.value) and len(result.detections) == 4 and len(result.people) == 2
     assert "no mAP: the 2 key frames are listed without people" in result.table()
     assert result.report()["warnings"] == [] and result.report()["num_classes_scored"] == 0
+
+
+def test_a_detection_between_whole_seconds_is_on_none_of_them(annotated):
+    truth = annotated.groundtruth
+    whole = replace(truth, timestamp=np.arange(5, dtype=np.int32))
+    found = replace(whole, timestamp=np.array([0, 1.5, 2, 3.001, 4]), score=np.ones(5))
+    counters = frame_map(whole, found, annotated.label_map).counters
+    assert counters["detections_dropped_unlisted_key_frame"] == 2
