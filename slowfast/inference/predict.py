@@ -221,15 +221,9 @@ def _playable(result: Result, job: Job, options: Options) -> Path | None:
 
 
 def _notes(result: Result, job: Job, options: Options) -> Iterator[str]:
-    if isinstance(result, DetectionResult):
-        if result.skipped:
-            first = result.skipped[0]
-            yield f"key frames skipped: {len(result.skipped)}, the first at second {first.time:g}: {first.reason}"
-        if result.between_seconds:
-            yield (
-                f"{result.between_seconds} key frames lie between whole seconds, which AVA's CSV cannot name; they are "
-                f"in {job.file('.jsonl').name} only"
-            )
+    if isinstance(result, DetectionResult) and result.skipped:
+        first = result.skipped[0]
+        yield f"key frames skipped: {len(result.skipped)}, the first at second {first.time:g}: {first.reason}"
     if options.video and (reason := copied_sound(job.video)):
         yield f"the drawn video is silent: {reason}"
     if not options.video and not plays_in_browsers(job.video):

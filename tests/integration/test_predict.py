@@ -56,7 +56,6 @@ def test_a_folder_with_tracks_and_a_broken_video(run_main, repo_root, weights, v
     done = run_main(TOOL, "--weights", str(weights), str(videos), "--out", "out", *options, expect=1)
     assert "error: 1 of 2 videos could not be predicted:" in done.stderr and "broken.mp4: " in done.stderr
     assert "frames/s" in done.stdout and "x real time" in done.stdout
-    assert "4 key frames lie between whole seconds, which AVA's CSV cannot name" in done.stdout
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         f"good.{e}" for e in ("jsonl", "csv", "mp4", "html")
     }

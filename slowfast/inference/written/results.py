@@ -13,15 +13,13 @@ from slowfast.inference.streams.clip_stream import SkippedMoment
 from slowfast.inference.tracking.spans import action_spans
 from slowfast.inference.written import records
 from slowfast.inference.written.records import Record
-from slowfast.structures.box_table import BoxTable
+from slowfast.structures.box_table import BoxTable, exact_times
 from slowfast.structures.moment import ActionClass, ActionSpan, ClipClasses, Moment
 from slowfast.utils.ava_csv import write_detections_csv
 from slowfast.utils.files import open_whole, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
-
-WHOLE_SECOND = 1e-6
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,6 @@ class DetectionResult:
     def actions(self) -> tuple[ActionSpan, ...]:
         """From when to when each tracked person does what."""
         return action_spans(self.moments)
-
-    @property
-    def between_seconds(self) -> int:
-        """Key frames that lie between whole seconds, which an AVA CSV cannot name."""
-        return sum(not _is_whole(moment.time) for moment in self.moments)
 
     def lines(self) -> Iterator[Record]:
         """The records of a `.jsonl`, in order."""
@@ -69,16 +62,15 @@ class DetectionResult:
     def to_csv(self, path: str | Path) -> None:
         """Detections in AVA's format: video (the file's name without its ending), second, box, action id, score.
 
-        Its timestamps are whole seconds, so key frames between them are left out; `between_seconds` counts them.
+        Where a key frame lies between whole seconds, its time has a fraction, to the thousandth.
         """
         write_detections_csv(self.to_table(), path)
 
     def to_table(self) -> BoxTable:
-        """A row per person and action of each key frame on a whole second."""
+        """A row per person and action of each key frame."""
         rows = [
-            (round(moment.time), person.box, action.id, action.score)
+            (moment.time, person.box, action.id, action.score)
             for moment in self.moments
-            if _is_whole(moment.time)
             for person in moment.people
             for action in person.actions
         ]
@@ -86,7 +78,7 @@ class DetectionResult:
         return BoxTable(
             videos=(Path(self.source).stem,),
             video=np.zeros(len(rows), dtype=np.int32),
-            timestamp=np.array(seconds, dtype=np.int32),
+            timestamp=exact_times(np.array(seconds, dtype=np.float64)),
             boxes=np.array(boxes, dtype=np.float32).reshape(-1, 4),
             label=np.array(ids, dtype=np.int32),
             score=np.array(scores, dtype=np.float32),
@@ -177,10 +169,6 @@ class ClassificationResult:
 
 
 Result = DetectionResult | ClassificationResult
-
-
-def _is_whole(second: float) -> bool:
-    return abs(second - round(second)) <= WHOLE_SECOND
 
 
 def _write_lines(lines: Iterator[Record] | Sequence[Record], path: str | Path) -> None:

@@ -61,14 +61,13 @@ def test_lines_by_hand():
     }
 
 
-def test_the_csv_holds_whole_seconds_in_avas_format(tmp_path):
-    result = detections("clips/a.mp4")
-    assert result.between_seconds == 1
-    result.to_csv(tmp_path / "a.csv")
+def test_the_csv_is_in_avas_format_with_fractions_of_a_second(tmp_path):
+    detections("clips/a.mp4").to_csv(tmp_path / "a.csv")
     table = read_detections_csv(tmp_path / "a.csv")
-    assert table.videos == ("a",) and table.timestamp.tolist() == [0, 0] and table.label.tolist() == [1, 7]
-    np.testing.assert_array_equal(table.scores, [0.5, 0.25])
-    np.testing.assert_array_equal(table.boxes, [[0.125, 0.25, 0.375, 0.75]] * 2)
+    assert table.videos == ("a",) and table.timestamp.tolist() == [0, 0, 0.5, 0.5]
+    assert table.label.tolist()[:2] == [1, 7] and ",0000.500," in (tmp_path / "a.csv").read_text()
+    np.testing.assert_array_equal(table.scores[:2], [0.5, 0.25])
+    np.testing.assert_array_equal(table.boxes[:2], [[0.125, 0.25, 0.375, 0.75]] * 2)
 
 
 def test_nobody_makes_an_empty_csv(tmp_path):
