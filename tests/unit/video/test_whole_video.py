@@ -138,7 +138,7 @@ def test_what_cannot_be_read_says_why(tmp_path):
     (tmp_path / "text.mp4").write_text("not a video at all\n" * 50)
     videos = VideoFiles(tmp_path)
     for call in (lambda: videos.length("text"), lambda: videos.read_positions("text", np.array([0]))):
-        with pytest.raises(ClipReadError, match=r"text\.mp4: Invalid data"):
+        with pytest.raises(ClipReadError, match=r"text\.mp4: it is no video of a format that FFmpeg knows"):
             call()
     with pytest.raises(ClipReadError, match=r"none: no such file"):
         videos.length("none")
