@@ -21,7 +21,7 @@ def backbone(*, frames: int = 4, time_stride: int = 2, **options) -> FrameCNNMVi
         kv_strides={},
         adaptive_kv_stride=(1, 2, 2),
     )
-    return FrameCNNMViT(plan, time_stride=time_stride, motion_channels=4, **options)
+    return FrameCNNMViT(plan, time_stride=time_stride, **({"motion_channels": 4} | options))
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,13 @@ def test_keeps_the_contract_of_a_backbone(model, clips):
         encoded = model.encode(clips, keep_blocks=(0,))
     assert torch.equal(encoded.tokens, tokens) and encoded.blocks[0].shape == (2, 2, 4, 6, 16)
     assert encoded.class_token is None
+
+
+def test_without_motion_only_the_folds_see_time(clips):
+    model = backbone(motion_channels=0).eval()
+    assert model.motion is None and not any("moved" in name for name, _ in model.named_parameters())
+    with torch.no_grad():
+        assert model(clips).shape == (2, 2, 4, 6, 16)
 
 
 def test_features_of_frames_give_what_clips_give(model, clips):
