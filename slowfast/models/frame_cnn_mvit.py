@@ -223,7 +223,7 @@ class FrameCNNMViT(nn.Module):
 
     def _tokens(self, features: Tensor) -> Tensor:
         """(B, F, T, H / 32, W / 32) -> (B, T / time_stride, H / 16, W / 16, dim)."""
-        packed = features.to(self.folds[0].weight.dtype)
+        packed = features.to(next(self.folds.parameters()).dtype)
         if self.training:
             packed = self._drop_channels(packed)
         maps, start = [], 0
