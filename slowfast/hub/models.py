@@ -19,6 +19,7 @@ _FILES = {
     "bmvit_mvitv1_b": "AVA/BMViT_MViTv1_B",
     "bmvit_vit_b": "AVA/BMViT_ViT_B",
     "bmvit_s_jhmdb": "JHMDB/BMViT_S",
+    "bmvit_lite_jhmdb": "JHMDB/BMViT_lite",
     "bmvit_s_ucf24": "UCF24/BMViT_S",
     "mvitv2_s_roi": "AVA/MVITv2_S_16x4_RoI",
     "mvitv1_b_roi": "AVA/MVIT_B_16x4_RoI",

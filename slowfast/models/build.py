@@ -202,6 +202,7 @@ def build_frame_cnn_mvit(cfg: CfgNode) -> FrameCNNMViT:
     return FrameCNNMViT(
         plan,
         time_stride=m.PATCH_STRIDE[0],
+        motion_channels=f.MOTION_CHANNELS,
         motion_radius=f.MOTION_RADIUS,
         input_dropout=f.INPUT_DROPOUT,
         drop_path=m.DROPPATH_RATE,

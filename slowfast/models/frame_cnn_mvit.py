@@ -73,8 +73,9 @@ class FrameCNNMViT(nn.Module):
     In place of clips it takes frame features, (B, F, T, H / 32, W / 32) as `frame_features` makes them: a channel count
     other than 3 tells. H and W are multiples of 32, T of `time_stride`.
 
-    plan:           one BlockSpec per block over the tokens of a clip (`plan_blocks`), none of which may shrink the grid
+    plan:            one BlockSpec per block over the tokens of a clip (`plan_blocks`), none of which may shrink the grid
     time_stride:    frames that are folded into one token before the first block, each weighed channel by channel
+    motion_channels: channels a frame that tell what moved since the one before; 0 for none
     motion_radius:  how far what moved is looked for, in tokens
     input_dropout:  of whole channels of the image network's maps, the same in all frames of a clip
     drop_path:      rate of the last block; it grows linearly from 0 at the first
@@ -110,8 +111,11 @@ class FrameCNNMViT(nn.Module):
         self.scales = nn.ModuleList(nn.LayerNorm(2 * channels, eps=1e-6) for channels in (middle, coarse))
         self.lateral = nn.ModuleList(nn.Linear(2 * channels, dim) for channels in (middle, coarse))
         self.time_stride = time_stride
-        self.motion = MotionStem(fine, motion_channels, radius=motion_radius)
-        self.moved = nn.Linear(time_stride * motion_channels, dim)
+        self.motion: MotionStem | None = None
+        self.moved: nn.Linear | None = None
+        if motion_channels:
+            self.motion = MotionStem(fine, motion_channels, radius=motion_radius)
+            self.moved = nn.Linear(time_stride * motion_channels, dim)
         self.input_dropout = nn.Dropout2d(input_dropout)
         rates = torch.linspace(0, drop_path, len(plan), device="cpu").tolist()
         self.blocks = nn.ModuleList(
@@ -219,7 +223,7 @@ class FrameCNNMViT(nn.Module):
 
     def _tokens(self, features: Tensor) -> Tensor:
         """(B, F, T, H / 32, W / 32) -> (B, T / time_stride, H / 16, W / 16, dim)."""
-        packed = features.to(self.moved.weight.dtype)
+        packed = features.to(next(self.folds.parameters()).dtype)
         if self.training:
             packed = self._drop_channels(packed)
         maps, start = [], 0
@@ -233,6 +237,8 @@ class FrameCNNMViT(nn.Module):
             for m, fold, scale, lateral in zip((middle, coarse), self.folds, self.scales, self.lateral, strict=True)
         )
         x = x + wide.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+        if self.motion is None or self.moved is None:
+            return x
         moved = self.motion(fine, middle).unflatten(1, (-1, self.time_stride)).permute(0, 1, 3, 4, 2, 5)
         return x + self.moved(moved.flatten(4))
 

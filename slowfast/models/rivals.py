@@ -12,7 +12,7 @@ from slowfast.layers.precision import full_precision
 from slowfast.structures.boxes import cxcywh_to_xyxy
 
 _FEATURES = 5  # of a pair of candidates
-_FIRST = 2.0
+_FIRST = 8.0
 
 
 class CandidateRivals(nn.Module):
@@ -23,7 +23,8 @@ class CandidateRivals(nn.Module):
     the logarithms of 1 + count is added to its logit.
 
     The first kind starts as NMS would count: likelier ones that overlap by half or more; they take `_FIRST` off at the
-    start. The weights of the other kinds start at 0.
+    start. The weights of the other kinds start at 0. In short trainings little of this moves (docs/LEDGER.md, entry 2): it
+    then works as a soft NMS inside the network, with which the rest of it learns.
     """
 
     def __init__(self, kinds: int, *, hidden: int = 16) -> None:

@@ -6,6 +6,12 @@ FRAME_CNN = Section(
     "FRAME_CNN",
     "The backbone FrameCNNMViT",
     {
+        "MOTION_CHANNELS": Key(
+            32,
+            "Channels a frame that tell what moved since the one before. 0: frames are not compared below the blocks, an "
+            "ablation. Our default.",
+            at_least(0),
+        ),
         "MOTION_RADIUS": Key(
             2,
             "How far a place of one frame is looked for in the frame before, in places of 16 pixels of the input. Our default.",

@@ -48,7 +48,10 @@ class Views:
         name = int.from_bytes(hashlib.sha256(video.encode()).digest()[:4], "big")
         generator = generator_for(self.seed, view, name)
         preset = self.plain if view == PLAIN else self.augmented
-        made = preset(frames, boxes, np.zeros((len(boxes), 1)), generator, pixel_aspect=pixel_aspect)
+        swaps = () if preset.augmentation is None else preset.augmentation.swap_actions
+        classes = 1 + max((index for pair in swaps for index in pair), default=0)  # what they do is asked per key frame
+        nothing = np.zeros((len(boxes), classes))
+        made = preset(frames, boxes, nothing, generator, pixel_aspect=pixel_aspect)
         return VideoView(made.clip.flip(-1) if made.flipped else made.clip, made.region)
 
 

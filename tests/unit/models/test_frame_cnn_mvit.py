@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from slowfast.layers.local_correlation import local_correlation
-from slowfast.models.frame_cnn_mvit import FrameCNNMViT, TimeFold, _packed, _unpacked
+from slowfast.models.frame_cnn_mvit import FrameCNNMViT, MotionStem, TimeFold, _packed, _unpacked
 from slowfast.models.mvit_plan import plan_blocks
 
 
@@ -21,7 +21,7 @@ def backbone(*, frames: int = 4, time_stride: int = 2, **options) -> FrameCNNMVi
         kv_strides={},
         adaptive_kv_stride=(1, 2, 2),
     )
-    return FrameCNNMViT(plan, time_stride=time_stride, motion_channels=4, **options)
+    return FrameCNNMViT(plan, time_stride=time_stride, **({"motion_channels": 4} | options))
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,13 @@ def test_keeps_the_contract_of_a_backbone(model, clips):
         encoded = model.encode(clips, keep_blocks=(0,))
     assert torch.equal(encoded.tokens, tokens) and encoded.blocks[0].shape == (2, 2, 4, 6, 16)
     assert encoded.class_token is None
+
+
+def test_without_motion_only_the_folds_see_time(clips):
+    model = backbone(motion_channels=0).eval()
+    assert model.motion is None and not any("moved" in name for name, _ in model.named_parameters())
+    with torch.no_grad():
+        assert model(clips).shape == (2, 2, 4, 6, 16)
 
 
 def test_features_of_frames_give_what_clips_give(model, clips):
@@ -69,6 +76,22 @@ def test_order_of_frames_matters(model, clips):
     with torch.no_grad():
         forward, backward = model(clips), model(clips.flip(2))
     assert (forward - backward).abs().max() > 1e-3
+
+
+def test_a_still_clip_moves_nothing():
+    """Whatever a still clip shows, the motion stem says the same of it; of a moving one it does not."""
+    torch.manual_seed(0)
+    stem = MotionStem(5, 4, radius=0)
+    stills = [torch.randn(1, 1, 4, 6, 5).expand(1, 3, 4, 6, 5) for _ in range(2)]
+    coarse = [torch.randn(1, 1, 2, 3, 7).expand(1, 3, 2, 3, 7) for _ in range(2)]
+    first, second = (stem(fine, wide) for fine, wide in zip(stills, coarse, strict=True))
+    torch.testing.assert_close(first, second)
+    moving = stills[0].clone()
+    moving[:, 1] = moving[:, 1].roll(1, dims=2)
+    found = stem(moving, coarse[0])
+    assert (found[:, 1] - first[:, 1]).abs().max() > 1e-3
+    # the first frame is compared with the next one, and so is the last with the one before it
+    assert (found[:, [0, 2]] - first[:, [0, 2]]).abs().amax((0, 2, 3, 4)).min() > 1e-3
 
 
 def test_correlation_finds_where_a_pattern_went():

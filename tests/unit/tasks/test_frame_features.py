@@ -133,3 +133,15 @@ def test_a_few_videos_of_each_class(repo_root, jhmdb, tmp_path):
         ValueError, match=r"DATA.SHOTS \(2\) asks for more training videos than these classes have: run \(1\)"
     ):
         _ = build_task(config(repo_root, jhmdb, tmp_path, "DATA.SHOTS", 2)).train_split
+
+
+def test_given_boxes_are_in_pixels_whatever_the_model_is_shown(repo_root, jhmdb, tmp_path):
+    two_stage = ["MODEL.MODEL_NAME", "TwoStage", "DETECTION.BOXES", "groundtruth"]
+    task, model, inputs = meet(config(repo_root, jhmdb, tmp_path, *two_stage))
+    pixels = build_task(config(repo_root, jhmdb, tmp_path, *two_stage, "DATA.FEATURE_VIEWS", 0))
+    (ours,), (theirs,) = list(task.test_loader()), list(pixels.test_loader())
+    boxes = pixels.arguments(theirs)[1]
+    torch.testing.assert_close(task.arguments(ours)[1], boxes)
+    with torch.no_grad():
+        found = [model(*t.arguments(inputs.prepare(batch))) for t, batch in ((task, ours), (pixels, theirs))]
+    torch.testing.assert_close(found[0].action_logits, found[1].action_logits, rtol=0, atol=5e-3)

@@ -111,6 +111,32 @@ def test_other_views_show_one_crop_of_the_whole_video(tmp_path):
     assert made.store.load("a", 1).region != made.store.load("a", 2).region and flipped <= {True, False}
 
 
+def test_pixels_of_a_mirrored_view_are_mirrored_with_its_people(tmp_path):
+    augmentation = Augmentation(crop="none", flip=True, colour=0.0, swap_actions=((0, 1),))
+    plain = DetectionPreset(size=SIZE)
+    made = FeatureClips(
+        FRAMES,
+        Drawn(),
+        FeatureStore(tmp_path, {}),
+        shape=SHAPE,
+        presets=Views(plain, DetectionPreset(size=SIZE, augmentation=augmentation), seed=1),
+        views=6,
+        swaps=((0, 1),),
+    )
+    list(made.make(pixels_as_features))
+    regions = [made.store.load("a", view).region for view in range(6)]
+    mirrored = [view for view in range(6) if regions[view][0] > regions[view][2]]
+    assert 0 < len(mirrored) < 6 and 0 not in mirrored
+    for view in range(1, 6):
+        shown, there = made.store.load("a", view).features, made.store.load("a", 0).features
+        assert np.array_equal(shown, there[..., ::-1] if view in mirrored else there)
+    view = mirrored[0]
+    epoch = next(e for e in range(100) if made._view(0, e) == view)
+    sample = made[(0, epoch)]
+    torch.testing.assert_close(sample.boxes, torch.tensor([[0.625, 0.5, 0.25, 0.5]]))  # 0.25 to 0.5 is now 0.5 to 0.75
+    assert sample.actions.tolist() == [[0, 1]]
+
+
 def test_epochs_draw_among_the_views(tmp_path):
     made = clips(tmp_path)
     list(made.make(pixels_as_features))
