@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.prefetch import Prefetch
@@ -56,6 +56,7 @@ def evaluate(
     was_training = model.training
     model.eval()
     start, clips, repeated, unreadable = time.perf_counter(), 0, 0, []
+    finite: list[tuple[Tensor, Sequence[Any]]] = []
     upcoming = Prefetch(([batch] for batch in progress(loader, what=what, unit="batch")), inputs.device)
     predict = inputs.predictor(model)
     for (batch,) in upcoming:
@@ -65,13 +66,12 @@ def evaluate(
         if not len(batch):
             continue
         predictions = predict(inputs.prepare(batch))
-        finite = all_finite(predictions)
+        finite.append((all_finite(predictions), batch.meta))
         upcoming.copy_next()
         evaluator.process(postprocess(predictions, batch.meta), batch.meta)
-        if not finite:
-            raise FloatingPointError(_not_finite(what, batch))
         clips += len(batch)
         repeated += sum(meta.repeated_frames for meta in batch.meta)
+    _refuse_not_finite(finite, what)
     seconds = time.perf_counter() - start
     model.train(was_training)
     shares = distributed.gather_objects((clips, seconds, repeated, unreadable))
@@ -96,12 +96,17 @@ def _refuse_too_little(clips: int, unreadable: list[str], what: str, max_unreada
         )
 
 
-def _not_finite(what: str, batch: ClipBatch) -> str:
-    clips = ", ".join(str(meta) for meta in batch.meta)
-    return (
-        f"{what}: the outputs of the model are not finite (NaN or infinity), so there is nothing to score; clips of the "
-        f"batch: {clips}. Were the weights trained in another MODEL.PRECISION, or did the training diverge (its log)?"
-    )
+def _refuse_not_finite(finite: Sequence[tuple[Tensor, Sequence[Any]]], what: str) -> None:
+    """finite: of each batch, () bool on the device and its metas. Read together: the host waits for a GPU once."""
+    read = torch.stack([one for one, _ in finite]).tolist() if finite else []
+    bad = [metas for good, (_, metas) in zip(read, finite, strict=True) if not good]
+    if bad:
+        clips = ", ".join(str(meta) for meta in bad[0])
+        raise FloatingPointError(
+            f"{what}: the outputs of the model are not finite (NaN or infinity) in {len(bad)} of {len(finite)} batches, so "
+            f"there is nothing to score; clips of the first: {clips}. Were the weights trained in another MODEL.PRECISION, or "
+            "did the training diverge (its log)?"
+        )
 
 
 def test(

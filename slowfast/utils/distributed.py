@@ -33,9 +33,10 @@ def barrier() -> None:
 
 def mean_over_processes(values: Iterable[float]) -> list[float]:
     """The mean of each number over all processes. Travels on the CPU, so that no process waits for its GPU."""
+    if not is_distributed():
+        return [float(value) for value in values]
     tensor = torch.tensor(list(values), dtype=torch.float64)
-    if is_distributed():
-        dist.all_reduce(tensor, group=_cpu_group())
+    dist.all_reduce(tensor, group=_cpu_group())
     return (tensor / world_size()).tolist()
 
 

@@ -1,6 +1,7 @@
 """slowfast.engine.device.inputs: what the network is shown, against pixels mirrored and normalised one clip at a time."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -36,7 +37,7 @@ def test_the_order_of_mirroring_and_normalising_changes_no_bit():
 @pytest.mark.parametrize("task", [Localization, TwoStage])
 def test_the_two_stage_model_is_given_boxes_in_pixels(task):
     batch = Inputs(CPU, mean=MEAN, std=STD).prepare(batch_of((1, 0, 2)))
-    clips, *boxes = task.arguments(None, batch)
+    clips, *boxes = task.arguments(SimpleNamespace(features=None), batch)
     assert clips is batch.clips and len(boxes) == (task is TwoStage)
     if boxes:
         (regions,) = boxes
@@ -48,7 +49,7 @@ def test_the_two_stage_model_is_given_boxes_in_pixels(task):
 def test_boxes_come_from_people_only():
     batch = replace(batch_of((1,)), targets=Labels(torch.zeros(1, dtype=torch.int64)))
     with pytest.raises(TypeError, match="given boxes come from People, and this batch has Labels"):
-        TwoStage.arguments(None, batch)
+        TwoStage.arguments(SimpleNamespace(features=None), batch)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_an_error_leaves_a_process_of_nccl_without_waiting_for_the_others(monkey
 def test_what_a_spawned_process_says_comes_without_its_traceback(monkeypatch):
     """The text that torch hands over is a traceback; a user's error in it becomes that error's message alone."""
 
-    def spawn(function, args, nprocs):
+    def spawn(function, args, nprocs, join):
         try:
             function(1, *args)
         except Exception as error:
@@ -126,7 +126,7 @@ def test_what_a_spawned_process_says_comes_without_its_traceback(monkeypatch):
 
 
 def test_a_spawned_process_that_is_killed_from_outside_had_too_little_memory(monkeypatch):
-    def spawn(function, args, nprocs):
+    def spawn(function, args, nprocs, join):
         raise mp.ProcessExitedException("process 1 terminated with signal SIGKILL", 1, 4711, -9, "SIGKILL")
 
     monkeypatch.setattr(launching.mp, "spawn", spawn)
