@@ -134,7 +134,7 @@ def test_two_runs_in_one_folder(train, tmp_path):
 
 def test_a_time_limit(train, tmp_path):
     stopped = train("TRAIN.TIME_LIMIT", "1e-6", expect=75)
-    assert "the 1e-06 minutes of TRAIN.TIME_LIMIT are over; the run is saved in" in stopped.stderr
+    assert "TRAIN.TIME_LIMIT, 1e-06 minutes, is over; the run is saved in" in stopped.stderr
     assert checkpoints(tmp_path) == ["checkpoint_epoch_00000_step_000001.pyth"]
 
 

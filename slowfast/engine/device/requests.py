@@ -37,7 +37,7 @@ class Requests:
         if self._signal:
             return self._signal
         if self._clock() >= self._ends:
-            return f"the {self._minutes:g} minutes of TRAIN.TIME_LIMIT are over"
+            return f"TRAIN.TIME_LIMIT, {self._minutes:g} minutes, is over"
         return ""
 
     @property
