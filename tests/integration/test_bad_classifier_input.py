@@ -86,7 +86,7 @@ CASES = {
     "no videos at all": (
         "Kinetics",
         lambda sets: videos(None),
-        "none of the 4 videos can be read; the first: cannot read videos/clip 0.mp4: Invalid data",
+        "none of the 4 videos can be read; the first: cannot read videos/clip 0.mp4: it is no video of a format that FFmpeg knows",
     ),
     "videos of one frame": (
         "Kinetics",

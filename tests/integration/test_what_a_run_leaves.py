@@ -13,6 +13,9 @@ from slowfast.toy.demo import Demo
 from tests.integration.small_classifiers import SMALL, data_of
 
 
+RARE = {"such a test", "a training that met one"}  # when a run leaves what these do not
+
+
 def section(repo_root: Path) -> str:
     text = (repo_root / "GETTING_STARTED.md").read_text(encoding="utf-8")
     return text.split("## What a run leaves in OUTPUT_DIR", 1)[1].split("\n## ", 1)[0]
@@ -22,7 +25,9 @@ def documented(repo_root: Path, kind: str) -> set[str]:
     """The names in the first column; without rows that are of the other kind alone."""
     other = {"detector": "of a classifier", "classifier": "of a detector"}[kind]
     rows = re.findall(r"^\| (`.+?`) \|.*\| ([^|]+) \|$", section(repo_root), flags=re.MULTILINE)
-    return {name.rstrip("/") for names, when in rows if other not in when for name in re.findall(r"`([^`]+)`", names)}
+    common = [(names, when) for names, when in rows if other not in when and when not in RARE]
+    assert len(rows) - len(common) >= len(RARE)
+    return {name.rstrip("/") for names, _ in common for name in re.findall(r"`([^`]+)`", names)}
 
 
 def left_by(cfg) -> set[str]:

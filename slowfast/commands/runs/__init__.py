@@ -1,0 +1,1 @@
+"""What a run is started, watched, checked and shown with."""
