@@ -145,7 +145,7 @@ def test_a_detector_runs_from_its_onnx_file(run_main, repo_root, weights, video,
     eager = ActionDetector.from_checkpoint(weights, device="cpu")
     ours = ActionDetector.from_onnx(file)
     assert ours.classes == eager.classes
-    expected, found = (list(model.stream(video, every=0.5, track=True)) for model in (eager, ours))
+    expected, found = (list(model.stream(video, every=0.5)) for model in (eager, ours))
     assert [(m.time, m.frame_size) for m in found] == [(m.time, m.frame_size) for m in expected]
     assert sum(len(m.people) for m in expected) >= 50
     for theirs, wanted in zip(people_of(found), people_of(expected), strict=True):
