@@ -165,8 +165,9 @@ def test_a_detector_runs_from_its_onnx_file(run_main, repo_root, weights, video,
 
     small = tmp_path / "int8.onnx"
     small.write_bytes(int8_bytes(file.read_bytes(), told.written(facts | {"precision": "int8"})))
-    assert small.stat().st_size < 0.8 * file.stat().st_size
-    assert {"DynamicQuantizeLinear", "MatMulInteger"} <= {node.op_type for node in onnx.load(small).graph.node}
+    graph = onnx.load(small).graph
+    assert {"DynamicQuantizeLinear", "MatMulInteger"} <= {node.op_type for node in graph.node}
+    assert max(len(weight.dims) for weight in graph.initializer if weight.data_type == onnx.TensorProto.INT8) == 2
     lossy = list(ActionDetector.from_onnx(small).stream(video, every=1.0))
     assert sum(len(moment.people) for moment in lossy) >= 10
 
