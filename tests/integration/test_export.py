@@ -25,11 +25,9 @@ from tests.integration.test_predict import VIEWS
 from tests.unit.inference.export.shrunk import CLASSES, save_checkpoint, shrunk_config
 
 TOOL = "tools/export.py"
-KINDS = {  # one of each kind of network; the others of configs/ are `slow`
+KINDS = {  # what the tests of use below do not export; the others of configs/ are `slow`
     "AVA/BMViT_MViTv1_B": "a detector with a class token and separable positions",
     "AVA/BMViT_ViT_B": "a detector on a plain ViT",
-    "Kinetics/MVITv2_S_16x4": "a classifier with a class token and relative positions",
-    "ImageNet/MVITv2_T": "a classifier of images, joint or no positions",
 }
 FOLDERS = ("AVA", "Folder", "ImageNet", "JHMDB", "Kinetics", "SSv2", "Toy", "UCF24")
 
