@@ -68,7 +68,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--videos", type=int, default=8, help="loader: how many are made")
     parser.add_argument("--folder", type=Path, help="loader: of videos to use instead")
     parser.add_argument(
-        "--weights", type=Path, help="predict, endless: a checkpoint, not random weights; infer --runtimes: its test, too"
+        "--weights",
+        type=Path,
+        help="predict, endless: a checkpoint, not random weights; infer --runtimes: its test, too",
     )
     parser.add_argument("--video", type=Path, help="predict: a video to use instead of one that is made")
     parser.add_argument("--seconds", type=float, help="predict, endless: of the video that is made (default 20, 3600)")
