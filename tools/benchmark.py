@@ -67,7 +67,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--task", choices=("classification",), default="classification", help="loader: whose clips")
     parser.add_argument("--videos", type=int, default=8, help="loader: how many are made")
     parser.add_argument("--folder", type=Path, help="loader: of videos to use instead")
-    parser.add_argument("--weights", type=Path, help="predict, endless: a checkpoint; random weights without it")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        help="predict, endless: a checkpoint, not random weights; infer --runtimes: its test, too",
+    )
     parser.add_argument("--video", type=Path, help="predict: a video to use instead of one that is made")
     parser.add_argument("--seconds", type=float, help="predict, endless: of the video that is made (default 20, 3600)")
     parser.add_argument("--every", type=float, help="predict, endless: seconds between key frames (default 0.5, 1)")
@@ -76,7 +80,6 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--runtimes", nargs="*", choices=runtimes.NAMES, metavar="NAME", help="infer: all of them, or eager and some"
     )
-    parser.add_argument("--weights", type=Path, help="infer --runtimes: a checkpoint, to run its test in each")
     args = parser.parse_args(argv)
     smallest = {"clips": args.clips, "people": args.people, "repeats": args.repeats, "rows": min(args.rows)}
     for name, value in smallest.items():

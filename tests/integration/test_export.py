@@ -25,11 +25,9 @@ from tests.integration.test_predict import VIEWS
 from tests.unit.inference.export.shrunk import CLASSES, save_checkpoint, shrunk_config
 
 TOOL = "tools/export.py"
-KINDS = {  # one of each kind of network; the others of configs/ are `slow`
+KINDS = {  # what the tests of use below do not export; the others of configs/ are `slow`
     "AVA/BMViT_MViTv1_B": "a detector with a class token and separable positions",
     "AVA/BMViT_ViT_B": "a detector on a plain ViT",
-    "Kinetics/MVITv2_S_16x4": "a classifier with a class token and relative positions",
-    "ImageNet/MVITv2_T": "a classifier of images, joint or no positions",
 }
 FOLDERS = ("AVA", "Folder", "ImageNet", "JHMDB", "Kinetics", "SSv2", "Toy", "UCF24")
 
@@ -145,7 +143,7 @@ def test_a_detector_runs_from_its_onnx_file(run_main, repo_root, weights, video,
     eager = ActionDetector.from_checkpoint(weights, device="cpu")
     ours = ActionDetector.from_onnx(file)
     assert ours.classes == eager.classes
-    expected, found = (list(model.stream(video, every=0.5, track=True)) for model in (eager, ours))
+    expected, found = (list(model.stream(video, every=0.5)) for model in (eager, ours))
     assert [(m.time, m.frame_size) for m in found] == [(m.time, m.frame_size) for m in expected]
     assert sum(len(m.people) for m in expected) >= 50
     for theirs, wanted in zip(people_of(found), people_of(expected), strict=True):
@@ -165,8 +163,9 @@ def test_a_detector_runs_from_its_onnx_file(run_main, repo_root, weights, video,
 
     small = tmp_path / "int8.onnx"
     small.write_bytes(int8_bytes(file.read_bytes(), told.written(facts | {"precision": "int8"})))
-    assert small.stat().st_size < 0.8 * file.stat().st_size
-    assert {"DynamicQuantizeLinear", "MatMulInteger"} <= {node.op_type for node in onnx.load(small).graph.node}
+    graph = onnx.load(small).graph
+    assert {"DynamicQuantizeLinear", "MatMulInteger"} <= {node.op_type for node in graph.node}
+    assert max(len(weight.dims) for weight in graph.initializer if weight.data_type == onnx.TensorProto.INT8) == 2
     lossy = list(ActionDetector.from_onnx(small).stream(video, every=1.0))
     assert sum(len(moment.people) for moment in lossy) >= 10
 

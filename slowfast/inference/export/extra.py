@@ -1,6 +1,9 @@
 """The packages of the extra `.[export]`, imported where they are used, with an error that names it."""
 
 import importlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -16,3 +19,19 @@ def from_extra(module: str) -> Any:
             f"ONNX files need the package {error.name or package}, which is not installed; the extra `export` brings all "
             'of them: pip install ".[export]" in the folder of this project'
         ) from None
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Without what those packages tell their own developers: everything below an error, from every logger, for the block.
+
+    One of them logs by `logging.warning`, which would set up the root logger of whoever calls this.
+    """
+    before, silent = logging.root.manager.disable, logging.NullHandler()
+    logging.disable(max(before, logging.WARNING))
+    logging.root.addHandler(silent)
+    try:
+        yield
+    finally:
+        logging.root.removeHandler(silent)
+        logging.disable(before)

@@ -9,7 +9,7 @@ from torch.export import ExportedProgram
 
 from slowfast import __version__
 from slowfast.inference.export import facts as told
-from slowfast.inference.export.extra import from_extra
+from slowfast.inference.export.extra import from_extra, quiet_libraries
 from slowfast.inference.export.facts import Facts
 from slowfast.structures.predictions import Candidates
 
@@ -24,15 +24,16 @@ def onnx_bytes(program: ExportedProgram, example: Tensor, facts: Facts) -> bytes
     """
     onnx = from_extra("onnx")
     from_extra("onnxscript")
-    made = torch.onnx.export(
-        program,
-        (example,),
-        dynamo=True,
-        opset_version=facts["opset"],
-        input_names=["clips"],
-        output_names=facts["outputs"],
-        verbose=False,
-    )
+    with quiet_libraries():
+        made = torch.onnx.export(
+            program,
+            (example,),
+            dynamo=True,
+            opset_version=facts["opset"],
+            input_names=["clips"],
+            output_names=facts["outputs"],
+            verbose=False,
+        )
     assert made is not None
     proto = made.model_proto
     for graph in (proto.graph, *proto.functions):

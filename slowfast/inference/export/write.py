@@ -117,6 +117,7 @@ def _session_of(path: Path) -> Callable[[Tensor], tuple[Tensor, ...]]:
     return lambda clips: tuple(map(torch.from_numpy, session.run(None, {"clips": clips.numpy()})))
 
 
+@torch.no_grad()
 def _differences(exportable: Exportable, run: Callable[[Tensor], Any], batch: int) -> dict[str, float]:
     """The largest difference of each output; logits, which have no scale of their own, by the largest of them."""
     clips = exportable.example(batch, seed=batch)
