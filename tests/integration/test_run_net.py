@@ -31,7 +31,16 @@ def test_a_run_leaves_everything(run_main, train_once, toy_config, trained, tmp_
     assert "parameters" in printed.lower() and "GMACs" in printed and "4x8x10" not in printed
 
     assert sorted(p.name for p in trained.iterdir()) == sorted(
-        [".lock", "config.yaml", "log.jsonl", "stdout.log", "checkpoints", "detections.csv", "people.csv", "metrics.json"]
+        [
+            ".lock",
+            "config.yaml",
+            "log.jsonl",
+            "stdout.log",
+            "checkpoints",
+            "detections.csv",
+            "people.csv",
+            "metrics.json",
+        ]
         + ["report", "report.html"]
     )
     kinds = [record["kind"] for record in records(trained)]

@@ -12,7 +12,6 @@ from slowfast.toy import demo
 from slowfast.toy.demo import Demo
 from tests.integration.small_classifiers import SMALL, data_of
 
-
 RARE = {"such a test", "a training that met one"}  # when a run leaves what these do not
 
 
