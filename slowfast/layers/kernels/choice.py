@@ -169,17 +169,14 @@ def has_own_depthwise_gradient(x: Tensor, weight: Tensor, stride: tuple[int, int
     return _eager_float32(x) and takes(DEPTHWISE_GRADIENT, x.device) and _has_onednn()
 
 
-# PyTorch 2.6 cannot tell an export from any other compilation: there a compiled graph keeps PyTorch's kernel, too.
-_is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
-
-
 def times_depthwise(x: Tensor) -> bool:
     """True where the depthwise convolution is our operator, which takes the fastest kernel when it runs.
 
     A compiler sees an operator that it does not look into. Exported and traced graphs must be understood by every
-    runtime, and double precision is for comparing with the definition.
+    runtime, and double precision is for comparing with the definition. An export is what `for_export` encloses:
+    torch.compiler.is_exporting() says yes inside every compiled graph, too, in PyTorch 2.8 to 2.11.
     """
-    if _is_exporting() or torch.jit.is_tracing():
+    if _inside_export or torch.jit.is_tracing():
         return False
     return takes(TIMED_DEPTHWISE, x.device) and x.dtype != torch.float64
 

@@ -61,7 +61,7 @@ def test_a_depthwise_convolution_on_a_gpu_is_pytorchs_unless_asked(use, monkeypa
     monkeypatch.setattr(OnGpu, "dtype", torch.float64)
     assert not choice.times_depthwise(OnGpu())
     monkeypatch.setattr(OnGpu, "dtype", torch.float32)
-    monkeypatch.setattr(choice, "_is_exporting", lambda: True)
+    monkeypatch.setattr(choice, "_inside_export", True)
     assert not choice.times_depthwise(OnGpu())
 
 
