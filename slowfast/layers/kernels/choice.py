@@ -52,7 +52,7 @@ MLP_IN_PARTS = Kernel("large MLPs in parts when nothing is trained", ("cpu",), m
 TIMED_DEPTHWISE = Kernel(
     "every depthwise convolution by PyTorch or Triton, whichever is faster when it is first met",
     ("cuda",),
-    measured_on=(),
+    measured_on=("cuda",),
     float32_only=False,
 )
 KERNELS = (LINEAR, DEPTHWISE_GRADIENT, GELU_IN_PLACE, MLP_IN_PARTS, TIMED_DEPTHWISE)
