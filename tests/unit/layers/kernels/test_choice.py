@@ -1,6 +1,7 @@
 """One switchboard: what is taken where, what `plain()` turns off, and the line that tells."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 import torch
@@ -195,12 +196,17 @@ def test_the_line_tells_the_choice_of_device_and_precision(monkeypatch, avx512):
     assert "PyTorch's own linear layers" in line and "oneDNN" not in line
 
 
-def test_the_line_tells_what_a_gpu_has_not_measured_and_how_to_turn_it_on(use):
+def test_the_line_tells_what_was_not_measured_and_how_to_turn_it_on(use, monkeypatch):
     line = kernels.describe(CUDA, autocast=True)
     assert "bfloat16 autocast" in line and "matrix units" not in line
-    assert "PyTorch's own linear layers and convolutions; off, never measured on cuda: every depthwise" in line
-    assert line.endswith("when it is first met (MODEL.KERNELS all turns it on)")
+    assert line.endswith("PyTorch's own linear layers, " + choice.TIMED_DEPTHWISE.what)
     assert "MODEL.PRECISION bf16 would use" in kernels.describe(CUDA, autocast=False)
+    unmeasured = replace(choice.TIMED_DEPTHWISE, measured_on=())
+    with monkeypatch.context() as patch:
+        patch.setattr(choice, "KERNELS", (unmeasured,))
+        line = kernels.describe(CUDA, autocast=True)
+        assert "PyTorch's own linear layers and convolutions; off, never measured on cuda: every depthwise" in line
+        assert line.endswith("when it is first met (MODEL.KERNELS all turns it on)")
     use("all")
     line = kernels.describe(CUDA, autocast=True)
     assert "never measured" not in line and "by PyTorch or Triton, whichever is faster" in line
