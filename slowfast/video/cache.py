@@ -1,5 +1,7 @@
 """Decoded videos on disk: short videos that are read many times are decoded once and memory-mapped afterwards."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import multiprocessing
@@ -11,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import av
 import numpy as np
 
 from slowfast.utils.cores import ignore_ctrl_c
 from slowfast.utils.files import open_whole
 from slowfast.video.open_video import OpenVideo, named_errors
+from slowfast.video.pyav import av
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipPixels, ClipReadError, Timeline
 
@@ -35,7 +37,7 @@ class PrefillReport:
     failed: tuple[ClipReadError, ...]
 
     @classmethod
-    def of_all(cls, reports: Sequence["PrefillReport"]) -> "PrefillReport":
+    def of_all(cls, reports: Sequence[PrefillReport]) -> PrefillReport:
         """One report of several, each on other videos."""
         failed = sorted((error for report in reports for error in report.failed), key=str)
         decoded, rebuilt, reused = (

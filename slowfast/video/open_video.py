@@ -4,17 +4,18 @@ Time 0 is where a player starts: the start time of the container, which may lie 
 counts are never used. Frames come in the order the decoder shows them, upright (display rotation applied).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from slowfast.utils.cores import effective_cores
+from slowfast.video.pyav import av
 from slowfast.video.source import ClipReadError, Timeline
 
 
@@ -78,10 +79,12 @@ class OpenVideo:
         self._damage_second = -np.inf  # of the last packet that could not be decoded
         self._size: tuple[int, int] | None = None
         self._turns = 0  # of the last frame
-        self._to_rgb = VideoReformatter()  # kept: one for each frame costs as much again as the conversion
+        self._to_rgb = (
+            av.video.reformatter.VideoReformatter()
+        )  # kept: one for each frame costs as much again as the conversion
         self.disordered = False  # timestamps were missing or ran backwards
 
-    def __enter__(self) -> "OpenVideo":
+    def __enter__(self) -> OpenVideo:
         return self
 
     def __exit__(self, *_: object) -> None:

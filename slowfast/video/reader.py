@@ -3,12 +3,14 @@
 What second 0 is and in which order frames come: see `open_video`.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
-import av
 import numpy as np
 
 from slowfast.video.open_video import OpenVideo, UnreadableError, named_errors
+from slowfast.video.pyav import av
 from slowfast.video.source import ROUNDING_SECONDS, ClipPixels, ClipReadError, VideoLength
 from slowfast.video.whole_video import WholeVideo
 

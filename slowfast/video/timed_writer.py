@@ -1,14 +1,16 @@
 """Writing frames with times of their own to H.264, and the sound of another file beside them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 
 from slowfast.utils.files import whole_file
+from slowfast.video.pyav import av
 
 _TICKS = 90_000  # of a second
 MP4_SOUND = ("aac", "mp3", "ac3", "eac3", "opus", "alac", "flac")  # codecs that an MP4 holds as they are
@@ -48,7 +50,7 @@ def _encode(
     container: av.container.OutputContainer,
     stream: av.VideoStream,
     frames: Iterable[tuple[float, np.ndarray]],
-    sound: "_Sound | None",
+    sound: _Sound | None,
     path: Path,
 ) -> int:
     count, last, shape = 0, -1, None

@@ -1,14 +1,16 @@
 """Writing frames to an H.264 file that every browser plays, with PyAV."""
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 
 from slowfast.utils.files import whole_file
+from slowfast.video.pyav import av
 
 
 def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: float, *, crf: int = 18, gop: int = 12) -> int:

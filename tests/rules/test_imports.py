@@ -67,3 +67,16 @@ def test_the_evaluation_of_detections_needs_no_torch():
         "print(slowfast.evaluation.frames.frame_map.frame_map.__name__)\n"
     )
     assert run(code).strip() == "frame_map"
+
+
+def test_pyav_is_needed_only_where_a_video_is_opened():
+    """Machines with a GPU often lack it; what computes, and the benchmarks, must run there."""
+    code = (
+        "import sys; sys.modules['av'] = None; sys.path[:0] = ['tools', '.']\n"
+        "import slowfast.engine.run, slowfast.inference, slowfast.preparation.movies.one_movie, benchmark\n"
+        "from slowfast.video.open_video import OpenVideo\n"
+        "try:\n    OpenVideo('a.mp4')\nexcept ImportError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "video files are read and written by PyAV, which is not installed: pip install av\n"

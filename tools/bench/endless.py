@@ -1,17 +1,19 @@
 """Does prediction need more memory the longer a video is? Resident memory over an hour of video, and its slope."""
 
+from __future__ import annotations
+
 import os
 import tempfile
 import time
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import torch
 from bench.prediction import make_detector
 
 from slowfast.inference.detector import ActionDetector
+from slowfast.video.pyav import av
 
 FPS, SIZE = 5, (96, 120)
 PICTURES = 16  # that are shown again and again

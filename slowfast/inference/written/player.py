@@ -4,6 +4,8 @@ The page loads nothing but the video, which is inside it when it is small and el
 Whatever comes from a video or a label map is data (JSON) or text; the page runs one script, whose hash it names.
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import json
@@ -14,13 +16,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import av
-
 from slowfast.inference.tracking.spans import action_spans, link_people
 from slowfast.inference.written.player_style import CSS, SCRIPT
 from slowfast.inference.written.results import ClassificationResult, DetectionResult, Result
 from slowfast.structures.moment import ActionClass, ActionScore
 from slowfast.utils.files import write_text
+from slowfast.video.pyav import av
 from slowfast.visualization.draw import action_colour
 
 EMBEDDED_BYTES = 8 * 1024 * 1024  # a video of at most so many is put into the page

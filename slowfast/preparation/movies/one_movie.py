@@ -1,18 +1,20 @@
 """One movie prepared for training: as it is, re-encoded to a short side and a short GOP, or as JPEG frames."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import av
 import cv2
 import numpy as np
 
 from slowfast.utils.files import whole_folder, write_loose
 from slowfast.video.manifest import VideoRecord, size_of
 from slowfast.video.open_video import OpenVideo, named_errors
+from slowfast.video.pyav import av
 from slowfast.video.source import MAX_TOLERANCE_SECONDS, ROUNDING_SECONDS, ClipReadError
 from slowfast.video.timed_writer import write_timed_video
 from slowfast.video.whole_video import WholeVideo

@@ -1,5 +1,7 @@
 """One connection to a live source: opened within a bounded time, then frames as they come until it ends or breaks."""
 
+from __future__ import annotations
+
 import os
 import sys
 import time
@@ -9,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import av
 import cv2
 import numpy as np
 
 from slowfast.video.live.address import LiveAddress
 from slowfast.video.open_video import OpenVideo, named_errors
+from slowfast.video.pyav import av
 from slowfast.video.source import ClipReadError
 
 ANSWER_SECONDS = 10.0  # for a connection to be there, and for the next data to come

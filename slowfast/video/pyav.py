@@ -1,0 +1,25 @@
+"""PyAV, imported when a video is first opened or written: on a machine without it everything else works."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import av
+else:
+
+    class _Later:
+        """The module `av`, imported at the first question. Raises ImportError that says how to get it."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            try:
+                import av as module
+            except ImportError as error:
+                raise ImportError(
+                    "video files are read and written by PyAV, which is not installed: pip install av"
+                ) from error
+            return getattr(module, name)
+
+    av = _Later()
+
+__all__ = ["av"]
