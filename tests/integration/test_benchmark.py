@@ -43,6 +43,7 @@ def run(tool, repo_root, capsys, monkeypatch):
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_train_prints_speed_utilisation_and_memory(run, monkeypatch):
     monkeypatch.setattr("bench.detector.peak_megabytes", lambda make, setup, device: 200.0 if setup.plain else 100.0)
     out = run("train", "--clips", "2", "--people", "2")
@@ -61,7 +62,7 @@ def test_infer_prints_latency_and_frames_of_video(run):
     assert sustained == pytest.approx(2 * read, rel=0.01)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_infer_compares_runtimes(run, monkeypatch):
     """In this process: each case of a real run has one of its own."""
     from bench import runtimes

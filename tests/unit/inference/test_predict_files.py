@@ -89,8 +89,8 @@ def test_one_video_that_cannot_be_read_does_not_stop_the_others(tmp_path, monkey
             raise ClipReadError("bad.mp4", None, "it is broken")
         return type("Done", (), {"notes": (), "__str__": lambda self: "done"})()
 
-    monkeypatch.setattr("slowfast.inference.predict.predict", predict)
-    monkeypatch.setattr("slowfast.inference.predict.check_options", lambda model, options: options)
+    monkeypatch.setitem(predict_all.__globals__, "predict", predict)
+    monkeypatch.setitem(predict_all.__globals__, "check_options", lambda model, options: options)
     told: list[str] = []
     jobs = [Job(Path(name), tmp_path / name) for name in ("bad.mp4", "good.mp4")]
     options = type("Any", (), {"explain": False})()
