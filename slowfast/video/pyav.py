@@ -10,7 +10,7 @@ else:
         """The module `av`, imported at the first question. Raises ImportError that says how to get it."""
 
         def __getattr__(self, name: str) -> Any:
-            if name.startswith("__"):
+            if name.startswith("__") and name != "__version__":
                 raise AttributeError(name)
             try:
                 import av as module
