@@ -33,23 +33,42 @@ class CandidateRivals(nn.Module):
         self.weigh = nn.Linear(kinds, 1, bias=False)
         nn.init.zeros_(self.weigh.weight)
         with torch.no_grad():
-            first, last = self.pair[0], self.pair[2]
-            assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
+            first, last = self._layers()
             first.weight[0] = torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0])  # overlap of one that is likelier
             first.bias[0] = 0.0
             last.weight[0] = 0.0
             last.weight[0, 0], last.bias[0] = 20.0, -10.0
             self.weigh.weight[0, 0] = -_FIRST
 
+    def _layers(self) -> tuple[nn.Linear, nn.Linear]:
+        first, last = self.pair[0], self.pair[2]
+        assert isinstance(first, nn.Linear) and isinstance(last, nn.Linear)
+        return first, last
+
     def forward(self, actor_logits: Tensor, boxes: Tensor) -> Tensor:
         with full_precision(boxes.device):
             logits = actor_logits.float()
             margin = logits[..., 0] if logits.shape[-1] == 1 else logits[..., 0] - logits[..., 1]
-            rival = self.pair(pair_features(margin, boxes)).sigmoid()
-            itself = torch.eye(boxes.shape[1], device=boxes.device)
-            count = (rival * (1 - itself)[None, :, :, None]).sum(2)
+            if boxes.is_cpu and torch.is_grad_enabled():  # clip by clip what backward needs stays in the CPU's cache
+                parts = zip(margin.split(1), boxes.split(1), strict=True)
+                count = torch.cat([self.count(*part) for part in parts])
+            else:
+                count = self.count(margin, boxes)
             change = self.weigh(torch.log1p(count))
         return logits + change if logits.shape[-1] == 1 else logits + torch.cat([change, -change], dim=-1) / 2
+
+    def count(self, margin: Tensor, boxes: Tensor) -> Tensor:
+        """margin (B, N), boxes (B, N, 4) cxcywh -> (B, N, kinds), how many rivals of each kind each candidate has.
+
+        `self.pair` with the pairs in the last dimension, where a matrix product with so few channels is fast.
+        """
+        batch, candidates = margin.shape
+        first, last = self._layers()
+        x = pair_features(margin, boxes).permute(3, 0, 1, 2).flatten(1)
+        x = F.relu(torch.addmm(first.bias[:, None], first.weight, x))
+        x = torch.addmm(last.bias[:, None], last.weight, x).sigmoid()
+        others = 1 - torch.eye(candidates, device=margin.device)
+        return (x.view(-1, batch, candidates, candidates) * others).sum(3).permute(1, 2, 0)
 
 
 def pair_features(margin: Tensor, boxes: Tensor) -> Tensor:
@@ -60,7 +79,8 @@ def pair_features(margin: Tensor, boxes: Tensor) -> Tensor:
     overlap = _overlaps(cxcywh_to_xyxy(boxes.detach().float()))
     ahead = margin[:, None, :] - margin[:, :, None]
     soft, sharp = torch.tanh(ahead), torch.tanh(4 * ahead)
-    return torch.stack([overlap, soft, sharp, overlap * F.relu(soft), overlap * F.relu(sharp)], dim=-1)
+    planes = torch.stack([overlap, soft, sharp, overlap * F.relu(soft), overlap * F.relu(sharp)])
+    return planes.permute(1, 2, 3, 0)
 
 
 def _overlaps(boxes: Tensor) -> Tensor:

@@ -54,6 +54,25 @@ def test_no_gradient_reaches_the_boxes():
     assert boxes.grad is None and logits.grad is not None
 
 
+@pytest.mark.parametrize("gradients", [True, False])
+def test_counts_are_those_of_the_plain_network_pair_by_pair(gradients):
+    torch.manual_seed(3)
+    rivals, margin, boxes = CandidateRivals(3), torch.randn(2, 5), torch.rand(2, 5, 4) * 0.4 + 0.2
+    torch.nn.init.normal_(rivals.pair[2].weight)
+    torch.nn.init.normal_(rivals.weigh.weight)
+    plain = rivals.pair(pair_features(margin, boxes)).sigmoid() * (1 - torch.eye(5))[None, :, :, None]
+    wanted = margin[..., None] + rivals.weigh(torch.log1p(plain.sum(2)))
+    with torch.set_grad_enabled(gradients):
+        found = rivals(margin[..., None], boxes)
+    torch.testing.assert_close(found, wanted)
+    if gradients:
+        parameters = list(rivals.parameters())
+        torch.testing.assert_close(
+            torch.autograd.grad(found.square().sum(), parameters),
+            torch.autograd.grad(wanted.square().sum(), parameters),
+        )
+
+
 def test_sigmoids_of_the_log_odds_are_the_softmax():
     logits = torch.randn(4, 6, generator=torch.Generator().manual_seed(1)) * 5
     torch.testing.assert_close(log_odds_of_softmax(logits).sigmoid(), logits.softmax(-1))
