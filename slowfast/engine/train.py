@@ -52,7 +52,8 @@ def train(task: Task, inputs: Inputs, output: Path) -> nn.Module:
     cfg = task.cfg
     requests = Requests(time_limit=60 * cfg.TRAIN.TIME_LIMIT, save_every=60 * cfg.TRAIN.CHECKPOINT_MINUTES)
     with requests.listening():
-        training = Training.begin(task, inputs, output, requests)
+        with requests.heard_at_once():
+            training = Training.begin(task, inputs, output, requests)
         training.evaluate()  # where the run ended between an epoch and its evaluation
         while training.state.epoch < cfg.SOLVER.MAX_EPOCH:
             report = training.epoch()
@@ -136,7 +137,7 @@ class Training:
         loader.set_epoch(plan.epoch, plan.first_step)
         what = f"epoch {plan.epoch + 1}/{cfg.SOLVER.MAX_EPOCH}"
         with (
-            progress(what=what, total=plan.steps, unit="step") as bar,
+            progress(what=what, total=plan.steps, unit="step", lines=False) as bar,
             advice_when_short(cfg, self.inputs.device, training=True),
         ):
             bar.update(plan.first_step)

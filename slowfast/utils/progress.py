@@ -12,29 +12,53 @@ from slowfast.utils.logging import get_logger
 SECONDS_BETWEEN_LINES = 60.0
 
 
-def progress(items: Iterable | None = None, *, what: str, total: int | None = None, unit: str = "it") -> Any:
-    """Wrap an iterable in a bar named `what`, or with `items` None get a bar to move on by hand.
+def progress(
+    items: Iterable | None = None, *, what: str, total: int | None = None, unit: str = "it", lines: bool = True
+) -> Any:
+    """Wrap an iterable in a bar named `what`, or with `items` None get a bar to move on by hand (`with`, `update`).
 
-    In a log file or a pipe no bar is drawn; an iterable then logs a line a minute, so that a long job shows that it
-    lives. Its caller says something itself where it moves on by hand.
+    In a log file or a pipe no bar is drawn, and a line a minute shows that a long job lives. lines: False where the caller
+    has lines of its own.
     """
+    if total is None and isinstance(items, Sized):
+        total = len(items)
     bar = tqdm(
         items, desc=what, total=total, unit=unit, disable=None if is_main() else True, leave=False, dynamic_ncols=True
     )
-    return _lines(items, what, total, unit) if bar.disable and items is not None and is_main() else bar
+    if not (bar.disable and lines and is_main()):
+        return bar
+    told = _Lines(what, total, unit)
+    return told if items is None else told.over(items)
 
 
-def _lines(items: Iterable, what: str, total: int | None, unit: str) -> Iterator[Any]:
-    if total is None and isinstance(items, Sized):
-        total = len(items)
-    start = last = time.monotonic()
-    for done, item in enumerate(items):
+class _Lines:
+    """The part of tqdm's interface that a job moves on by hand, as lines of the log."""
+
+    def __init__(self, what: str, total: int | None, unit: str) -> None:
+        self.what, self.total, self.unit, self.n = what, total, unit, 0
+        self._start = self._last = time.monotonic()
+
+    def update(self, n: int = 1) -> None:
+        self.n += n
         now = time.monotonic()
-        if now - last >= SECONDS_BETWEEN_LINES:
-            last = now
-            left = f" of {total}, {duration((now - start) / done * (total - done))} left" if total and done else ""
-            get_logger().info("%s: %d%s (%s)", what, done, left, unit)
-        yield item
+        if now - self._last < SECONDS_BETWEEN_LINES:
+            return
+        self._last = now
+        left = ""
+        if self.total and self.n:
+            left = f" of {self.total}, {duration((now - self._start) / self.n * (self.total - self.n))} left"
+        get_logger().info("%s: %d%s (%s)", self.what, self.n, left, self.unit)
+
+    def over(self, items: Iterable) -> Iterator[Any]:
+        for item in items:
+            yield item
+            self.update()
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing is open."""
 
 
 def duration(seconds: float) -> str:

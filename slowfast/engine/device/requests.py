@@ -16,7 +16,8 @@ class StoppedError(Exception):
 
 
 class Requests:
-    """What this process has been asked for. Nothing happens in a signal handler: the loops ask between steps.
+    """What this process has been asked for. Nothing happens in a signal handler: the loops ask between steps (but see
+    `heard_at_once`).
 
     time_limit: seconds from now after which the run is to stop; 0 for none
     save_every: seconds between two checkpoints within an epoch; 0 for none
@@ -28,7 +29,7 @@ class Requests:
         self._clock, self._save_every = clock, save_every
         self._saved = clock()
         self._ends = self._saved + time_limit if time_limit else float("inf")
-        self._signal = ""
+        self._signal, self._at_once = "", False
         self._minutes = time_limit / 60
 
     @property
@@ -62,5 +63,16 @@ class Requests:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    @contextmanager
+    def heard_at_once(self) -> Iterator[None]:
+        """A signal raises StoppedError where the block is: for long preparations that have nothing to save."""
+        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = False
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signal = f"{signal.Signals(number).name} came"
+        if self._at_once:
+            raise StoppedError(f"{self._signal} before the first step: what was prepared is kept, nothing was trained")

@@ -14,9 +14,15 @@ def lines(monkeypatch, caplog):
     monkeypatch.setattr(module, "get_logger", lambda: logging.getLogger("progress"))
     caplog.set_level(logging.INFO, "progress")
 
-    def run(items, seconds):
+    def run(items, seconds, *, by_hand=False, lines=True):
         now = [0.0]
         monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+        if by_hand:
+            with progress(what="testing", total=len(items), unit="batch", lines=lines) as bar:
+                for _ in items:
+                    now[0] += seconds
+                    bar.update()
+            return caplog.messages
         seen = []
         for item in progress(items, what="testing", unit="batch"):
             seen.append(item)
@@ -33,6 +39,17 @@ def test_a_long_loop_says_how_far_it_is(lines):
         "testing: 6 of 10, 1 min left (batch)",
         "testing: 9 of 10, 20 s left (batch)",
     ]
+
+
+def test_a_job_that_moves_it_by_hand_is_told_of_alike(lines):
+    assert lines(range(10), 20.0, by_hand=True)[1:] == [
+        "testing: 6 of 10, 1 min left (batch)",
+        "testing: 9 of 10, 20 s left (batch)",
+    ]
+
+
+def test_who_has_lines_of_his_own_gets_none(lines):
+    assert lines(range(10), 20.0, by_hand=True, lines=False) == []
 
 
 def test_without_a_length_there_is_no_end(lines):

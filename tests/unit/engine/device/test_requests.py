@@ -4,9 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
+
+import pytest
 
 from slowfast.engine.device.launch import _passing_on_signals
-from slowfast.engine.device.requests import Requests
+from slowfast.engine.device.requests import Requests, StoppedError
 
 
 def test_a_signal_is_a_request_while_it_is_listened_to():
@@ -16,6 +19,18 @@ def test_a_signal_is_a_request_while_it_is_listened_to():
         os.kill(os.getpid(), signal.SIGTERM)
         assert requests.stop == "SIGTERM came"
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_while_a_run_prepares_a_signal_ends_it_at_once():
+    with Requests().listening() as requests, pytest.raises(StoppedError, match=r"SIGUSR1 came before the first step"):
+        with requests.heard_at_once():
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(60)
+    with Requests().listening() as requests:
+        with requests.heard_at_once():
+            pass
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert requests.stop == "SIGUSR1 came"
 
 
 def test_time_passes():
