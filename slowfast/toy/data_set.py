@@ -25,7 +25,7 @@ from slowfast.utils.cores import effective_cores
 from slowfast.utils.files import write_text
 from slowfast.video.writer import write_video
 
-FORMAT_VERSION = 2  # raise it with every change of what is drawn or annotated
+FORMAT_VERSION = 3  # raise it with every change of what is drawn or annotated
 VAL_EVERY = 8  # the 8th, 16th, ... video is held out; with fewer than 8 videos the last one
 EXCLUDED_SHARE = 0.015
 SMALLEST_SPLIT_WITH_EXCLUSIONS = 10  # key frames

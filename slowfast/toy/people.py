@@ -1,8 +1,8 @@
 """The people of the toy data set: what they look like, how they move, and the box around them.
 
 A person is drawn by the same rules whatever they do. A motion only lets time run for some of the phases: the legs and
-the place of somebody who walks, the height of somebody who jumps, one arm of somebody who waves. For everybody else the
-same phases stand still where they were drawn. So the key frame (time 0) has the same distribution for every motion, and
+the place of somebody who walks, the height of somebody who jumps, the free arms of somebody who waves. For everybody else
+the same phases stand still where they were drawn. So the key frame (time 0) has the same distribution for every motion, and
 no single key frame tells who moves.
 
 Lengths and places are pixels of the frame, x to the right and y down; times are seconds from the key frame; angles are
@@ -21,6 +21,7 @@ SITTING_MOTIONS = ("none", "wave")
 WALK_DIRECTION = {"walk left": -1.0, "walk right": 1.0}
 
 ARM_CENTRE, ARM_SWING = np.deg2rad(95.0), np.deg2rad(62.0)  # from hanging down (0) to straight up (180 degrees)
+ARM_LENGTH, HAND_RADIUS = 0.31, 0.075  # of the height of the figure
 LEG_SWING = np.deg2rad(27.0)
 
 Colour = tuple[int, int, int]  # RGB
@@ -53,8 +54,8 @@ class Body:
     speed:                     pixels per second, if they walk
     stride_phase, _period:     of the legs
     jump_height, _phase, _period: half the distance between the highest and the lowest point of a jump
-    arm_phases (left, right), wave_arm (0 or 1), wave_period
-    ball_hand:                 0, 1, or None without a ball
+    arm_phases (left, right), wave_period
+    ball_hand:                 the hand (0 left, 1 right) that holds a ball before the chest, or None without a ball
     """
 
     posture: str
@@ -66,10 +67,14 @@ class Body:
     jump_phase: float
     jump_period: float
     arm_phases: tuple[float, float]
-    wave_arm: int
     wave_period: float
     ball_hand: int | None
     colours: Colours
+
+    @property
+    def free_arms(self) -> np.ndarray:
+        """(2,) whether the left and the right arm are free to wave; one with a ball is bent and still."""
+        return np.arange(2) != (-1 if self.ball_hand is None else self.ball_hand)
 
     @property
     def motions(self) -> tuple[str, ...]:
@@ -124,7 +129,7 @@ def sample_body(rng: np.random.Generator, *, speed: float, posture: str) -> Body
     height = FRAME_HEIGHT * rng.uniform(0.36, 0.50)
     jump_height = FRAME_HEIGHT * rng.uniform(0.12, 0.16) if posture == "stand" else 0.0
     phases = rng.uniform(0, 2 * np.pi, size=4)
-    wave_arm, ball_hand = (int(i) for i in rng.integers(2, size=2))
+    ball_hand = int(rng.integers(2))
     pick = [colours[rng.integers(len(colours))] for colours in (SKINS, HAIRS, SHIRTS, TROUSERS, BALLS)]
     return Body(
         posture=posture,
@@ -136,7 +141,6 @@ def sample_body(rng: np.random.Generator, *, speed: float, posture: str) -> Body
         jump_phase=float(phases[1]),
         jump_period=float(rng.uniform(0.6, 0.9)),
         arm_phases=(float(phases[2]), float(phases[3])),
-        wave_arm=wave_arm,
         wave_period=float(rng.uniform(0.6, 0.9)),
         ball_hand=ball_hand if rng.random() < 0.35 else None,
         colours=Colours(*pick),
@@ -155,7 +159,7 @@ def pose_at(body: Body, times: np.ndarray, *, motion: str) -> Pose:
     jump_clock = times * (motion == "jump")
     wave_clock = times * (motion == "wave")
     rise = body.jump_height * np.sin(body.jump_phase + 2 * np.pi * jump_clock / body.jump_period)
-    turns = 2 * np.pi * wave_clock[..., None] * (np.arange(2) == body.wave_arm) / body.wave_period
+    turns = 2 * np.pi * wave_clock[..., None] * body.free_arms / body.wave_period
     return Pose(
         hip=np.stack([body.speed * walk_clock, rise], axis=-1),
         leg=LEG_SWING * np.sin(body.stride_phase + 2 * np.pi * walk_clock / body.stride_period),
@@ -184,27 +188,31 @@ def _legs(body: Body, pose: Pose) -> list[Part]:
     return parts
 
 
-def _hands(body: Body, pose: Pose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shoulders, hands and the unit directions of the arms, each (..., 2 arms, 2)."""
-    side = np.array([-1.0, 1.0])
-    offset = np.stack([0.115 * side, np.full(2, -0.27)], axis=-1)
+def _arms(body: Body, pose: Pose) -> np.ndarray:
+    """(..., 2 arms, 3, 2): shoulder, elbow and hand of each arm."""
+    h, side = body.height, np.array([-1.0, 1.0])
+    shoulders = pose.hip[..., None, :] + h * np.stack([0.115 * side, np.full(2, -0.27)], axis=-1)
     direction = np.stack([side * np.sin(pose.arms), np.cos(pose.arms)], axis=-1)
-    shoulders = pose.hip[..., None, :] + body.height * offset
-    return shoulders, shoulders + 0.29 * body.height * direction, direction
+    straight = shoulders[..., None, :] + ARM_LENGTH * h * np.array([0, 0.5, 1])[:, None] * direction[..., None, :]
+    bent = np.stack(
+        [np.zeros((2, 2)), np.stack([0.09 * side, [0.13] * 2], axis=-1), np.stack([-0.08 * side, [0.15] * 2], axis=-1)],
+        axis=1,
+    )
+    return np.where(body.free_arms[:, None, None], straight, shoulders[..., None, :] + h * bent)
 
 
 def person_parts(body: Body, pose: Pose) -> list[Part]:
     """The parts of the figure from back to front; the box is tight around exactly these."""
     h, colours = body.height, body.colours
-    shoulders, hands, _ = _hands(body, pose)
+    arms = _arms(body, pose)
     torso = h * np.array([[-0.085, -0.27], [0.085, -0.27], [0.055, -0.01], [-0.055, -0.01]])
     head = pose.hip + h * np.array([0.0, -0.43])
     parts = _legs(body, pose)
     parts.append(Part(_segment(head, head + h * np.array([0.0, 0.15])), 0.034 * h, colours.skin))
     parts.append(Part(pose.hip[..., None, :] + torso, 0.045 * h, colours.shirt, filled=True))
     for arm in (0, 1):
-        parts.append(Part(_segment(shoulders[..., arm, :], hands[..., arm, :]), 0.050 * h, colours.shirt))
-        parts.append(Part(hands[..., arm, None, :], 0.056 * h, colours.skin))
+        parts.append(Part(arms[..., arm, :, :], 0.050 * h, colours.shirt))
+        parts.append(Part(arms[..., arm, 2:, :], HAND_RADIUS * h, colours.skin))
     parts.append(Part(head[..., None, :], 0.102 * h, colours.hair))
     parts.append(Part((head + h * np.array([0.0, 0.018]))[..., None, :], 0.080 * h, colours.skin))
     return parts
@@ -220,13 +228,11 @@ def stool_parts(height: float, hip: np.ndarray, colour: Colour) -> list[Part]:
 
 
 def ball_parts(body: Body, pose: Pose) -> list[Part]:
-    """The ball in the person's hand, an empty list without one; never part of the box."""
+    """The ball before the person's chest, an empty list without one; it lies inside the box."""
     if body.ball_hand is None:
         return []
-    _, hands, direction = _hands(body, pose)
-    radius = 0.14 * body.height
-    centre = (hands + 0.8 * radius * direction)[..., body.ball_hand, None, :]
-    return plain_ball(centre, radius, body.colours.ball)
+    centre = pose.hip + body.height * np.array([0.0, -0.16])
+    return plain_ball(centre[..., None, :], 0.13 * body.height, body.colours.ball)
 
 
 def plain_ball(centre: np.ndarray, radius: float, colour: Colour) -> list[Part]:

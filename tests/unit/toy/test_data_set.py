@@ -24,6 +24,7 @@ from slowfast.toy.people import (
     FRAME_HEIGHT,
     FRAME_WIDTH,
     Pose,
+    ball_parts,
     body_boxes,
     draw_parts,
     person_boxes,
@@ -160,8 +161,8 @@ def test_the_two_sample_test_sees_a_frame_that_tells(scenes):
 # --- motion ----------------------------------------------------------------------------------------------------------
 
 
-def test_walking_left_is_walking_right_played_backwards(few_scenes):
-    walking = next(s for s in few_scenes if len(s.people) == 2 and all(p.motion.startswith("walk") for p in s.people))
+def test_walking_left_is_walking_right_played_backwards(scenes):
+    walking = next(s for s in scenes if len(s.people) == 2 and all(p.motion.startswith("walk") for p in s.people))
     times = np.arange(-6, 7) / 12
     forward, swapped = render_scene(walking, times=times), render_scene(_swap_directions(walking), times=times)
     assert np.array_equal(forward[::-1], swapped)
@@ -177,19 +178,33 @@ def test_walkers_move_evenly_in_the_direction_of_their_name(motion, direction):
     assert np.ptp(pose.arms) == pytest.approx(np.ptp(pose.arms[0]))
 
 
-def test_jumpers_go_up_and_down_and_wavers_swing_one_arm():
-    body = sample_body(np.random.default_rng(3), speed=24.0, posture="stand")
+def test_jumpers_go_up_and_down_and_wavers_swing_their_free_arms():
+    body = replace(sample_body(np.random.default_rng(3), speed=24.0, posture="stand"), ball_hand=None)
     period = np.linspace(0, body.jump_period, 200)
     jump = pose_at(body, period, motion="jump")
     assert np.ptp(jump.hip[:, 1]) == pytest.approx(2 * body.jump_height, rel=1e-3)
     assert 0.12 * FRAME_HEIGHT <= body.jump_height <= 0.16 * FRAME_HEIGHT
     assert np.ptp(jump.hip[:, 0]) == np.ptp(jump.leg) == 0
     wave = pose_at(body, np.linspace(0, body.wave_period, 200), motion="wave")
-    assert np.ptp(wave.arms[:, body.wave_arm]) == pytest.approx(np.deg2rad(124), rel=1e-3)
-    assert np.ptp(wave.arms[:, 1 - body.wave_arm]) == 0
+    assert np.ptp(wave.arms, axis=0) == pytest.approx(np.deg2rad([124, 124]), rel=1e-3)
+    holding = pose_at(replace(body, ball_hand=0), np.linspace(0, body.wave_period, 200), motion="wave")
+    assert np.ptp(holding.arms, axis=0) == pytest.approx(np.deg2rad([0, 124]), rel=1e-3)
     still = pose_at(body, period, motion="none")
     assert np.ptp(still.hip, axis=0).tolist() == [0, 0]
     assert np.ptp(still.arms, axis=0).tolist() == [0, 0]
+
+
+def test_a_ball_is_held_before_the_chest_inside_the_box():
+    rng = np.random.default_rng(5)
+    for hand in (0, 1):
+        body = replace(sample_body(rng, speed=24.0, posture="stand"), ball_hand=hand)
+        pose = pose_at(body, np.asarray(0.1), motion="wave")
+        ball, _ = ball_parts(body, pose)
+        x1, y1, x2, y2 = body_boxes(body, pose)
+        (x, y), radius = ball.points[0], ball.radius
+        assert x == pytest.approx(pose.hip[0]) and y == pytest.approx(pose.hip[1] - 0.16 * body.height)
+        assert x1 < x - radius and x + radius < x2 and y1 < y - radius and y + radius < y2
+    assert ball_parts(replace(body, ball_hand=None), pose) == []
 
 
 def test_who_sits_cannot_walk():

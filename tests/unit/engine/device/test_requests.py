@@ -22,10 +22,10 @@ def test_a_signal_is_a_request_while_it_is_listened_to():
 
 
 def test_while_a_run_prepares_a_signal_ends_it_at_once():
-    with Requests().listening() as requests, pytest.raises(StoppedError, match=r"SIGUSR1 came before the first step"):
-        with requests.heard_at_once():
-            os.kill(os.getpid(), signal.SIGUSR1)
-            time.sleep(60)
+    said = pytest.raises(StoppedError, match=r"SIGUSR1 came before the first step")
+    with said, Requests().listening() as requests, requests.heard_at_once():
+        os.kill(os.getpid(), signal.SIGUSR1)
+        time.sleep(60)
     with Requests().listening() as requests:
         with requests.heard_at_once():
             pass
