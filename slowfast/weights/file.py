@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from slowfast.utils.restricted_pickle import NUMPY_NUMBERS
 from slowfast.weights.entries import AVERAGE, KNOWN_NAMES, choose_entry, find_entries
+from slowfast.weights.hub import config_beside, refuse_other_than_told
 from slowfast.weights.packages import is_packaged, packaged_file
 from slowfast.weights.seal import DamagedFileError, check_whole
 
@@ -86,6 +86,7 @@ def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
     except DamagedFileError as error:
         raise ValueError(f"{path} is cut off, damaged or no PyTorch file ({error}); {_AGAIN}") from None
     if path.suffix == ".safetensors":
+        refuse_other_than_told(path)
         return _read_safetensors(path)
     content = _unpickle_safely(path)
     if not isinstance(content, dict):
@@ -173,7 +174,7 @@ def _read_safetensors(path: Path) -> WeightFile:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is cut off or no safetensors file ({_first_sentence(error)}); {_AGAIN}") from None
-    beside = _config_beside(path) if "cfg" not in metadata else {}
+    beside = config_beside(path) if "cfg" not in metadata else {}
     return WeightFile(
         state,
         container="",
@@ -181,23 +182,6 @@ def _read_safetensors(path: Path) -> WeightFile:
         class_ids=tuple(beside.get("class_ids") or json.loads(metadata.get("class_ids", "[]"))),
         config=beside.get("cfg") or metadata.get("cfg", ""),
     )
-
-
-def _config_beside(path: Path) -> dict[str, Any]:
-    """What a config.json of `bmvit export` beside the weights tells: programs that write safetensors again often lose
-    what the file itself told. Empty where there is none, or it is of another project."""
-    file = path.with_name("config.json")
-    if not file.is_file():
-        return {}
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} beside the weights is no JSON ({_first_sentence(error)})") from None
-    if not isinstance(content, dict) or content.get("model_type") != "bmvit":
-        return {}
-    labels = content.get("id2label", {})
-    names = [labels[str(i)] for i in range(len(labels))]
-    return {"cfg": content.get("cfg", ""), "class_names": names, "class_ids": content.get("class_ids", [])}
 
 
 def _find_parameters(path: Path, content: dict, prefer: str) -> WeightFile:

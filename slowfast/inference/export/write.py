@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
-from slowfast.inference.build import Loaded
+from slowfast.inference.build import Loaded, load_model
 from slowfast.inference.export import facts as told
 from slowfast.inference.export.build import TRACED_BATCH, Exportable, build_exportable, in_float32
 from slowfast.inference.export.extra import from_extra
+from slowfast.inference.export.hub import CardText, hub_files, write_hub
 from slowfast.inference.export.onnx_file import DEFAULT_OPSET, OPSETS, onnx_bytes, open_onnx
 from slowfast.inference.export.quantise import int8_bytes
-from slowfast.utils.files import whole_file, write_bytes, write_text
+from slowfast.utils.files import whole_file, write_bytes
 
 FORMATS = ("torch", "onnx", "safetensors")
 SUFFIXES = {"torch": ".pt2", "onnx": ".onnx", "safetensors": ".safetensors"}
@@ -41,11 +39,11 @@ def default_out(weights: Path, kind: str) -> Path:
     return weights.with_suffix("") if kind == "safetensors" else weights.with_suffix(SUFFIXES[kind])
 
 
-def check_out(out: Path, kind: str) -> None:
+def check_out(out: Path, kind: str, *, card: bool = False) -> None:
     """Raises ValueError or OSError where `out` cannot be written, or would overwrite something."""
     if kind != "safetensors" and out.suffix != SUFFIXES[kind]:
         raise ValueError(f"--out {out} must end in {SUFFIXES[kind]} for --format {kind}")
-    files = [out] if kind != "safetensors" else list(_hub_files(out))
+    files = [out] if kind != "safetensors" else list(hub_files(out, card=card))
     if kind != "safetensors" and out.is_dir():
         raise ValueError(f"--out {out} is a folder; give the name of the file")
     for file in files:
@@ -60,10 +58,20 @@ def check_out(out: Path, kind: str) -> None:
             raise PermissionError(f"--out {out}: the folder {folder} cannot be written to")
 
 
-def write_export(loaded: Loaded, kind: str, out: Path, *, opset: int = DEFAULT_OPSET, int8: bool = False) -> Written:
+def write_export(
+    loaded: Loaded,
+    kind: str,
+    out: Path,
+    *,
+    opset: int = DEFAULT_OPSET,
+    int8: bool = False,
+    half: bool = False,
+    card: CardText | None = None,
+) -> Written:
     """Write `loaded` in a format of FORMATS, and compare what was written with the network in memory.
 
     opset: of ONNX; int8: its matrix products with 8-bit weights, ONNX only
+    half:  numbers in float16; card: what is told of the weights beside them; both of safetensors only
 
     Raises ValueError for what cannot be, and FloatingPointError where the file gives other numbers; nothing is left then.
     """
@@ -73,11 +81,14 @@ def write_export(loaded: Loaded, kind: str, out: Path, *, opset: int = DEFAULT_O
         raise ValueError(f"--opset {opset}: files are written for the opsets {OPSETS[0]} to {OPSETS[-1]}")
     if int8 and kind != "onnx":
         raise ValueError(f"--int8 is a way to write ONNX, and --format is {kind}")
-    check_out(out, kind)
+    if kind != "safetensors" and (half or card is not None):
+        raise ValueError(f"--half and --card are for --format safetensors, and --format is {kind}")
+    check_out(out, kind, card=card is not None)
     out.parent.mkdir(parents=True, exist_ok=True)
     loaded = in_float32(loaded)
     if kind == "safetensors":
-        return _write_hub(loaded, out)
+        files = write_hub(loaded, out, half=half, card=card)
+        return Written(files, {}, _rounding(loaded, files[0]) if half else ())
     exportable = build_exportable(loaded)
     return _write_program(exportable, out) if kind == "torch" else _write_onnx(exportable, out, opset, int8)
 
@@ -139,6 +150,15 @@ def _compared(exportable: Exportable, run: Callable[[Tensor], Any], path: Path) 
     return worst
 
 
+def _rounding(loaded: Loaded, weights: Path) -> tuple[str, ...]:
+    """What reading the file instead of the checkpoint changes."""
+    before = build_exportable(loaded)
+    after = build_exportable(in_float32(load_model(weights, device="cpu")))
+    lost = _differences(before, after.outputs, 3)
+    found = ", ".join(f"{name} {value:.1e}" for name, value in lost.items())
+    return (f"float16 in place of float32: on 3 clips of noise the largest differences are {found}",)
+
+
 def _loss(exportable: Exportable, run: Callable[[Tensor], Any], before: int, after: int) -> tuple[str, ...]:
     lost = {name: value for name, value in _differences(exportable, run, 3).items() if name != "logits"}
     told_loss = ", ".join(f"{name} {value:.3f}" for name, value in lost.items())
@@ -146,55 +166,3 @@ def _loss(exportable: Exportable, run: Callable[[Tensor], Any], before: int, aft
         f"INT8 weights: {after / 1e6:.1f} MB in place of {before / 1e6:.1f} MB; on 3 clips of noise the largest differences "
         f"are {told_loss}. Test it on data of yours before you use it",
     )
-
-
-# ------------------------------------------------------------------------------------- safetensors, as on hubs
-
-
-def _hub_files(out: Path) -> tuple[Path, Path]:
-    """The weights and the config.json: in the folder `out`, or the file `out` with the other beside it."""
-    weights = out if out.suffix == ".safetensors" else out / "model.safetensors"
-    return weights, weights.parent / "config.json"
-
-
-def hub_config(loaded: Loaded) -> dict[str, Any]:
-    """config.json: what hubs show of a model, and the configuration that its network is built from."""
-    cfg = loaded.cfg
-    names = [action.name for action in loaded.classes]
-    mean, std = (
-        np.round(values.numpy().astype(np.float64), 7).tolist() for values in (loaded.inputs.mean, loaded.inputs.std)
-    )
-    return {
-        "model_type": "bmvit",
-        "architectures": [cfg.MODEL.MODEL_NAME],
-        "task": loaded.task,
-        "num_labels": len(names),
-        "id2label": {str(i): name for i, name in enumerate(names)},
-        "label2id": {name: i for i, name in enumerate(names)},
-        "class_ids": [action.id for action in loaded.classes],
-        "num_frames": cfg.DATA.NUM_FRAMES,
-        "image_size": cfg.DATA.TEST_CROP_SIZE,
-        "image_mean": mean,
-        "image_std": std,
-        "version": told.__version__,
-        "checkpoint": {"file": loaded.weights.name, "sha256": told.sha256_of(loaded.weights)},
-        "cfg": cfg.dump(),
-    }
-
-
-def _write_hub(loaded: Loaded, out: Path) -> Written:
-    weights, beside = _hub_files(out)
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    config = hub_config(loaded)
-    metadata = {
-        "format": "pt",
-        "cfg": config["cfg"],
-        "class_names": json.dumps([action.name for action in loaded.classes]),
-        "class_ids": json.dumps(config["class_ids"]),
-    }
-    state = {name: tensor.contiguous().cpu() for name, tensor in loaded.model.state_dict().items()}
-    with whole_file(weights, failures=(OSError, SafetensorError)) as temporary:
-        save_file(state, temporary, metadata=metadata)
-        sha = told.sha256_of(temporary)
-        write_text(json.dumps(config | {"sha256": sha}, indent=2) + "\n", beside)
-    return Written((weights, beside), {})
