@@ -23,6 +23,7 @@ COMMANDS = {
         "data.convert_annotations",
         "labelling tools, spreadsheets and pickles to AVA's CSVs, and back",
     ),
+    "detect-people": ("data.detect_people", "boxes of a person detector in an ONNX file, for the two-stage baseline"),
     "new-dataset": ("data.new_dataset", "write an example folder that validates and trains"),
     "report": ("runs.report", "write the HTML page of a tested run"),
     "convert-weights": ("networks.convert_weights", "turn a checkpoint of another project into this one's format"),

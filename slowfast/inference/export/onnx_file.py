@@ -55,6 +55,16 @@ def onnx_bytes(program: ExportedProgram, example: Tensor, facts: Facts) -> bytes
 
 def open_onnx(path: Path, *, threads: int = 0) -> tuple[Any, Facts]:
     """The session of ONNX Runtime on the CPU, and what the file says of itself. Errors as `load_onnx`."""
+    session = session_of(path, threads=threads)
+    facts = told.read(path, dict(session.get_modelmeta().custom_metadata_map))
+    given, wanted = [one.name for one in session.get_outputs()], list(facts.get("outputs", []))
+    if given != wanted or [one.name for one in session.get_inputs()] != [facts["input"]["name"]]:
+        raise ValueError(f"{path}: its inputs and outputs are not those that its metadata name; export it again")
+    return session, facts
+
+
+def session_of(path: Path, *, threads: int = 0) -> Any:
+    """Any ONNX file as a session of ONNX Runtime on the CPU. Raises FileNotFoundError, and ValueError for what is none."""
     if not path.is_file():
         raise FileNotFoundError(f"weights {path} {'are not a file' if path.exists() else 'do not exist'}")
     runtime = from_extra("onnxruntime")
@@ -65,11 +75,7 @@ def open_onnx(path: Path, *, threads: int = 0) -> tuple[Any, Facts]:
         session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime has a class of its own for each way to fail
         raise ValueError(f"{path} is cut off or no ONNX file ({_first_line(error)})") from None
-    facts = told.read(path, dict(session.get_modelmeta().custom_metadata_map))
-    given, wanted = [one.name for one in session.get_outputs()], list(facts.get("outputs", []))
-    if given != wanted or [one.name for one in session.get_inputs()] != [facts["input"]["name"]]:
-        raise ValueError(f"{path}: its inputs and outputs are not those that its metadata name; export it again")
-    return session, facts
+    return session
 
 
 def _first_line(error: Exception) -> str:
