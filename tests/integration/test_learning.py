@@ -100,8 +100,10 @@ def controls(once: Once, repo_root: Path) -> dict[str, dict[str, float]]:
     return json.loads((once.folder("recorded", build) / "table.json").read_text())
 
 
-def test_the_recorded_demo_reaches_the_promised_map_without_nms(controls):
-    assert controls["forward"]["mAP"] >= 0.60
+def test_the_recorded_demo_learned_every_action_without_nms(controls):
+    assert controls["forward"]["mAP"] >= 0.9
+    for action in (*MOTION_ACTIONS, *APPEARANCE_ACTIONS):
+        assert controls["forward"][f"AP/{action}"] > 0.8, action
 
 
 def test_played_backwards_the_walking_directions_are_lost(controls):
@@ -113,8 +115,6 @@ def test_played_backwards_the_walking_directions_are_lost(controls):
 def test_a_frozen_frame_leaves_motion_to_chance_and_appearance_untouched(controls):
     for action in MOTION_ACTIONS:
         assert controls["frozen"][f"AP/{action}"] < controls["chance"][f"AP/{action}"] + 0.15
-    # Waving is barely learned in the demo's five minutes, so it has nothing to lose; the large motions lose nearly all.
-    for action in ("walk left", "walk right", "jump"):
-        assert controls["frozen"][f"AP/{action}"] < 0.2 * controls["forward"][f"AP/{action}"]
+        assert controls["frozen"][f"AP/{action}"] < 0.25 * controls["forward"][f"AP/{action}"]
     for action in APPEARANCE_ACTIONS:
         assert controls["frozen"][f"AP/{action}"] > controls["forward"][f"AP/{action}"] - 0.1
