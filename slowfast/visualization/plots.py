@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 _SHORT_LABEL = 16  # characters; legends of short labels have three columns
 SMOOTHING_SHARE = 0.02  # of the steps, on each side of the running mean
+_TOUCHING = 0.06  # numbers at the ends of two curves that are nearer would cover each other; the lower one moves down
 
 
 def read_log(path: str | Path) -> list[dict]:
@@ -140,18 +141,21 @@ def _plot_losses(axes: "Axes", train: list[dict]) -> None:
 
 
 def _plot_evaluations(axes: "Axes", evaluations: list[dict]) -> None:
+    drawn = []
     for key, name, colour, marker in (
         ("mAP", "frame-mAP@0.5", COLOURS[0], "o"),
         ("person_AP", "person AP@0.5", COLOURS[1], "s"),
     ):
         epochs, values = series(evaluations, "epoch", key)
-        if not len(epochs):
-            continue
-        axes.plot(epochs, values, color=colour, marker=marker, markersize=4, linewidth=1.8, label=name)
+        if len(epochs):
+            axes.plot(epochs, values, color=colour, marker=marker, markersize=4, linewidth=1.8, label=name)
+            drawn.append((epochs[-1], values[-1], colour))
+    for epoch, value, colour in drawn:
+        above = [other for _, other, _ in drawn if value < other < value + _TOUCHING]
         axes.annotate(
-            f"{values[-1]:.3f}",
-            (epochs[-1], values[-1]),
-            xytext=(6, 4),
+            f"{value:.3f}",
+            (epoch, value),
+            xytext=(6, -11 if above else 4),
             textcoords="offset points",
             color=colour,
             fontsize=9,

@@ -127,6 +127,16 @@ def test_one_point_is_seen_and_a_log_without_values_warns_of_nothing():
     assert training_curve_figure(many).axes[0].get_lines()[-1].get_marker() == ""
 
 
+@pytest.mark.parametrize(("m_ap", "person_ap"), [(0.954, 0.978), (0.978, 0.954), (0.5, 0.9), (0.7, 0.7)])
+def test_the_numbers_at_the_ends_of_two_curves_are_both_read(m_ap, person_ap):
+    evaluations = [{"kind": "eval", "epoch": e, "mAP": m_ap, "person_AP": person_ap} for e in (1, 2)]
+    figure = training_curve_figure([{"kind": "train", "step": 1, "loss": 1.0}, *evaluations])
+    figure.canvas.draw()
+    axes = next(axes for axes in figure.axes if axes.get_title(loc="left") == "Held-out average precision")
+    first, second = (text.get_window_extent() for text in axes.texts)
+    assert m_ap == person_ap or not first.overlaps(second)
+
+
 def test_no_legend_lies_on_a_plot():
     figure = training_curve_figure(_records())
     figure.canvas.draw()
