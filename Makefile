@@ -21,7 +21,7 @@ PYTEST ?= -n 2 --dist=worksteal
 .PHONY: demo test test-fast test-all lint install install-test clean-demo
 
 demo: install
-	"$(RUN)" tools/demo.py
+	"$(RUN)" tools/demo.py $(if $(VIDEO),--video "$(VIDEO)")
 
 test: install-test lint
 	"$(RUN)" -m pytest $(PYTEST) -m "not slow"

@@ -31,6 +31,9 @@ from slowfast.weights.checkpoint import Checkpointer, load_weights
 
 CPU = torch.device("cpu")
 CLIPS_DRAWN = 12
+REAL_NAME = "weights/BMViT_lite_JHMDB"  # in a clone
+REAL_WEIGHTS = Path(__file__).resolve().parents[2] / REAL_NAME
+REAL_EVERY = 0.5  # seconds
 PREDICTED_EVERY = 0.25  # seconds; people of the toy data set walk fast
 VIDEOS, SEED = 160, 7  # 560 key frames to train on, 80 held out, with about as many people walking left as right
 
@@ -107,6 +110,12 @@ class Demo:
         outcome = predict(detector, Job(video, self.out / "player"), options)
         print(f"{video}: {outcome}", flush=True)
 
+    def predict_a_real_video(self, video: Path, weights: Path = REAL_WEIGHTS) -> None:
+        """A video of real people, by the detector that comes with the code: `real.html`, the player, beside the report."""
+        detector = ActionDetector.from_checkpoint(weights, device=CPU)
+        options = check_options(detector, Options(every=REAL_EVERY, track=True))
+        print(f"{video}: {predict(detector, Job(video, self.out / 'real'), options)}", flush=True)
+
     def print_results(self, seconds: float) -> None:
         """The mAP, the table of the time controls, and where everything is."""
         columns = list(self.table)
@@ -129,6 +138,10 @@ class Demo:
         print("chance: the same boxes, each with one score for all actions\n")
         for name, what in _LEFT_BEHIND.items():
             print(f"  {self.out / name}  {what}")
+        if (self.out / "real.html").is_file():
+            print(f"  {self.out / 'real.html'}  your video with its people and what they do: open it in a browser")
+        else:
+            print(f"\nReal people: python tools/predict.py --weights {REAL_NAME} --track YOUR_VIDEO")
 
 
 _LEFT_BEHIND = {

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from slowfast.engine.device.launch import USER_ERRORS
@@ -14,6 +15,9 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("--out", default="runs/toy", help="folder for data, checkpoint, pictures (default runs/toy)")
     parser.add_argument("--cfg", default="configs/Toy/BMViT_toy.yaml", help="configuration to train")
+    parser.add_argument(
+        "--video", metavar="FILE", help="a video with real people, which the detector of weights/ is shown"
+    )
     args = parser.parse_args(argv)
     out = Path(args.out)
     overrides = [
@@ -22,9 +26,14 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     ]
     start = time.perf_counter()
     try:
+        if args.video and not Path(args.video).is_file():
+            raise FileNotFoundError(f"--video {args.video}: no such file")
         demo = Demo(args.cfg, overrides, out)
-        for number, (name, phase) in enumerate(phases(demo).items(), start=1):
-            run_phase(f"{number}/5 {name}", phase)
+        todo = phases(demo)
+        if args.video:
+            todo["your video is predicted"] = partial(demo.predict_a_real_video, Path(args.video))
+        for number, (name, phase) in enumerate(todo.items(), start=1):
+            run_phase(f"{number}/{len(todo)} {name}", phase)
     except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

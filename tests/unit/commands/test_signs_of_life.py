@@ -45,3 +45,18 @@ def test_each_phase_of_the_demo_has_a_line_with_its_seconds(capsys, monkeypatch,
     for number, (before, after) in enumerate(zip(lines[:-1:2], lines[1:-1:2], strict=True), start=1):
         assert before.startswith(f"--- {number}/5 ") and before.endswith(" ...")
         assert re.fullmatch(re.escape(before.removesuffix(" ...")) + r": \d+\.\d s", after)
+
+
+def test_the_demo_ends_with_a_video_of_ones_own(capsys, monkeypatch, tmp_path, repo_root):
+    done = []
+    for name in ("make_data", "train_and_test", "ask_whether_it_uses_time", "draw", "predict_a_video", "print_results"):
+        monkeypatch.setattr(Demo, name, lambda self, *_, name=name: done.append(name))
+    monkeypatch.setattr(Demo, "predict_a_real_video", lambda self, video: done.append(video))
+    arguments = ["--out", str(tmp_path), "--cfg", str(repo_root / "configs/Toy/BMViT_toy.yaml"), "--video"]
+    assert command.main([*arguments, str(tmp_path / "none.mp4")]) == 1
+    assert "none.mp4: no such file" in capsys.readouterr().err and not done
+    video = tmp_path / "mine.mp4"
+    video.touch()
+    assert command.main([*arguments, str(video)]) == 0
+    assert done[-2:] == [video, "print_results"]
+    assert "--- 6/6 your video is predicted ..." in capsys.readouterr().out
