@@ -28,6 +28,7 @@ from slowfast.tasks.task import Task
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger, setup_logging
 from slowfast.weights.checkpoint import Checkpointer
+from slowfast.weights.file import reading_once
 from slowfast.weights.load import load_weights
 
 
@@ -36,6 +37,12 @@ def run(cfg: CfgNode, device: torch.device, *, config_file: str = "", overrides:
 
     config_file, overrides: of the command, for metrics.json
     """
+    with reading_once():
+        _check_and_run(cfg, device, config_file, overrides)
+
+
+def _check_and_run(cfg: CfgNode, device: torch.device, config_file: str, overrides: Sequence[str]) -> None:
+    """Everything that can be refused is, before OUTPUT_DIR is touched."""
     threads = set_threads(cfg)
     task = build_task(cfg)
     cfg, output = task.cfg, Path(cfg.OUTPUT_DIR)

@@ -59,7 +59,7 @@ def refuse_other_weights(cfg: CfgNode, path: str | Path) -> None:
     Weights that do not tell their configuration, or are of another project, are not compared.
     """
     try:
-        config = read_weight_file(path).config
+        config = read_weight_file(path, prefer=cfg.MODEL.CHECKPOINT_ENTRY).config
     except (FileNotFoundError, ValueError) as error:
         raise type(error)(f"TEST.CHECKPOINT_FILE_PATH: {error}") from error
     wrong = _refused(cfg, changes(cfg, config), TO_TEST)

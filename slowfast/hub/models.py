@@ -10,6 +10,7 @@ from torch import nn
 from slowfast.config import load_cfg
 from slowfast.config.shipped import shipped_configs
 from slowfast.models.build import build_model
+from slowfast.utils.logging import get_logger
 from slowfast.weights.load import load_weights
 
 # Name -> the file below configs/ that describes it. A name without its data set is that of Kinetics-400 (or AVA).
@@ -83,7 +84,8 @@ def create_model(
     weights:     a checkpoint of ours or of PySlowFast's; everything must fit, save a classifier of other classes where
                  `num_classes` is given: that one is new
     num_classes: classes that it predicts; 0 for those of its data set
-    overrides:   keys of its configuration, {"DATA.TRAIN_CROP_SIZE": 160}
+    overrides:   keys of its configuration, {"DATA.TRAIN_CROP_SIZE": 160}; of several sets of weights in a file
+                 MODEL.CHECKPOINT_ENTRY chooses, and the log says which was taken
 
     It is called with normalised RGB clips (B, 3, T, H, W), (pixel / 255 - 0.45) / 0.225 for videos, and returns logits
     (B, classes), or the Predictions of a detector. Raises ValueError for a name that is not known and for weights that
@@ -93,7 +95,10 @@ def create_model(
     cfg = load_cfg(_path(name), [part for pair in (keys | (overrides or {})).items() for part in pair])
     model = build_model(cfg)
     if weights is not None:
-        load_weights(model, weights, head_reinit=bool(num_classes))
+        entry, grid = cfg.MODEL.CHECKPOINT_ENTRY, cfg.MODEL.CHECKPOINT_GRID
+        report = load_weights(model, weights, head_reinit=bool(num_classes), prefer=entry, grid=grid)
+        if choice := report.choice('overrides={"MODEL.CHECKPOINT_ENTRY": NAME}'):
+            get_logger().warning("%s", choice)
     return model
 
 

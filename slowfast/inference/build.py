@@ -26,8 +26,9 @@ from slowfast.structures.label_map import read_label_map
 from slowfast.structures.moment import ActionClass
 from slowfast.tasks.task import normalisation_of
 from slowfast.utils.files import write_text
+from slowfast.utils.logging import get_logger
 from slowfast.video.open_video import shrink
-from slowfast.weights.file import WeightFile, read_weight_file
+from slowfast.weights.file import WeightFile, read_weight_file, reading_once
 from slowfast.weights.load import load_weights
 
 DETECTS, CLASSIFIES = "Localization", "Classification"
@@ -55,17 +56,27 @@ def load_model(
     labels: str | Path | None = None,
     device: str | torch.device = "auto",
 ) -> Loaded:
-    """Build the network of a checkpoint and load it; averaged weights where the file has them.
+    """Build the network of a checkpoint and load it.
 
-    cfg:    a config, or the file of one; None for the one that the checkpoint holds
+    cfg:    a config, or the file of one; None for the one that the checkpoint holds. A given one also tells which of
+            several sets of weights is meant (MODEL.CHECKPOINT_ENTRY) and the grid of absolute positions
+            (MODEL.CHECKPOINT_GRID); else averaged weights are taken where the file has them, and the log says so
     labels: file of class names (`.pbtxt`, JSON or text); None for the names in the checkpoint
     device: "auto" for a GPU where there is one, "cpu", "cuda", "cuda:1"
 
     Raises FileNotFoundError, or ValueError that says what the file lacks and which option gives it.
     """
-    path = Path(weights)
+    with reading_once():
+        return _load_model(Path(weights), cfg, labels, device)
+
+
+def _load_model(
+    path: Path, cfg: CfgNode | str | Path | None, labels: str | Path | None, device: str | torch.device
+) -> Loaded:
     file = read_weight_file(path)
     tree = _config_of(path, file, cfg)
+    # In the checkpoint's own configuration these keys are about the file that its run began from.
+    about = {} if cfg is None else {"prefer": tree.MODEL.CHECKPOINT_ENTRY, "grid": tree.MODEL.CHECKPOINT_GRID}
     import_extensions(tree)
     task = task_of_model(tree)
     if task not in (DETECTS, CLASSIFIES):
@@ -83,7 +94,8 @@ def load_model(
     tree = _with_classes(tree, path, len(classes))
     kernels.use(tree.MODEL.KERNELS)
     model = build_model(tree)
-    load_weights(model, path)
+    if choice := load_weights(model, path, **about).choice("MODEL.CHECKPOINT_ENTRY of a given config (--cfg)"):
+        get_logger().warning("%s", choice)
     return Loaded(path, tree, task, model.to(where).eval(), _inputs(tree, task, where), classes)
 
 
@@ -191,9 +203,9 @@ def build_prepare(cfg: CfgNode) -> Prepare:
     preset: DetectionPreset = build_test_preset(cfg)
     short_side = (cfg.DATA.CACHE_SHORT_SIDE or None) if cfg.DATA.CACHE_DIR else None
 
-    def prepare(picture: np.ndarray) -> tuple[torch.Tensor, tuple[float, float, float, float]]:
+    def prepare(picture: np.ndarray, pixel_aspect: float) -> tuple[torch.Tensor, tuple[float, float, float, float]]:
         small = picture if short_side is None else shrink(picture, short_side)
-        return preset.show(small[None])
+        return preset.show(small[None], pixel_aspect=pixel_aspect)
 
     return prepare
 

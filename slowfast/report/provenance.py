@@ -47,7 +47,7 @@ def differing_keys(names: tuple[str, str], configs: tuple[CfgNode, CfgNode]) -> 
         for one in found
     )
     heads = "".join(f'<th class="run{i}">{escape(name)}</th>' for i, name in enumerate(names))
-    return f'<table class="keys"><tr><th>Key</th>{heads}</tr>{rows}</table>'
+    return f'<table class="keys"><tr><th>Keys that differ</th>{heads}</tr>{rows}</table>'
 
 
 def _short(commit: str) -> str:

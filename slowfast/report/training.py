@@ -62,9 +62,10 @@ def _held_out(logs: Logs, curves: Curves, title: str) -> "Figure":
             epochs, values = series(evaluations, "epoch", key)
             if len(epochs):
                 label = what if len(logs) == 1 else f"{name}, {what}"
-                axes.plot(epochs, values, dashes, color=RUN_COLOURS[i], marker=MARKERS[i], markersize=3.5, label=label)
+                style = {"color": RUN_COLOURS[i], "marker": MARKERS[i], "markersize": 3.5}
+                axes.plot(epochs, values, dashes, label=label, clip_on=False, **style)  # 0 and 1 are seen whole
     room_around(axes)
     axes.set(ylim=(0, 1.02), title=title, xlabel="epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)  # type: ignore[call-arg]
     legend_below(figure, axes, fontsize=8.5)
     return figure

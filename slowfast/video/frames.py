@@ -90,6 +90,17 @@ class FrameFolders:
         self.first_frame = 0 if at[0] else 1
         return self.first_frame
 
+    def starts_before(self, videos: Sequence[str]) -> str:
+        """A sentence where frames come before the one at second 0, as where numbers from 0 are said to start at 1; else ""."""
+        early = [video for video in videos if self.first_frame is not None and self._start(video) < self.first_frame]
+        if not early:
+            return ""
+        return (
+            f"the frames of {len(early)} videos start before number {self.first_frame}, such as {early[0]} at "
+            f"{self._start(early[0])}: those frames are before second 0, and all others count from there. Was the extraction "
+            "numbered from 0? Then AVA.FIRST_FRAME is 0"
+        )
+
     def _start(self, video: str) -> int:
         """The first id; a folder is not listed where it holds a frame of the usual first name."""
         if not self._from_lists:

@@ -79,6 +79,8 @@ class OpenVideo:
         self._damage_second = -np.inf  # of the last packet that could not be decoded
         self._size: tuple[int, int] | None = None
         self._turns = 0  # of the last frame
+        # Kept, as frames are asked for after the file was closed.
+        self._stored_aspect = float(self._stream.sample_aspect_ratio or 1)
         self._to_rgb = (
             av.video.reformatter.VideoReformatter()
         )  # kept: one for each frame costs as much again as the conversion
@@ -120,9 +122,7 @@ class OpenVideo:
     @property
     def pixel_aspect(self) -> float:
         """Width of a pixel by its height in an upright frame, as a player shows it; 1 where the file does not say."""
-        told = self._stream.sample_aspect_ratio
-        aspect = float(told) if told else 1.0
-        return 1 / aspect if self._turns % 2 else aspect
+        return 1 / self._stored_aspect if self._turns % 2 else self._stored_aspect
 
     @property
     def codec(self) -> str:
@@ -256,3 +256,10 @@ def shrink(picture: np.ndarray, short_side: int) -> np.ndarray:
         return picture
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def pixel_aspect_of(path: str | Path) -> float:
+    """Width of a pixel by its height as a player shows the video, see OpenVideo. Raises ClipReadError."""
+    with named_errors(path, None), OpenVideo(path, threads=1) as video:
+        next(iter(video.frames()), None)  # tells how the picture is turned
+        return video.pixel_aspect

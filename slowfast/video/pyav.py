@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from slowfast.utils.missing import MissingPackageError
+
 if TYPE_CHECKING:
     import av
 else:
 
     class _Later:
-        """The module `av`, imported at the first question. Raises ImportError that says how to get it."""
+        """The module `av`, imported at the first question. Raises MissingPackageError that says how to get it."""
 
         def __getattr__(self, name: str) -> Any:
             if name.startswith("__") and name != "__version__":
@@ -15,7 +17,7 @@ else:
             try:
                 import av as module
             except ImportError as error:
-                raise ImportError(
+                raise MissingPackageError(
                     "video files are read and written by PyAV, which is not installed: pip install av"
                 ) from error
             return getattr(module, name)

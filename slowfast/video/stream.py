@@ -16,16 +16,23 @@ from slowfast.video.open_video import OpenVideo, UnreadableError, named_errors
 REORDERED = 8
 
 
+def square() -> float:
+    """The aspect of pixels of which nothing else is known."""
+    return 1.0
+
+
 @dataclass(frozen=True)
 class TimedFrame:
     """A frame and when it is shown.
 
     time:    seconds since the start of the video
     picture: gives (H, W, 3) uint8 RGB, upright; converted when it is asked for, as most frames are in no clip
+    pixel_aspect: gives the width of a pixel by its height as a player shows it, once the picture was asked for
     """
 
     time: float
     picture: Callable[[], np.ndarray]
+    pixel_aspect: Callable[[], float] = square
 
 
 class Source(Protocol):
@@ -98,13 +105,17 @@ class FileSource:
                 if second < last:
                     raise UnreadableError(f"its timestamps run backwards by more than {REORDERED} frames")
                 last = second
-                yield TimedFrame(second, partial(self._picture, video, frame))
+                yield TimedFrame(second, partial(self._picture, video, frame), partial(_pixel_aspect, video))
             if last == -np.inf:
                 raise UnreadableError("not one frame could be decoded")
 
     def _picture(self, video: OpenVideo, frame: object) -> np.ndarray:
         with named_errors(self.path, None):
             return video.rgb(frame)  # type: ignore[arg-type]  # PyAV's, which nobody else need know
+
+
+def _pixel_aspect(video: OpenVideo) -> float:
+    return video.pixel_aspect
 
 
 def _in_order(video: OpenVideo) -> Iterator[tuple[float, object]]:

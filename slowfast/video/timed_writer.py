@@ -13,6 +13,7 @@ from slowfast.utils.files import whole_file
 from slowfast.video.pyav import av
 
 _TICKS = 90_000  # of a second
+_LARGEST_ASPECT = 255  # H.264 and MP4 hold small fractions; 64:45 and 40:33 are usual ones
 MP4_SOUND = ("aac", "mp3", "ac3", "eac3", "opus", "alac", "flac")  # codecs that an MP4 holds as they are
 
 
@@ -23,12 +24,14 @@ def write_timed_video(
     sound_of: str | Path | None = None,
     crf: int = 23,
     gop: int = 48,
+    pixel_aspect: float = 1.0,
 ) -> int:
     """Write (second, frame) pairs as H.264 in MP4 and return how many were written.
 
     frames:   seconds rising from 0 on; (H, W, 3) uint8 RGB, all of one size; an odd side grows by one pixel
     sound_of: a video whose first sound is copied as it is, its time 0 at second 0; see `copied_sound`
     crf, gop: as `write_video`
+    pixel_aspect: width of a pixel by its height, which players then stretch the frames by
 
     A frame that is not later than the one before is left out. `path` is whole or absent. Raises ValueError without a
     frame or for one of another size; OSError when the file cannot be written.
@@ -41,6 +44,8 @@ def write_timed_video(
         )
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, _TICKS)
+        if pixel_aspect != 1:
+            stream.codec_context.sample_aspect_ratio = Fraction(pixel_aspect).limit_denominator(_LARGEST_ASPECT)
         with _sound(container, sound_of) as sound:
             count = _encode(container, stream, frames, sound, path)
     return count

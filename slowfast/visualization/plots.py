@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slowfast.utils.files import open_whole
+from slowfast.utils.missing import MissingPackageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +64,7 @@ def training_curve_figure(records: list[dict]) -> "Figure":
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("plots need matplotlib: pip install matplotlib") from error
+        raise MissingPackageError("plots need matplotlib: pip install matplotlib") from error
     train = [record for record in records if record.get("kind") == "train"]
     evaluations = [record for record in records if record.get("kind") == "eval"]
     panels = 2 if evaluations else 1
@@ -87,13 +88,13 @@ def legend_below(figure: "FigureBase", axes: "Axes", **style: Any) -> None:
 
 
 def room_around(axes: "Axes") -> None:
-    """Whole numbers on the horizontal axis, two of them at least, and the vertical one from 0 to above the curves."""
+    """Whole numbers on the horizontal axis, be there one only, and the vertical one from 0 to above the curves."""
     low, high = axes.get_xlim()
     bottom, top = axes.get_ylim()
     short = max(0.0, 1 - (high - low))
     axes.set(xlim=(low - short, high + short), ylim=(0, max(top + 0.04 * (top - bottom), 1e-6)))
     # An AutoLocator, which its declared type does not say.
-    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)  # type: ignore[call-arg]
 
 
 def dot_of_one(values: np.ndarray) -> str:
@@ -148,7 +149,9 @@ def _plot_evaluations(axes: "Axes", evaluations: list[dict]) -> None:
     ):
         epochs, values = series(evaluations, "epoch", key)
         if len(epochs):
-            axes.plot(epochs, values, color=colour, marker=marker, markersize=4, linewidth=1.8, label=name)
+            axes.plot(
+                epochs, values, color=colour, marker=marker, markersize=4, linewidth=1.8, label=name, clip_on=False
+            )
             drawn.append((epochs[-1], values[-1], colour))
     for epoch, value, colour in drawn:
         above = [other for _, other, _ in drawn if value < other < value + _TOUCHING]

@@ -4,6 +4,8 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slowfast.utils.missing import MissingPackageError
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -19,7 +21,7 @@ class TensorBoardLog:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise ImportError("TENSORBOARD.ENABLE needs tensorboard: pip install tensorboard") from error
+            raise MissingPackageError("TENSORBOARD.ENABLE needs tensorboard: pip install tensorboard") from error
         self._writer = SummaryWriter(str(folder), purge_step=purge_step)
 
     def write(self, kind: str, at: int, values: dict[str, object]) -> None:

@@ -1,5 +1,6 @@
 """Which of the sets of parameters in a checkpoint is taken: the averaged one where there is one, and always said."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -13,19 +14,23 @@ _AVERAGED_NAMES = ("ema_state", "state_dict_ema", "ema_state_dict", "model_ema",
 KNOWN_NAMES = (*_RAW_NAMES, *_AVERAGED_NAMES)
 # What torch's and mmengine's averaged models count beside their parameters.
 COUNTERS = ("n_averaged", "steps")
+# The attribute of a Lightning module that keeps an average of the network beside it: `ema_model`, `swa`, `model_avg`.
+_AVERAGED_PART = re.compile(r"(^|_)(ema|swa|avg|average|averaged)(_|$)")
 
 
 @dataclass(frozen=True)
 class Entry:
     """One set of parameters of a file.
 
-    name:     of the entry; "" when the parameters are the whole file
+    name:     of the entry; "" when the parameters are the whole file, "ema.module" of an entry within an entry
     averaged: a running average of the weights
+    known:    it is where files that we know have their weights; any other is taken only by its name
     """
 
     name: str
     state: dict[str, Tensor]
     averaged: bool
+    known: bool = True
 
     def __str__(self) -> str:
         return f"{self.name or 'the file'}: {'averaged' if self.averaged else 'raw'} weights"
@@ -33,14 +38,78 @@ class Entry:
 
 def find_entries(content: Mapping) -> list[Entry]:
     """Every set of parameters in the content of a checkpoint, those under known names first; empty when there is none."""
-    named = [name for name in KNOWN_NAMES if isinstance(content.get(name), Mapping) and _tensors(content[name])]
-    named += [
+    named = [(name, name) for name in KNOWN_NAMES if isinstance(content.get(name), Mapping) and _tensors(content[name])]
+    inside = list(_entries_within_entries(content))
+    named += [(name, top) for name, top in inside if top in KNOWN_NAMES]
+    others = [
         name for name, value in content.items() if name not in KNOWN_NAMES and _looks_like_parameters(name, value)
     ]
-    if not any(name in KNOWN_NAMES for name in named) and (state := _tensors(content)):
-        return [Entry("", state, averaged="n_averaged" in state)]
+    if not named and (state := _tensors(content)):
+        return _apart(Entry("", state, averaged="n_averaged" in state))
     swapped = _swapped_by_mmengine(content)
-    return [Entry(name, state := _tensors(content[name]), _is_average(name, state, swapped)) for name in named]
+    found = [
+        entry
+        for name, top in named
+        for state in [_tensors(_value(content, name, top))]
+        for entry in _apart(Entry(name, state, _is_average(top, state, swapped)))
+    ]
+    unknown = [(name, name) for name in others] + [(name, top) for name, top in inside if top not in KNOWN_NAMES]
+    for name, top in unknown:
+        state = _tensors(_value(content, name, top))
+        found.append(Entry(name, state, "n_averaged" in state, known=False))
+    return found
+
+
+def unreadable_averages(content: Mapping) -> list[str]:
+    """Entries that are called as averages are and hold tensors, but not under the names of parameters, as a sentence each."""
+    read = {entry.name.split(".")[0] for entry in find_entries(content)}
+    return [
+        f"{name}: averaged weights in a form that is not known"
+        for name in _AVERAGED_NAMES
+        if name not in read and _holds_tensors(content.get(name))
+    ]
+
+
+def _entries_within_entries(content: Mapping) -> Iterable[tuple[str, str]]:
+    """("ema.module", "ema") of weights one level deeper, as programs write that keep a count or a rate beside them."""
+    for top, value in content.items():
+        if isinstance(top, str) and isinstance(value, Mapping) and not _tensors(value):
+            for name, inner in value.items():
+                if _looks_like_parameters(name, inner):
+                    yield f"{top}.{name}", top
+
+
+def _value(content: Mapping, name: str, top: str) -> Mapping:
+    return content[top] if name == top else content[top][name.removeprefix(f"{top}.")]
+
+
+def _holds_tensors(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_tensors, value.values()))
+    return isinstance(value, Tensor) or (isinstance(value, list | tuple) and any(isinstance(v, Tensor) for v in value))
+
+
+def _apart(entry: Entry) -> list[Entry]:
+    """A network and its average in one set of names, `model.*` beside `ema_model.module.*`, as two entries.
+
+    The average gets the names of the network, so that both are loaded alike; what is beside them stays in both.
+    """
+    parts: dict[str, dict[str, str]] = {}  # first part of a name -> the rest of it -> the whole name
+    for name in entry.state:
+        first, dot, rest = name.partition(".")
+        if dot and rest not in COUNTERS:
+            parts.setdefault(first, {})[rest.removeprefix("module.")] = name
+    for average, names in parts.items():
+        twins = [p for p in parts if p != average and parts[p].keys() == names.keys() and not _AVERAGED_PART.search(p)]
+        if not _AVERAGED_PART.search(average) or not twins:
+            continue
+        network = twins[0]
+        rest = {name: value for name, value in entry.state.items() if name.partition(".")[0] not in (average, network)}
+        raw = {whole: entry.state[whole] for whole in parts[network].values()}
+        mean = {whole: entry.state[names[short]] for short, whole in parts[network].items()}
+        at = f"{entry.name}." if entry.name else ""
+        return [Entry(f"{at}{network}", rest | raw, False), Entry(f"{at}{average}", rest | mean, True)]
+    return [entry]
 
 
 def choose_entry(entries: Iterable[Entry], prefer: str) -> Entry | None:
@@ -51,7 +120,7 @@ def choose_entry(entries: Iterable[Entry], prefer: str) -> Entry | None:
     entries = list(entries)
     if prefer not in (AVERAGE, RAW):
         return next((entry for entry in entries if entry.name == prefer), None)
-    known = [entry for entry in entries if entry.name in (*KNOWN_NAMES, "")]
+    known = [entry for entry in entries if entry.known]
     wanted = [entry for entry in known if entry.averaged == (prefer == AVERAGE)]
     return next(iter(wanted or known), None)
 

@@ -8,7 +8,8 @@ import pickle
 import pickletools
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from slowfast.utils.restricted_pickle import NUMPY_NUMBERS
-from slowfast.weights.entries import AVERAGE, KNOWN_NAMES, choose_entry, find_entries
+from slowfast.weights.entries import AVERAGE, KNOWN_NAMES, RAW, choose_entry, find_entries, unreadable_averages
 from slowfast.weights.hub import config_beside, refuse_other_than_told
 from slowfast.weights.packages import is_packaged, packaged_file
 from slowfast.weights.seal import DamagedFileError, check_whole
@@ -37,6 +38,7 @@ _INERT_CLASSES: list[Callable | tuple[Callable, str]] = [
     *NUMPY_NUMBERS,
 ]  # fmt: skip
 _AGAIN = "download it again"
+_READ: ContextVar["dict[tuple[str, str], WeightFile] | None"] = ContextVar("files read so far", default=None)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,20 @@ class WeightFile:
     config: str = ""
 
 
+@contextlib.contextmanager
+def reading_once() -> Iterator[None]:
+    """While the block runs, a file that is asked for again is not read again: what it held the first time is given.
+
+    A run asks several times: for the configuration and the classes in it, to try it, to load it. Numbers of files in
+    today's format stay on the disk until they are used, so keeping them costs no memory.
+    """
+    before = _READ.set({})
+    try:
+        yield
+    finally:
+        _READ.reset(before)
+
+
 def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
     """Read `.pyth`, `.pth`, `.pt`, `.ckpt` or `.safetensors`, a folder that holds a model.safetensors, or the file of an
     installed package (`pip:NAME`, packages.py).
@@ -73,6 +89,16 @@ def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
     Raises FileNotFoundError, or ValueError that says what the file is instead: a web page, a git-lfs pointer, cut off,
     a pickle that needs code, or without parameters.
     """
+    read = _READ.get()
+    if read is None:
+        return _read(path, prefer)
+    key = (str(path), prefer)
+    if key not in read:
+        read[key] = _read(path, prefer)
+    return read[key]
+
+
+def _read(path: str | Path, prefer: str) -> WeightFile:
     path = packaged_file(str(path)) if is_packaged(path) else Path(path)
     if (path / "model.safetensors").is_file():  # a folder as model hubs have them
         path = path / "model.safetensors"
@@ -190,14 +216,15 @@ def _find_parameters(path: Path, content: dict, prefer: str) -> WeightFile:
     if taken is None:
         there = "; ".join(map(str, entries))
         if there:
-            raise ValueError(
-                f"{path} has no weights under the name {prefer!r}; name one of its entries in MODEL.CHECKPOINT_ENTRY: {there}"
-            )
+            wrong = f"no weights under the name {prefer!r}"
+            if prefer in (AVERAGE, RAW):
+                wrong = "its weights under names that are not known, so which are meant must be said"
+            raise ValueError(f"{path} has {wrong}; name one of its entries in MODEL.CHECKPOINT_ENTRY: {there}")
         found = ", ".join(map(str, list(content)[:10])) or "nothing"
         raise ValueError(
             f"{path} holds no parameters: expected them under one of {KNOWN_NAMES} or at the top, found {found}"
         )
-    others = tuple(str(entry) for entry in entries if entry is not taken)
+    others = tuple([str(entry) for entry in entries if entry is not taken] + unreadable_averages(content))
     config = content.get("cfg", "")
     if not taken.name:
         return WeightFile(taken.state, "", averaged=taken.averaged, others=others)

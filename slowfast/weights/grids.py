@@ -1,14 +1,14 @@
 """On which token grid the absolute positions of a file are laid out: what the file tells, else the one grid that fits."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import yaml
 
 from slowfast.layers.token_grid import Size3, size3
 
-_KEYS = "MODEL.CHECKPOINT_GRID [t, h, w]"
+GRID_KEY = "MODEL.CHECKPOINT_GRID [t, h, w]"
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,17 @@ class SourceGrid:
         if grid is not None:
             if math.prod(grid) != positions:
                 raise ValueError(
-                    f"{positions} positions, but {self.told_by} says a grid of {_times(grid)}; set {_KEYS}"
+                    f"{positions} positions, but {self.told_by} says a grid of {_times(grid)}; set {GRID_KEY}"
                 )
             return grid
         grids = candidates(positions, like, times=[1] if places or self.image else range(1, positions + 1))
         if len(grids) == 1:
             return grids[0]
         if not grids:
-            raise ValueError(f"{positions} positions are no grid of the model's aspect and no square; set {_KEYS}")
+            raise ValueError(f"{positions} positions are no grid of the model's aspect and no square; set {GRID_KEY}")
         fitting = " or ".join(map(_times, grids))
         raise ValueError(
-            f"{positions} positions may be a grid of {fitting}, and nothing in the file tells which; set {_KEYS}"
+            f"{positions} positions may be a grid of {fitting}, and nothing in the file tells which; set {GRID_KEY}"
         )
 
 
@@ -96,12 +96,40 @@ def grid_of_config(text: str) -> Size3 | None:
         return None
 
 
-def source_grid(text: str, told: Sequence[int] | None, *, image: bool, class_token: bool) -> SourceGrid:
-    """What is known of a file's grid: the user's word counts before the file's own config, whose YAML is `text`."""
+def grid_of_relative_positions(shapes: Mapping[str, tuple[int, ...]], *, class_token: bool) -> Size3 | None:
+    """The (T, H, W) token grid that the first block's tables of relative positions were made for; None where none tells.
+
+    shapes: of a file's parameters, under our names
+
+    A table over n places has 2 n - 1 rows. What it tells counts where it makes up the joint table of absolute positions.
+    """
+    rows = {axis: shapes.get(f"blocks.0.attn.rel_pos_{axis}", (0,))[0] for axis in "thw"}
+    table = shapes.get("pos_embed")
+    if table is None or len(table) != 3 or not (rows["h"] and rows["w"]):
+        return None
+    positions, height, width = table[1] - class_token, (rows["h"] + 1) // 2, (rows["w"] + 1) // 2
+    time = (rows["t"] + 1) // 2 if rows["t"] else positions // (height * width)
+    return size3((time, height, width)) if time * height * width == positions else None
+
+
+def source_grid(
+    text: str,
+    told: Sequence[int] | None,
+    shapes: Mapping[str, tuple[int, ...]],
+    *,
+    image: bool,
+    class_token: bool,
+) -> SourceGrid:
+    """What is known of a file's grid: the user's word, else the file's own config, else its relative positions.
+
+    text: YAML of the config; shapes: of the parameters, under our names
+    """
     if told:
         return SourceGrid(size3(told), "MODEL.CHECKPOINT_GRID", image, class_token)
-    grid = grid_of_config(text) if text else None
-    return SourceGrid(grid, "the file's config", image, class_token)
+    if (grid := grid_of_config(text) if text else None) is not None:
+        return SourceGrid(grid, "the file's config", image, class_token)
+    grid = grid_of_relative_positions(shapes, class_token=class_token)
+    return SourceGrid(grid, "the size of its relative positions", image, class_token)
 
 
 def _times(grid: Size3) -> str:

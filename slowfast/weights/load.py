@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from slowfast.weights.entries import AVERAGE
 from slowfast.weights.file import WeightFile, read_weight_file
-from slowfast.weights.grids import source_grid
+from slowfast.weights.grids import GRID_KEY, source_grid
 from slowfast.weights.names import UNKNOWN, reason, recognise, rename, strip_wrappers
 from slowfast.weights.report import LoadReport
 from slowfast.weights.shapes import (
@@ -121,15 +121,12 @@ class _Plan:
             split |= joined
         origin |= {name: origin.get(before, before) for name, before in (made | split).items()}
         for ours in source:
-            if (
-                ours in self.wanted
-                and origin[ours].removeprefix(_BACKBONE) != ours
-                and stripped.get(origin[ours]) != ours
-            ):
+            if ours in self.wanted and stripped.get(origin[ours], origin[ours]).removeprefix(_BACKBONE) != ours:
                 self.renamed[self.wanted[ours]] = origin[ours]
         self.origin = origin
+        shapes = {name: tuple(tensor.shape) for name, tensor in source.items()}
         self.source_grid = source_grid(
-            self.file.config, self.told_grid, image=self.is_image, class_token=self.class_token
+            self.file.config, self.told_grid, shapes, image=self.is_image, class_token=self.class_token
         )
         return source
 
@@ -217,6 +214,11 @@ class _Plan:
             class_names=self.file.class_names,
         )
 
+    @property
+    def _not_for_want_of_a_grid(self) -> list[str]:
+        """Of what does not fit, the names whose line does not end in what to set."""
+        return [name for name, why in self.mismatched.items() if GRID_KEY not in why]
+
     def advice(self) -> str:
         """What a user can do about a file that does not fit, as lines after the table."""
         lines = []
@@ -233,7 +235,7 @@ class _Plan:
             lines.append("To train a new classifier in its place, set MODEL.HEAD_REINIT True.")
         if self.naming == UNKNOWN:
             lines.append("Its parameter names are not those of a project we know (slowfast/weights/names.py).")
-        elif self.unexpected or not all(map(_CLASS_LAYER.match, (*self.mismatched, *self.missing))):
+        elif self.unexpected or not all(map(_CLASS_LAYER.match, (*self._not_for_want_of_a_grid, *self.missing))):
             lines.append(
                 "Is it a file of another model? The config must describe the network that the file was trained with."
             )

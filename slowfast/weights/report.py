@@ -49,8 +49,23 @@ class LoadReport:
         """Nothing is missing, unexpected, of a wrong size or without a finite value."""
         return not (self.missing or self.unexpected or self.mismatched or self.not_finite)
 
+    @property
+    def _what(self) -> str:
+        return ", ".join([self.container] * bool(self.container) + ["averaged weights"] * self.averaged)
+
+    def choice(self, how: str) -> str:
+        """One line about a file with several sets of weights: which was taken; "" for a file with one.
+
+        how: what takes another one, "MODEL.CHECKPOINT_ENTRY in --cfg FILE"
+        """
+        if not self.others:
+            return ""
+        return (
+            f"weights {self.path}: {self._what or 'raw weights'}; not taken: {'; '.join(self.others)} ({how} takes one)"
+        )
+
     def __str__(self) -> str:
-        what = ", ".join([self.container] * bool(self.container) + ["averaged weights"] * self.averaged)
+        what = self._what
         lines = [f"weights {self.path}{f' ({what})' if what else ''}, names of {self.naming}:"]
         if self.others:
             lines.append(

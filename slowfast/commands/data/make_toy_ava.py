@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from slowfast.toy.data_set import make_toy_ava
+from slowfast.utils.missing import MissingPackageError
 
 
 def main(argv: Sequence[str], *, prog: str | None = None) -> int:
@@ -23,7 +24,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         report = make_toy_ava(
             args.out, videos=args.videos, seconds=args.seconds, seed=args.seed, num_workers=args.workers
         )
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MissingPackageError) as error:
         print(f"make_toy_ava: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

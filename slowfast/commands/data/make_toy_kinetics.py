@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from slowfast.toy.move_videos import make_toy_kinetics
 from slowfast.toy.moves import MOVES
+from slowfast.utils.missing import MissingPackageError
 
 
 def main(argv: Sequence[str], *, prog: str | None = None) -> int:
@@ -31,7 +32,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
             classes=args.classes,
             num_workers=args.workers,
         )
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MissingPackageError) as error:
         print(f"make_toy_kinetics: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from slowfast.preparation.example import make_example
+from slowfast.utils.missing import MissingPackageError
 
 
 def main(argv: Sequence[str], *, prog: str | None = None) -> int:
@@ -20,7 +21,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         folder = make_example(args.name)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MissingPackageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(

@@ -18,6 +18,7 @@ from slowfast.preparation.movies.all_movies import movies_below, prepare_all
 from slowfast.preparation.movies.one_movie import MODES, Wanted
 from slowfast.utils.cores import effective_cores
 from slowfast.utils.files import write_text
+from slowfast.utils.missing import MissingPackageError
 
 
 def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
@@ -88,7 +89,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         )
         if args.json:
             write_text(json.dumps(report.report(), indent=1) + "\n", args.json)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MissingPackageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(report)

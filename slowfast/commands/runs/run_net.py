@@ -19,10 +19,13 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     path, overrides = parse_command_line(
         argv, __doc__.splitlines()[0], prog=prog, file_options={"--dump": "TEST.SAVE_RESULTS_PATH"}
     )
+    kept = ""
     try:
         cfg, report = load_cfg_with_sources(path, overrides)
         if os.environ.get("RANK", "0") == "0":
             print("".join(f"{line}\n" for line in report.lines()), end="", flush=True)
+        if cfg.TRAIN.ENABLE:
+            kept = "; checkpoints written so far are whole, and the same command goes on from the newest"
         launch(partial(run, config_file=path, overrides=tuple(overrides)), cfg)
     except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
@@ -31,9 +34,6 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         print(f"stopped: {stopped}", file=sys.stderr)
         return STOPPED_EXIT_CODE
     except KeyboardInterrupt:
-        print(
-            "interrupted; checkpoints written so far are whole, and the same command goes on from the newest",
-            file=sys.stderr,
-        )
+        print(f"interrupted{kept}", file=sys.stderr)
         return 130
     return 0

@@ -84,7 +84,9 @@ def build_ava(cfg: CfgNode, split: str) -> KeyFrameSplit:
         )
         first = frames.find_first_frame(annotated.key_frames.used_videos)
         note = f"frames of {a.FRAME_DIR}: number {first} is second {a.FIRST_SECOND} (AVA.FIRST_FRAME, AVA.FIRST_SECOND)"
-        return KeyFrameSplit(replace(annotated, notes=(*annotated.notes, note)), frames, clock, files.proposals)
+        early = frames.starts_before(annotated.key_frames.used_videos)
+        notes = (*annotated.notes, note, *([f"warning: {early}"] if early else []))
+        return KeyFrameSplit(replace(annotated, notes=notes), frames, clock, files.proposals)
     annotated = without_missing_videos(annotated, VideoFiles(a.VIDEO_DIR).path, ignore=a.IGNORE_MISSING_VIDEOS)
     prepared = check_manifest(a.VIDEO_DIR, annotated.key_frames.used_videos)
     check_starts(a.VIDEO_DIR, annotated.key_frames.used_videos, a.FIRST_SECOND)

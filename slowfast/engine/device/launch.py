@@ -17,12 +17,13 @@ from fvcore.common.config import CfgNode
 from slowfast.engine.device.memory import MemoryShortError
 from slowfast.engine.device.requests import SIGNALS, STOPPED_EXIT_CODE, StoppedError
 from slowfast.utils.logging import get_logger
+from slowfast.utils.missing import MissingPackageError
 from slowfast.video.source import ClipReadError
 
 COLLECTIVE_TIMEOUT = timedelta(minutes=30)  # a process that waits this long for the others has lost them
 Main = Callable[[CfgNode, torch.device], None]
 # What a user can mend; anything else is a bug of ours and keeps its traceback.
-USER_ERRORS = (ValueError, OSError, FloatingPointError, ClipReadError, MemoryShortError)
+USER_ERRORS = (ValueError, OSError, FloatingPointError, ClipReadError, MemoryShortError, MissingPackageError)
 _TOLD = "a process of the run says: "
 
 

@@ -68,7 +68,7 @@ def advice_when_short(cfg: CfgNode, device: torch.device, *, training: bool) -> 
 def _advice(cfg: CfgNode, device: torch.device, error: BaseException, *, training: bool) -> str:
     where = "the GPU" if device.type == "cuda" else "the machine"
     asked = _ASKED.search(str(error))
-    amount = f" when {asked[1]} more were asked for" if asked else ""
+    amount = f" when {_readable(asked[1])} more were asked for" if asked else ""
     lines = [
         f"{where} has too little memory for {'a training step' if training else 'a test batch'}: "
         f"{_gib(peak_bytes(device))} were in use at most{_of_total(device)}{amount}",
@@ -124,6 +124,12 @@ def _advice_for_loaders(cfg: CfgNode, error: BaseException) -> str:
         "more memory for the job: the system's log names processes that it ended (dmesg, or the job's accounting)",
     ]
     return "\n  - ".join(lines)
+
+
+def _readable(amount: str) -> str:
+    """PyTorch tells bytes on the CPU, "1.50 GiB" on a GPU."""
+    number, _, unit = amount.partition(" ")
+    return amount if unit and unit not in ("byte", "bytes") else _gib(int(float(number)))
 
 
 def _gib(count: int) -> str:

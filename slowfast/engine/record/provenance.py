@@ -5,6 +5,7 @@ import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def provenance(
       dataset:           name of what was tested
       date:              now, in UTC: 2026-11-28T15:20:00+00:00
       precision, device: names
-      versions:          of this project, torch, torchvision, Python, CUDA
+      versions:          of this project, torch, torchvision, what decodes and resizes (PyAV, numpy, OpenCV), Python, CUDA
       commit:            of the clone that the code is in, with "-dirty" where files differ from it; None without one
       config_sha256:     of the text in config.yaml
       weights:           state_sha256: of what was tested, in memory, see `state_sha256`; file, file_sha256: where it was
@@ -53,6 +54,9 @@ def provenance(
             "slowfast": slowfast.__version__,
             "torch": torch.__version__,
             "torchvision": torchvision.__version__,
+            "av": _installed("av"),
+            "numpy": _installed("numpy"),
+            "opencv": _installed("opencv-python-headless") or _installed("opencv-python"),
             "python": platform.python_version(),
             "cuda": torch.version.cuda if device.type == "cuda" else None,
         },
@@ -65,6 +69,13 @@ def provenance(
         },
         "command": {"config": config_file or None, "overrides": list(overrides)},
     }
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def state_sha256(state: Mapping[str, Tensor]) -> str:

@@ -12,8 +12,9 @@ from slowfast.video.source import ClipReadError, Timeline
 from slowfast.video.stream import Source, TimedFrame
 
 Region = tuple[float, float, float, float]
-# A frame (H, W, 3) uint8 RGB -> its part of the input (3, 1, h, w) uint8, and the region of the frame that this shows.
-Prepare = Callable[[np.ndarray], tuple[Tensor, Region]]
+# A frame (H, W, 3) uint8 RGB and the width of its pixels by their height -> its part of the input (3, 1, h, w) uint8, and
+# the region of the frame that this shows.
+Prepare = Callable[[np.ndarray, float], tuple[Tensor, Region]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class ShownFrame:
     def __init__(self, frame: TimedFrame, prepare: Prepare) -> None:
         picture = frame.picture()
         self.size = (picture.shape[0], picture.shape[1])
-        self.pixels, self.region = prepare(picture)
+        self.pixels, self.region = prepare(picture, frame.pixel_aspect())
 
 
 class ClipStream:

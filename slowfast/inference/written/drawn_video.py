@@ -8,6 +8,7 @@ import numpy as np
 from slowfast.inference.tracking.spans import BetweenKeyFrames
 from slowfast.inference.written.results import ClassificationResult, DetectionResult
 from slowfast.utils.progress import progress
+from slowfast.video.open_video import pixel_aspect_of
 from slowfast.video.source import MAX_TOLERANCE_SECONDS, ROUNDING_SECONDS
 from slowfast.video.stream import FileSource
 from slowfast.video.timed_writer import write_timed_video
@@ -28,14 +29,15 @@ def draw_video(result: DetectionResult | ClassificationResult, path: str | Path)
     refuse_to_overwrite(source, path)
     video = FileSource(source)
     draw = _people(result) if isinstance(result, DetectionResult) else _classes(result)
-    return write_timed_video(_drawn(video, draw, result.seconds), path, sound_of=source)
+    frames = _drawn(video, draw, result.seconds)
+    return write_timed_video(frames, path, sound_of=source, pixel_aspect=pixel_aspect_of(source))
 
 
 def plain_copy(source: str | Path, path: str | Path, *, seconds: float) -> int:
     """The same video as H.264 in MP4, for players that do not know its format; raises as `draw_video`."""
     refuse_to_overwrite(source, path)
     frames = _drawn(FileSource(source), lambda time, picture: picture, seconds)
-    return write_timed_video(frames, path, sound_of=source)
+    return write_timed_video(frames, path, sound_of=source, pixel_aspect=pixel_aspect_of(source))
 
 
 def refuse_to_overwrite(source: str | Path, path: str | Path) -> None:

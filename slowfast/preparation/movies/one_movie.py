@@ -13,7 +13,7 @@ import numpy as np
 
 from slowfast.utils.files import whole_folder, write_loose
 from slowfast.video.manifest import VideoRecord, size_of
-from slowfast.video.open_video import OpenVideo, named_errors
+from slowfast.video.open_video import OpenVideo, named_errors, pixel_aspect_of
 from slowfast.video.pyav import av
 from slowfast.video.source import MAX_TOLERANCE_SECONDS, ROUNDING_SECONDS, ClipReadError
 from slowfast.video.timed_writer import write_timed_video
@@ -81,7 +81,8 @@ def prepare_movie(source: Path, name: str, out: Path, wanted: Wanted) -> VideoRe
             path = source
         elif wanted.mode == "encode":
             path = out / f"{name}.mp4"
-            write_timed_video(_pictures(source, wanted), path, crf=wanted.crf, gop=wanted.gop)
+            pictures, aspect = _pictures(source, wanted), pixel_aspect_of(source)
+            write_timed_video(pictures, path, crf=wanted.crf, gop=wanted.gop, pixel_aspect=aspect)
         else:
             path = out / name
             _write_frames(source, path, wanted)
@@ -125,8 +126,9 @@ def _write_frames(source: Path, folder: Path, wanted: Wanted) -> None:
     """FOLDER/NAME_000001.jpg ...: the picture on screen at 0, 1 / fps, 2 / fps ... seconds, numbered from 1."""
     options, tolerance = [cv2.IMWRITE_JPEG_QUALITY, wanted.quality], min(0.5 / wanted.fps, MAX_TOLERANCE_SECONDS)
     with whole_folder(folder) as filling:
-        number, current, last = 0, b"", 0.0
+        number, current, last, aspect = 0, b"", 0.0, pixel_aspect_of(source)
         for second, picture in _pictures(source, wanted):
+            picture = _with_square_pixels(picture, aspect)  # a JPEG is taken for one that has them
             done, content = cv2.imencode(".jpg", picture[..., ::-1], options)
             if not done:
                 raise ClipReadError(str(source), second, "OpenCV could not encode the frame as JPEG")
@@ -139,6 +141,15 @@ def _write_frames(source: Path, folder: Path, wanted: Wanted) -> None:
         if number / wanted.fps < last + 0.5 / wanted.fps - ROUNDING_SECONDS:
             number += 1
             write_loose(current, filling / f"{folder.name}_{number:06d}.jpg")
+
+
+def _with_square_pixels(picture: np.ndarray, aspect: float) -> np.ndarray:
+    """(H, W, 3) as a player shows it: the side that is too short grows."""
+    if aspect == 1:
+        return picture
+    height, width = picture.shape[:2]
+    size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR))
 
 
 def _record(source: Path, path: Path, name: str, out: Path, wanted: Wanted) -> VideoRecord:

@@ -77,6 +77,7 @@ def ap_by_count(runs: Runs) -> "Figure":
             marker=MARKERS[i],
             label=name,
             alpha=0.8,
+            clip_on=False,  # an AP of 0 is seen whole
         )
     for c in _worth_a_label([c for c in runs[0][1].classes if c.instances]):
         axes.annotate(c.name, (c.instances, c.ap), xytext=(4, 4), textcoords="offset points", fontsize=8.5, color=MUTED)

@@ -53,7 +53,7 @@ def sorted_classes(runs: Runs) -> "Figure":
     what = "AP" if runs[0][1].multi_label else "Accuracy"
     axes.set(title=f"{what} of classes, each run's best first", xlabel="classes")
     # An AutoLocator, which its declared type does not say.
-    axes.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)  # type: ignore[call-arg]
     run_legend(axes, len(runs))
     return figure
 

@@ -18,6 +18,7 @@ from slowfast.video.live.address import LiveAddress
 from slowfast.video.open_video import OpenVideo, named_errors
 from slowfast.video.pyav import av
 from slowfast.video.source import ClipReadError
+from slowfast.video.stream import square
 
 ANSWER_SECONDS = 10.0  # for a connection to be there, and for the next data to come
 FORWARD_ONLY = (
@@ -37,12 +38,14 @@ class Arrived:
     second:  as the sender counts, None where it does not
     picture: gives (H, W, 3) uint8 RGB, upright, in any thread
     size:    bytes that it holds; lost: it rests on data that did not come
+    pixel_aspect: as in TimedFrame
     """
 
     second: float | None
     picture: Callable[[], np.ndarray]
     size: int
     lost: bool = False
+    pixel_aspect: Callable[[], float] = square
 
 
 class Connection(Protocol):
@@ -130,7 +133,8 @@ class _Stream:
             if not lost:
                 self._video.forget_damage()
             size = frame.width * frame.height * 3 // 2
-            yield Arrived(None if frame.pts is None else second, partial(self._picture, frame), size, lost)
+            at = None if frame.pts is None else second
+            yield Arrived(at, partial(self._picture, frame), size, lost, lambda: self._video.pixel_aspect)
 
     def _picture(self, frame: av.VideoFrame) -> np.ndarray:
         with named_errors(self._name, None):

@@ -129,7 +129,7 @@ class LiveSource:
                     self._wanted = True
                     return
                 self._note(kept)
-                yield TimedFrame(kept.time, partial(self._picture, kept.frame))
+                yield TimedFrame(kept.time, partial(self._picture, kept.frame), kept.frame.pixel_aspect)
             if self._failed is not None:
                 raise self._failed
         finally:

@@ -33,13 +33,15 @@ def test_sets_that_are_read_in_another_way_say_so():
     assert reading_of("ucf24").counts_frames and reading_of("ava") == reading_of("one of a user's own") == Reading()
 
 
+@pytest.mark.parametrize("aspect", [1.0, 64 / 45])
 @pytest.mark.parametrize("resize", ["stretch", "keep_aspect"])
-def test_frames_alone_become_what_the_clip_becomes(repo_root, resize):
+def test_frames_alone_become_what_the_clip_becomes(repo_root, resize, aspect):
     cfg = config(repo_root, "DATA.RESIZE", resize)
     frames = np.random.default_rng(0).integers(0, 256, (5, 90, 141, 3), dtype=np.uint8)
     prepare = build_prepare(cfg)
-    whole = build_test_preset(cfg)(frames, np.zeros((0, 4)), np.zeros((0, 7)), generator_for(0))
-    alone = [prepare(frame) for frame in frames]
+    nobody, nothing = np.zeros((0, 4)), np.zeros((0, 7))
+    whole = build_test_preset(cfg)(frames, nobody, nothing, generator_for(0), pixel_aspect=aspect)
+    alone = [prepare(frame, aspect) for frame in frames]
     assert torch.equal(torch.cat([pixels for pixels, _ in alone], dim=1), whole.clip)
     assert {region for _, region in alone} == {whole.region}
 
@@ -48,8 +50,8 @@ def test_frames_are_shrunk_as_the_cache_of_the_test_keeps_them(repo_root):
     picture = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
     cached = build_prepare(config(repo_root, "DATA.CACHE_SHORT_SIDE", "100"))
     plain = build_prepare(config(repo_root, "DATA.CACHE_SHORT_SIDE", "100", "DATA.CACHE_DIR", ""))
-    assert torch.equal(cached(picture)[0], plain(shrink(picture, 100))[0])
-    assert not torch.equal(cached(picture)[0], plain(picture)[0])
+    assert torch.equal(cached(picture, 1.0)[0], plain(shrink(picture, 100), 1.0)[0])
+    assert not torch.equal(cached(picture, 1.0)[0], plain(picture, 1.0)[0])
 
 
 def test_a_model_of_images_reads_no_videos(repo_root):

@@ -7,9 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast.inference.streams.clip_stream import ClipStream
+from slowfast.inference.written.drawn_video import plain_copy
 from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
+from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
 from slowfast.video.cache import CachedVideos
+from slowfast.video.live.address import LiveAddress
+from slowfast.video.live.connection import connect
+from slowfast.video.open_video import pixel_aspect_of
 from slowfast.video.reader import VideoFiles
+from slowfast.video.stream import FileSource
 from slowfast.video.whole_video import WholeVideo
 
 SIZES = {
@@ -70,3 +77,46 @@ def test_stretch_and_classifiers_do_not_look_at_it(tmp_path):
         assert torch.equal(first.clip, second.clip)
     write(tmp_path / "v.mp4", Fraction(64, 45))
     assert WholeVideo(tmp_path / "v.mp4").read(np.array([0, 3])).shape == (2, 40, 48, 3)
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+@pytest.mark.parametrize("aspect", [Fraction(64, 45), None])
+def test_prediction_is_told_of_it(tmp_path, monkeypatch, aspect, turns):
+    write(tmp_path / "v.mp4", aspect)
+    monkeypatch.setattr("slowfast.video.open_video.OpenVideo._quarter_turns", staticmethod(lambda frame: turns))
+    told = []
+
+    def prepare(picture, pixel_aspect):
+        told.append(pixel_aspect)
+        return torch.zeros(3, 1, 2, 2), (0.0, 0.0, 1.0, 1.0)
+
+    clips = ClipStream(
+        FileSource(tmp_path / "v.mp4"), every=1, offsets=lambda _: np.zeros(1), center=0, prepare=prepare
+    )
+    assert len(list(clips)) == 1
+    expected = float(aspect or 1)
+    assert told == pytest.approx([1 / expected if turns else expected])
+
+
+def test_a_stream_is_told_of_it(tmp_path):
+    write(tmp_path / "v.mp4", Fraction(64, 45))
+    opened = connect(LiveAddress("url", str(tmp_path / "v.mp4"), "v", "v"))
+    arrived = next(iter(opened.frames()))
+    assert arrived.picture().shape == (40, 48, 3) and arrived.pixel_aspect() == pytest.approx(64 / 45)
+    opened.close()
+
+
+def test_what_is_made_of_such_a_video_is_shown_like_it(tmp_path):
+    """1.2 as stored, 1.71 as shown: a copy says so, too, and JPEG frames have square pixels."""
+    write(tmp_path / "v.mp4", Fraction(64, 45))
+    assert pixel_aspect_of(tmp_path / "v.mp4") == pytest.approx(64 / 45)
+    plain_copy(tmp_path / "v.mp4", tmp_path / "copy.mp4", seconds=1)
+    prepare_movie(tmp_path / "v.mp4", "encoded", tmp_path, Wanted(short_side=0))
+    for name in ("copy", "encoded"):
+        assert pixel_aspect_of(tmp_path / f"{name}.mp4") == pytest.approx(64 / 45)
+        assert WholeVideo(tmp_path / f"{name}.mp4").read(np.array([0])).shape == (1, 40, 48, 3)
+    record = prepare_movie(tmp_path / "v.mp4", "frames", tmp_path, Wanted("frames", short_side=0, fps=5))
+    assert (record.height, record.width) == (40, 68)  # 48 * 64 / 45
+    write(tmp_path / "square.mp4", None)
+    record = prepare_movie(tmp_path / "square.mp4", "square", tmp_path, Wanted("frames", short_side=0, fps=5))
+    assert (record.height, record.width) == (40, 48)

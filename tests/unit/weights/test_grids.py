@@ -83,6 +83,18 @@ def test_the_files_own_config_tells_the_grid_even_where_the_counts_agree(tmp_pat
     assert torch.equal(model.state_dict()["pos_embed"], expected)
 
 
+def test_relative_positions_tell_the_grid(tmp_path):
+    """(2, 14, 14) and (8, 7, 7) are 392 positions both; tables of 2 n - 1 rows say which."""
+    with_tables = ("MVIT.REL_POS_SPATIAL", True, "MVIT.REL_POS_TEMPORAL", True)
+    path = saved(tmp_path, build(config(4, 56, *with_tables), 0))
+    report = load_weights(build(config(16, 28, *with_tables), 1), path)
+    assert report.resized["pos_embed"] == "1x393x8 -> 1x393x8 (trilinear from a grid of 2x14x14 to 8x7x7)"
+    space = ("MVIT.REL_POS_SPATIAL", True)  # the times are then what is left over
+    path = saved(tmp_path, build(config(4, 56, *space), 0))
+    assert "2x14x14 to 8x7x7" in load_weights(build(config(16, 28, *space), 1), path).resized["pos_embed"]
+    assert "pos_embed" not in load_weights(build(config(4, 56, *space), 1), path).resized
+
+
 def test_the_user_tells_the_grid(tmp_path):
     source, model = build(config(*SHORT), 0), build(config(*LONG), 1)
     path = saved(tmp_path, source, config(*LONG).dump())  # a config that is wrong about the file

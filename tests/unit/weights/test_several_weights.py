@@ -12,10 +12,11 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+import slowfast
 from slowfast.config import load_cfg
 from slowfast.models import build_model
 from slowfast.weights.entries import KNOWN_NAMES
-from slowfast.weights.file import read_weight_file
+from slowfast.weights.file import read_weight_file, reading_once
 from slowfast.weights.load import load_weights
 
 SMALL = ("configs/Toy/BMViT_toy.yaml", ["MODEL.MODEL_NAME", "MViT", "MVIT.EMBED_DIM", 16, "MVIT.DEPTH", 2])
@@ -216,6 +217,89 @@ def test_two_names_for_one_parameter_are_an_error(tmp_path, models):
     state["norm.weight"] = torch.zeros_like(state["backbone.norm.weight"])
     with pytest.raises(ValueError, match=r"unexpected            1\n      norm\.weight"):
         load_weights(build(2), saved(tmp_path, {"model_state": state}))
+
+
+def test_a_lightning_module_with_its_average_beside_the_network(tmp_path, models):
+    """Both are in one `state_dict`; the loss of the module is in neither."""
+    raw, average = models
+    state = {f"model.{name}": tensor for name, tensor in raw.state_dict().items()}
+    state |= {f"ema_model.module.{name}": tensor for name, tensor in average.state_dict().items()}
+    state |= {"ema_model.n_averaged": torch.tensor(5), "criterion.weight": torch.ones(2)}
+    path, loaded = saved(tmp_path, {"pytorch-lightning_version": "2.1", "state_dict": state}), build(2)
+    report = load_weights(loaded, path)
+    assert holds(loaded, average) and (report.container, report.averaged) == ("state_dict.ema_model", True)
+    assert report.others == ("state_dict.model: raw weights",) and not report.renamed
+    assert list(report.dropped) == ["criterion.weight"]
+    for prefer in ("raw", "state_dict.model"):
+        report = load_weights(loaded, path, prefer=prefer)
+        assert holds(loaded, raw) and report.others == ("state_dict.ema_model: averaged weights",)
+
+
+def test_two_branches_of_a_network_are_no_average(tmp_path):
+    state = {f"{part}.weight": torch.zeros(2) for part in ("left", "right", "ema_rate.inner")}
+    file = read_weight_file(saved(tmp_path, {"state_dict": state}))
+    assert file.state.keys() == state.keys() and file.container == "state_dict" and not file.others
+
+
+@pytest.mark.parametrize("inner", ["module", "shadow"])
+def test_an_average_one_level_deeper(tmp_path, models, inner):
+    raw, average = models
+    kept = {inner: average.state_dict(), "decay": 0.99}
+    path = saved(
+        tmp_path, {"model": raw.state_dict(), "ema": kept, "optimizer": {"state": {0: {"step": torch.ones(1)}}}}
+    )
+    loaded = build(2)
+    report = load_weights(loaded, path)
+    assert holds(loaded, average) and (report.container, report.averaged) == (f"ema.{inner}", True)
+    assert report.others == ("model: raw weights",)
+
+
+@pytest.mark.parametrize("kept", [{"shadow_params": [torch.zeros(2)], "decay": 0.9}, [torch.zeros(2)]])
+def test_an_average_without_names_is_told_of(tmp_path, models, kept):
+    raw, _ = models
+    loaded = build(2)
+    report = load_weights(loaded, saved(tmp_path, {"model": raw.state_dict(), "ema": kept}))
+    assert holds(loaded, raw) and report.others == ("ema: averaged weights in a form that is not known",)
+    assert not load_weights(loaded, saved(tmp_path, {"model": raw.state_dict(), "ema": {"decay": 0.9}})).others
+
+
+def test_a_prefix_alone_is_no_list_of_renamed_parameters(tmp_path, repo_root):
+    model = build_model(load_cfg(repo_root / SMALL[0], ["MVIT.EMBED_DIM", 16, "MVIT.DEPTH", 2, *SMALL[1][6:8]]))
+    for prefix in ("", "module.", "_orig_mod."):
+        state = {prefix + name: tensor for name, tensor in model.state_dict().items()}
+        report = load_weights(model, saved(tmp_path, {"state_dict": state}))
+        assert not report.renamed and len(report.loaded) == len(state)
+
+
+def test_the_library_says_which_weights_it_took_and_takes_others(tmp_path, caplog):
+    def made(seed: int, **keys: object) -> nn.Module:
+        torch.manual_seed(seed)
+        return slowfast.create_model("mvitv2_t_in1k", overrides={"MVIT.EMBED_DIM": 12}, **keys)
+
+    raw, average = made(0), made(1)
+    path = saved(tmp_path, {"model_state": raw.state_dict(), "ema_state": average.state_dict()})
+    caplog.set_level("WARNING")
+    assert holds(made(2, weights=path), average)
+    assert caplog.messages == [
+        f"weights {path}: ema_state, averaged weights; not taken: model_state: raw weights "
+        '(overrides={"MODEL.CHECKPOINT_ENTRY": NAME} takes one)'
+    ]
+    asked = {"MVIT.EMBED_DIM": 12, "MODEL.CHECKPOINT_ENTRY": "raw"}
+    assert holds(slowfast.create_model("mvitv2_t_in1k", weights=path, overrides=asked), raw)
+
+
+def test_a_file_is_read_once_while_a_run_asks_for_it(tmp_path, models, monkeypatch):
+    raw, average = models
+    path, reads = saved(tmp_path, {"model_state": raw.state_dict(), "ema_state": average.state_dict()}), []
+    load = torch.load
+    monkeypatch.setattr(torch, "load", lambda *given, **keys: (reads.append(given), load(*given, **keys))[1])
+    with reading_once():
+        assert read_weight_file(path) is read_weight_file(path)
+        load_weights(loaded := build(2), path)
+        assert holds(loaded, average) and len(reads) == 1
+        assert not read_weight_file(path, prefer="raw").averaged and len(reads) == 2
+    read_weight_file(path)
+    assert len(reads) == 3
 
 
 def test_known_names_are_distinct():

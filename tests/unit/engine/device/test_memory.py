@@ -10,7 +10,7 @@ from slowfast.engine.device.memory import MemoryShortError, advice_when_short, p
 CPU = torch.device("cpu")
 CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.25 GiB")
 HOST = RuntimeError(
-    "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: not enough memory: you tried to allocate 8589934592 bytes."
+    "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: not enough memory: you tried to allocate 8.0 GiB."
 )
 
 
@@ -29,7 +29,7 @@ def advice(error, *, training=True, device=CPU, **changes):
     ("error", "asked"),
     [
         (CUDA, " when 2.00 GiB more were asked for"),
-        (HOST, " when 8589934592 bytes more were asked for"),
+        (HOST, " when 8.0 GiB more were asked for"),
         (MemoryError(), " at most\n"),
         (MemoryError("Unable to allocate 3.00 GiB for an array"), " at most\n"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), " at most\n"),

@@ -21,7 +21,7 @@ SPREAD = np.arange(-4, 4) * 0.2
 OFFSETS = {"spread": (SPREAD, 4), "one": (np.zeros(1), 0), "long": (np.arange(-16, 16) * 0.13, 16)}
 
 
-def as_tensor(picture: np.ndarray) -> tuple[torch.Tensor, tuple[float, float, float, float]]:
+def as_tensor(picture: np.ndarray, pixel_aspect: float) -> tuple[torch.Tensor, tuple[float, float, float, float]]:
     return torch.from_numpy(picture.copy()).permute(2, 0, 1)[:, None], WHOLE
 
 

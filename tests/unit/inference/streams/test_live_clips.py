@@ -17,7 +17,7 @@ SPREAD = np.arange(-4, 4) * 0.2
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
-def as_tensor(picture):
+def as_tensor(picture, pixel_aspect):
     return torch.from_numpy(picture.copy()).permute(2, 0, 1)[:, None], WHOLE
 
 
