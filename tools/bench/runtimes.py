@@ -33,7 +33,8 @@ def checkpoint_of(setup: Setup, folder: Path) -> Path:
     """The network of a config with random weights, positions and last layers of heads included."""
     cfg, path = setup.cfg, folder / "random.pyth"
     torch.manual_seed(0)
-    state = {name: value + 0.02 * torch.randn_like(value) for name, value in build_model(cfg).state_dict().items()}
+    state = build_model(cfg).state_dict()  # a counter of batches, which is no weight, stays as it is
+    state = {n: v + 0.02 * torch.randn_like(v) if v.is_floating_point() else v for n, v in state.items()}
     names = [f"class {i}" for i in range(num_classes(cfg))]
     write_atomically({"model_state": state, "cfg": cfg.dump(), "class_names": names, "class_ids": []}, path)
     return path

@@ -3,9 +3,7 @@
 import logging
 import os
 import socket
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import uvicorn
 
@@ -14,6 +12,7 @@ from slowfast.inference.classifier import ActionClassifier
 from slowfast.inference.detector import ActionDetector
 from slowfast.inference.predict import Options, check_options
 from slowfast.inference.serve.app import build_app
+from slowfast.inference.serve.folder import page_folder
 from slowfast.inference.serve.guard import is_known_host
 from slowfast.inference.serve.jobs import Jobs
 from slowfast.inference.serve.limits import Limits
@@ -56,9 +55,8 @@ def serve(
     classes = tuple(action.name for action in Choice.of(model.classes, options.classes, 0.0).classes)
     shown = Shown(model.loaded.weights.name, isinstance(model, ActionDetector), classes, options.every)
     work = worker(model, options, limits)
-    # Only the one who started it can read the folder.
-    with tempfile.TemporaryDirectory(prefix="bmvit-serve-", ignore_cleanup_errors=True) as root:
-        jobs = Jobs(Path(root), work, limits)
+    with page_folder(say) as root:
+        jobs = Jobs(root, work, limits)
         app = build_app(jobs, shown, names=names)
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         config = uvicorn.Config(

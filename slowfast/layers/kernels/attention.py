@@ -6,6 +6,7 @@ from torch import Tensor
 
 from slowfast.layers.attention import Tables, attend_plain
 from slowfast.layers.kernels import choice
+from slowfast.layers.kernels.exported import attend_in_parts
 from slowfast.layers.kernels.recompute import recomputed
 from slowfast.layers.rel_pos import axis_biases, axis_rows
 from slowfast.layers.tensor_cache import cached_tensor
@@ -72,7 +73,7 @@ def attend_exported(
         bias = torch.cat(_biases_by_products(q_on_grid, tables, q_grid, k_grid), dim=-1)
         q = torch.cat([q, F.pad(bias, (0, 0, int(class_token), 0))], dim=-1)
         k = torch.cat([k, code.expand(*k.shape[:2], *code.shape)], dim=-1)
-    return (q @ k.transpose(-2, -1)).softmax(dim=-1) @ v
+    return attend_in_parts(q, k, v)
 
 
 def _biases_by_products(q: Tensor, tables: Tables, q_grid: Size3, k_grid: Size3) -> list[Tensor]:

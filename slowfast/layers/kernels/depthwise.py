@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from slowfast.layers.kernels import choice, depthwise_taps
 from slowfast.layers.kernels.depthwise_op import depthwise_conv_op
+from slowfast.layers.kernels.exported import pool_channels, poolable
 from slowfast.layers.precision import full_precision
 from slowfast.layers.token_grid import Size3
 
@@ -20,8 +21,8 @@ _MOST_POSITIONS = 2**13
 
 def depthwise_conv(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     """(B, T, H, W, C) -> (B, T', H', W', C): every channel convolved with its own kernel, weight (C, 1, t, h, w)."""
-    if choice.is_for_export() and stride[0] == 1 and weight.shape[2] % 2:
-        return _convolve_frames(x, weight, stride)
+    if choice.is_for_export() and poolable(weight, stride):
+        return pool_channels(x.permute(0, 4, 1, 2, 3), weight, stride)
     if choice.times_depthwise(x):
         # What autocast does to a convolution; it does not know our operator.
         dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else x.dtype
@@ -43,28 +44,6 @@ def _convolve_as_it_is(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     padding = tuple(size // 2 for size in weight.shape[2:])
     out = F.conv3d(x.permute(0, 4, 1, 2, 3), weight, stride=stride, padding=padding, groups=x.shape[-1])
     return out.permute(0, 2, 3, 4, 1)
-
-
-def _convolve_frames(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
-    """As a sum over the time steps of the kernel of 2-D convolutions, shifted in time; stride 1 there, an odd kernel.
-
-    ONNX Runtime has fast depthwise convolutions of images, and none of volumes. The number of clips stays free in a graph.
-    """
-    steps, time = weight.shape[2], x.shape[1]
-    images = x.permute(0, 1, 4, 2, 3).flatten(0, 1)  # (B T, C, H, W)
-    padding = [size // 2 for size in weight.shape[3:]]
-    total: Tensor | None = None
-    for step in [steps // 2, *(other for other in range(steps) if other != steps // 2)]:
-        shift = step - steps // 2  # the output at t meets this step of the kernel at the input's t + shift
-        if abs(shift) >= time:
-            continue
-        part = F.conv2d(images, weight[:, :, step], stride=stride[1:], padding=padding, groups=x.shape[-1])
-        part = part.unflatten(0, (-1, time))[:, max(shift, 0) : time + min(shift, 0)]
-        if shift:
-            part = F.pad(part, (0, 0, 0, 0, 0, 0, max(-shift, 0), max(shift, 0)))
-        total = part if total is None else total + part
-    assert total is not None
-    return total.permute(0, 1, 3, 4, 2)
 
 
 class _DepthwiseConvCpu(torch.autograd.Function):

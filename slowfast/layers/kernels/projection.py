@@ -10,6 +10,7 @@ from torch import Tensor
 
 from slowfast.layers.kernels import choice
 from slowfast.layers.kernels.depthwise import depthwise_conv
+from slowfast.layers.kernels.exported import pool_projected, poolable, project_channels
 from slowfast.layers.kernels.linear_layer import linear
 from slowfast.layers.kernels.recompute import Tokens, through
 from slowfast.layers.kernels.seen_tokens import close_windows, seen_tokens
@@ -38,12 +39,21 @@ def project_and_pool(
     """
     plans = [_windows(grid, projection) for projection in projections]
 
+    def seen(tokens: Tensor, projection: Projection, seen_grid: Size3) -> Tensor:
+        return tokens if seen_grid == grid else _seen(tokens, grid, projection, class_token)
+
     def project(tokens: Tensor) -> tuple[Tensor, ...]:
         return tuple(
-            _project(tokens if seen_grid == grid else _seen(tokens, grid, projection, class_token), projection)
+            _project(seen(tokens, projection, seen_grid), projection)
             for projection, (seen_grid, _) in zip(projections, plans, strict=True)
         )
 
+    if choice.is_for_export():
+        assert isinstance(x, Tensor)  # no norm is deferred in a graph
+        return tuple(
+            _exported(seen(x, projection, seen_grid), projection, seen_grid, stride, class_token)
+            for projection, (seen_grid, stride) in zip(projections, plans, strict=True)
+        )
     waiting, pooled = list(through(project, x)), []
     for projection, (seen_grid, stride) in zip(projections, plans, strict=True):
         # Taken off the list, so that its memory is free before the next is pooled.
@@ -66,6 +76,18 @@ def _seen(tokens: Tensor, grid: Size3, projection: Projection, class_token: bool
 def _project(tokens: Tensor, projection: Projection) -> Tensor:
     parts = [linear(tokens, weight, bias) for weight, bias in projection.layers]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+
+
+def _exported(
+    tokens: Tensor, projection: Projection, grid: Size3, stride: Size3, class_token: bool
+) -> tuple[Tensor, Size3]:
+    """The same for other runtimes."""
+    kernel = projection.kernel
+    if kernel is None or not poolable(kernel, stride):
+        return _pool(_project(tokens, projection), grid, kernel, stride, class_token)
+    parts = [project_channels(tokens, weight, bias) for weight, bias in projection.layers]
+    channels = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+    return pool_projected(channels, grid, kernel, stride, class_token=class_token)
 
 
 def _pool(x: Tensor, grid: Size3, kernel: Tensor | None, stride: Size3, class_token: bool) -> tuple[Tensor, Size3]:
