@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from slowfast.video.frame_index import frame_index, has_index, is_joined
 from slowfast.video.open_video import OpenVideo, UnreadableError, named_errors
 from slowfast.video.pyav import av
 from slowfast.video.source import ROUNDING_SECONDS, ClipPixels, ClipReadError, VideoLength
@@ -28,9 +29,11 @@ def read_times(path: str | Path, times: np.ndarray, *, center: int, threads: int
     times = np.asarray(times, dtype=np.float64)
     with named_errors(path, float(times[center])):
         # A start at or before 0 needs no seek; None decodes from the beginning.
-        starts = [times.min() - back for back in _SEEK_BACK_SECONDS if times.min() - back > 0]
-        for start in [*starts, None]:
+        starts = [] if has_index(path) else [times.min() - back for back in _SEEK_BACK_SECONDS]
+        for start in [*(start for start in starts if start > 0), None] if starts else []:
             with OpenVideo(path, threads=threads) as video:
+                if video.may_be_joined and is_joined(path):
+                    break
                 frames = _window(video, times, start)
                 if video.disordered:
                     break
@@ -38,7 +41,7 @@ def read_times(path: str | Path, times: np.ndarray, *, center: int, threads: int
                     continue
                 indices, clamped = video.timeline().at_times(times, center=center)
                 return _gather(video, frames, indices, clamped)
-        return _read_disordered(path, times, center=center, threads=threads)
+        return _read_by_index(path, times, center=center, threads=threads)
 
 
 def _window(video: OpenVideo, times: np.ndarray, start: float | None) -> dict[int, av.VideoFrame] | None:
@@ -79,16 +82,12 @@ def _gather(video: OpenVideo, frames: dict[int, av.VideoFrame], indices: np.ndar
     return ClipPixels(np.stack([pictures[index] for index in indices.tolist()]), clamped, video.pixel_aspect)
 
 
-def _read_disordered(path: str | Path, times: np.ndarray, *, center: int, threads: int) -> ClipPixels:
-    """As `read_times`, for timestamps that run backwards: one decode of the whole file for them, one for the frames."""
-    with OpenVideo(path, threads=threads) as video:
-        for _ in video.frames():
-            pass
-        indices, clamped = video.timeline().at_times(times, center=center)
-    wanted = set(indices.tolist())
-    with OpenVideo(path, threads=threads) as video:
-        frames = {index: frame for index, (_, frame) in enumerate(video.frames()) if index in wanted}
-        return _gather(video, frames, indices, clamped)
+def _read_by_index(path: str | Path, times: np.ndarray, *, center: int, threads: int) -> ClipPixels:
+    """As `read_times`, for timestamps that cannot be searched."""
+    index = frame_index(path, threads=threads)
+    indices, clamped = index.timeline.at_times(times, center=center)
+    pictures, aspect = index.pictures(path, indices.tolist(), threads=threads)
+    return ClipPixels(np.stack([pictures[i] for i in indices.tolist()]), clamped, aspect)
 
 
 def read_frames(path: str | Path, numbers: np.ndarray, *, center: int, threads: int = 0) -> ClipPixels:

@@ -9,6 +9,7 @@ import torch
 
 from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
 from slowfast.video.cache import CachedVideos
+from slowfast.video.decoding.orientation import Orientation
 from slowfast.video.reader import VideoFiles
 from slowfast.video.whole_video import WholeVideo
 
@@ -54,7 +55,8 @@ def test_a_rotated_video_has_its_pixels_turned(shared_dir):
 
 def test_a_turn_swaps_width_and_height(tmp_path, monkeypatch):
     write(tmp_path / "v.mp4", Fraction(4, 3))
-    monkeypatch.setattr("slowfast.video.open_video.OpenVideo._quarter_turns", staticmethod(lambda frame: 1))
+    turn = Orientation(transposed=True, up_down=True)
+    monkeypatch.setattr("slowfast.video.decoding.orientation.orientation_of", lambda frame: turn)
     read = VideoFiles(tmp_path).read("v", np.array([0.2]), center=0)
     assert read.frames.shape == (1, 48, 40, 3) and read.pixel_aspect == pytest.approx(3 / 4)
 
