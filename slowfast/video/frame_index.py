@@ -31,12 +31,14 @@ class FrameIndex:
 
     timeline: when they are shown
     pts:      (N,) int64 the file's own timestamps
-    keys:     (N,) positions of key frames from which it can be read, each with a timestamp of its own
+    keys:     (K,) positions of key frames from which it can be read, each with a timestamp of its own
+    doubtful: (N,) bool: it rests on damaged data
     """
 
     timeline: Timeline
     pts: np.ndarray
     keys: np.ndarray
+    doubtful: np.ndarray
 
     def pictures(
         self, path: str | Path, indices: Iterable[int], *, threads: int, short_side: int | None = None
@@ -115,9 +117,11 @@ def _remembered(known: OrderedDict[_Identity, _Known], path: str | Path, make: C
 def _build(path: str | Path, threads: int) -> FrameIndex:
     stamps: list[int] = []
     keys: list[int] = []
+    doubtful: list[bool] = []
     with OpenVideo(path, threads=threads) as video:
         for index, (_, frame) in enumerate(video.frames()):
             stamps.append(_NONE if frame.pts is None else frame.pts)
+            doubtful.append(video.in_doubt)
             if frame.key_frame and frame.pts is not None:
                 keys.append(index)
         timeline = video.timeline()
@@ -127,7 +131,8 @@ def _build(path: str | Path, threads: int) -> FrameIndex:
     pts = np.array(stamps, dtype=np.int64)
     own, counts = np.unique(pts, return_counts=True)
     own = own[counts == 1]
-    return FrameIndex(timeline, pts, np.array([key for key in keys if pts[key] in own], dtype=np.int64))
+    usable = np.array([key for key in keys if pts[key] in own], dtype=np.int64)
+    return FrameIndex(timeline, pts, usable, np.array(doubtful))
 
 
 def _clock_restarts(path: str | Path) -> bool:

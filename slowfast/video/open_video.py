@@ -250,11 +250,14 @@ class OpenVideo:
 
     def _packets(self, settling: Settling) -> Iterator[av.Packet | None]:
         """At the end one that asks the decoder for what it still holds, also where the file breaks off."""
+        was_corrupt = False
         try:
             for packet in self._demuxed():
                 settling.send(packet)
-                if packet.is_corrupt and packet.size:
+                # Where FFmpeg cuts a stream into frames itself, the mark is on the frame before the one it is meant for.
+                if packet.size and (packet.is_corrupt or (was_corrupt and self.may_be_joined)):
                     self._broken(settling, packet.pts)
+                was_corrupt = packet.is_corrupt
                 yield packet
         except av.error.FFmpegError:
             if self._careful:

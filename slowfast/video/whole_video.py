@@ -41,7 +41,7 @@ class WholeVideo:
 
     @property
     def length(self) -> VideoLength:
-        """Raises ClipReadError: not a readable video, or one that is damaged before it is decoded."""
+        """Raises ClipReadError: not a readable video, or one that breaks off where its header promises more."""
         return self._index[0]
 
     def read(self, positions: np.ndarray, *, short_side: int | None = None) -> np.ndarray:
@@ -80,8 +80,6 @@ class WholeVideo:
             return _length_of((packets.pts - packets.pts[0]) * tick, nominal, tick), packets
         with named_errors(self.path, None):
             timeline = frame_index(self.path, threads=self.threads).timeline
-            if timeline.damaged:
-                raise UnreadableError(f"the data is damaged after second {max(timeline.damaged[0][0], 0.0):.3f}")
         return _length_of(timeline.times - timeline.times[0], nominal, tick), None
 
     def _decode(self, video: OpenVideo, asked: np.ndarray, short_side: int | None) -> dict[int, np.ndarray]:
@@ -108,6 +106,8 @@ class WholeVideo:
     def _read_all_of(self, positions: np.ndarray, short_side: int | None) -> np.ndarray:
         """By counting decoded frames."""
         index = frame_index(self.path, threads=self.threads)
+        for position in positions[index.doubtful[positions]].tolist():
+            raise self._lost(position, "the data is damaged there")
         pictures, _ = index.pictures(self.path, positions.tolist(), threads=self.threads, short_side=short_side)
         return np.stack([pictures[position] for position in positions.tolist()])
 

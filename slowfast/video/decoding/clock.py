@@ -38,6 +38,7 @@ class Clock:
     _damage_second: float = -np.inf  # of the last packet that could not be decoded
     _offset: float = 0.0  # of a clock that started again
     _jumped: bool = False
+    _before: float | None = None  # second of the frame before the last one
 
     def copy(self) -> Clock:
         return replace(self, times=list(self.times), damaged=[list(pair) for pair in self.damaged])
@@ -62,6 +63,7 @@ class Clock:
         previous = self.times[-1] if self.times and not self._jumped else None
         self._jumped = False
         second = self._shown_at(frame.pts, previous)
+        self._before = previous
         if frame.is_corrupt:
             self._damage_second = max(self._damage_second, second)
             self.mark_damage(None)
@@ -81,7 +83,10 @@ class Clock:
         second = self.second(pts)
         if previous is None or second > previous:
             return second
-        if self.joined and second < previous - max(_RESTART_SECONDS, _RESTART_FRAMES * self.frame_seconds):
+        back = max(_RESTART_SECONDS, _RESTART_FRAMES * self.frame_seconds)
+        # Where it goes on from the frame before the last one, that last one's timestamp was wrong.
+        goes_on = self._before is not None and self._before < second < self._before + back
+        if self.joined and second < previous - back and not goes_on:
             following = previous + self.frame_seconds
             self._offset += following - second
             text = f"its timestamps start again at second {following:.3f}; seconds are counted on from there"

@@ -25,22 +25,26 @@ TURNS = {
 }
 
 
-def scene(number: int) -> np.ndarray:
-    """(48, 64, 3) uint8: `picture` with a corner that no mirroring leaves in place."""
+def scene(number: int, *, busy: bool = False) -> np.ndarray:
+    """(48, 64, 3) uint8: `picture` with a corner that no mirroring leaves in place; busy: moving noise."""
     shown = picture(number)
     shown[: HEIGHT // 4, : WIDTH // 3] = (250, 10, 10)
+    if busy:
+        noise = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+        shown = shown // 2 + np.roll(noise, 3 * number, axis=1) // 2
     return shown
 
 
-def write_scenes(path: Path, numbers=range(30), *, options=None, container=None, gop=6, b_frames=2, size=None) -> Path:
-    """H.264 at 10 frames a second. size: (height, width) to cut the scenes to."""
-    height, width = size or (HEIGHT, WIDTH)
+def write_scenes(
+    path: Path, numbers=range(30), *, options=None, container=None, gop=6, b_frames=2, busy=False, codec="libx264"
+) -> Path:
+    """A video of scenes at 10 frames a second."""
     with av.open(str(path), "w", options=container or {}) as target:
-        stream = target.add_stream("libx264", rate=FPS, options={"bf": str(b_frames), **(options or {})})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream = target.add_stream(codec, rate=FPS, options={"bf": str(b_frames), **(options or {})})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.gop_size = gop
         for place, number in enumerate(numbers):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(scene(number)[:height, :width]), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(scene(number, busy=busy), format="rgb24")
             frame.pts, frame.time_base = place, Fraction(1, FPS)
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
@@ -79,9 +83,9 @@ def copy_packets(sources: list[tuple[Path, str]], target: Path) -> Path:
     return target
 
 
-def with_sei(source: Path, target: Path, turn: str) -> Path:
-    """turn: options of FFmpeg's h264_metadata, such as "rotate=90:flip=horizontal"."""
-    return copy_packets([(source, f"h264_metadata=display_orientation=insert:{turn}")], target)
+def sei(turn: str) -> str:
+    """The filter that writes a rotation SEI into the first picture. turn: such as "rotate=90:flip=horizontal"."""
+    return f"h264_metadata=display_orientation=insert:{turn}"
 
 
 def cut(source: Path, target: Path, share: float = 0.6) -> Path:
@@ -108,9 +112,20 @@ def with_noise(source: Path, target: Path, *, seed: int, bytes_changed: int = 8)
     return target
 
 
-def joined(first: Path, second: Path, target: Path) -> Path:
-    """Two transport streams one after the other, clocks and all, as `cat` joins them."""
-    target.write_bytes(first.read_bytes() + second.read_bytes())
+def joined(first: Path, second: Path, target: Path, *, counted_on: bool = False) -> Path:
+    """Two transport streams one after the other, clocks and all, as `cat` joins them.
+
+    counted_on: the packets of the second are numbered on from the first, so that none looks lost
+    """
+    data = bytearray(first.read_bytes() + second.read_bytes())
+    if counted_on:
+        counts: dict[int, int] = {}
+        for place in range(0, len(data), PACKET):
+            track = (data[place + 1] & 0x1F) << 8 | data[place + 2]
+            if data[place + 3] & 0x10:  # it has a payload
+                counts[track] = (counts.get(track, -1) + 1) % 16
+            data[place + 3] = data[place + 3] & 0xF0 | counts.get(track, 0)
+    target.write_bytes(data)
     return target
 
 
@@ -135,9 +150,9 @@ def several_streams(target: Path, layout: list[tuple[str, int, bool]]) -> Path:
     return target
 
 
-def sound_first(target: Path, seconds: float) -> Path:
-    """Sound from 0 on, pictures `seconds` later."""
-    with av.open(str(target), "w") as container:
+def sound_first(target: Path, seconds: float, *, options: dict[str, str] | None = None) -> Path:
+    """Sound from 0 on, pictures `seconds` later. options: of the container."""
+    with av.open(str(target), "w", options=options or {}) as container:
         video = container.add_stream("libx264", rate=FPS, options={"bf": "0"})
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         audio = container.add_stream("aac", rate=16000)
