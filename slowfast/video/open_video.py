@@ -26,7 +26,7 @@ from slowfast.video.decoding.notes import note
 from slowfast.video.decoding.orientation import UPRIGHT, Orientations
 from slowfast.video.decoding.settling import Settling
 from slowfast.video.pyav import av
-from slowfast.video.source import ClipReadError, Timeline
+from slowfast.video.source import ClipReadError, Timeline, tolerance_of
 
 
 # Codecs whose every packet is a frame and whose decoders tell of all damage at once; others are read with care.
@@ -149,6 +149,11 @@ class OpenVideo:
     def tick(self) -> float:
         """Seconds of the unit that timestamps are counted in."""
         return float(self._time_base)
+
+    @property
+    def tolerance(self) -> float:
+        """As in Timeline."""
+        return tolerance_of(self.frame_seconds)
 
     @property
     def pixel_aspect(self) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from slowfast.video.frame_index import frame_index, has_index, is_joined
 from slowfast.video.open_video import OpenVideo, UnreadableError, named_errors
 from slowfast.video.pyav import av
-from slowfast.video.source import ROUNDING_SECONDS, ClipPixels, ClipReadError, VideoLength
+from slowfast.video.source import ROUNDING_SECONDS, ClipPixels, ClipReadError, VideoLength, is_nearer
 from slowfast.video.whole_video import WholeVideo
 
 VIDEO_EXTENSIONS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts")
@@ -45,34 +45,35 @@ def read_times(path: str | Path, times: np.ndarray, *, center: int, threads: int
 
 
 def _window(video: OpenVideo, times: np.ndarray, start: float | None) -> dict[int, av.VideoFrame] | None:
-    """Decode from the key frame at `start` past the last of `times`; the frames that may be asked for, by position.
+    """Decode from the key frame at `start` past the last of `times`; the frames that they show, by position.
 
-    None when the key frame found comes after the first of `times`. Only the frames on both sides of each time are
-    kept: a window may be hundreds of frames long.
+    None when the key frame found comes after the first of `times`. Of the frames on both sides of a time only the one
+    that is shown is kept: a window may be hundreds of frames long, and held frames make the decoder take new memory.
     """
     asked = np.sort(times)
     if start is not None and not video.seek(start):
         return None
     kept: dict[int, av.VideoFrame] = {}
-    previous: av.VideoFrame | None = None
+    before: tuple[float, av.VideoFrame] | None = None
     answered, beyond = 0, 0
     for index, (second, frame) in enumerate(video.frames(from_key_frame=start is not None)):
-        if index == 0:
+        if before is None:
             if start is not None and second > asked[0] + ROUNDING_SECONDS:
                 return None
             kept[0] = frame
-        upto = int(np.searchsorted(asked, second, side="left"))  # asked[:upto] < second
-        if upto > answered and previous is not None:
-            kept |= {index - 1: previous, index: frame}
-        answered = max(answered, upto)
-        previous = frame
+        while answered < len(asked) and asked[answered] + ROUNDING_SECONDS < second:
+            if before is not None:
+                late = is_nearer(second, before[0], float(asked[answered]), video.tolerance)
+                kept[index if late else index - 1] = frame if late else before[1]
+            answered += 1
+        before = second, frame
         if second > asked[-1]:
             beyond += 1
             if beyond > _LOOK_BEYOND:
                 break
-    if previous is None:
+    if before is None:
         return kept if start is None else None
-    kept[index] = previous
+    kept[index] = before[1]
     return kept
 
 

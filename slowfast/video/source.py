@@ -102,6 +102,17 @@ class VideoSource(Protocol):
         """
 
 
+def tolerance_of(frame_seconds: float) -> float:
+    """Seconds by which a frame may start after the moment it is asked for."""
+    return min(frame_seconds / 2, MAX_TOLERANCE_SECONDS) + ROUNDING_SECONDS
+
+
+def is_nearer(following: np.ndarray, shown: np.ndarray, asked: np.ndarray, tolerance: float) -> np.ndarray:
+    """Whether the frame that starts at `following`, not the one on screen since `shown`, is meant by `asked` (seconds)."""
+    wait = following - asked
+    return (wait <= tolerance) & (wait <= asked - shown + ROUNDING_SECONDS)
+
+
 @dataclass(frozen=True)
 class Timeline:
     """When each frame of a video is shown.
@@ -124,7 +135,7 @@ class Timeline:
     @property
     def tolerance(self) -> float:
         """Seconds by which a frame may start after the moment it is asked for."""
-        return min(self.frame_seconds / 2, MAX_TOLERANCE_SECONDS) + ROUNDING_SECONDS
+        return tolerance_of(self.frame_seconds)
 
     def at_times(self, times: np.ndarray, *, center: int) -> tuple[np.ndarray, int]:
         """(T,) seconds -> ((T,) indices of the frames shown then, how many were clamped).
@@ -139,8 +150,7 @@ class Timeline:
         tolerance = self.tolerance
         bounded = np.concatenate([[-np.inf], self.times, [np.inf]])
         indices = np.searchsorted(self.times, times + ROUNDING_SECONDS, side="right") - 1
-        to_next, since = bounded[indices + 2] - times, times - bounded[indices + 1]
-        indices = indices + ((to_next <= tolerance) & (to_next <= since + ROUNDING_SECONDS))
+        indices = indices + is_nearer(bounded[indices + 2], bounded[indices + 1], times, tolerance)
 
         shown = times + tolerance
         self._refuse_damage(shown, self.times[np.maximum(indices, 0)], float(times[center]))

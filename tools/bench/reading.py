@@ -19,7 +19,7 @@ from slowfast.video.frames import FrameFolders
 from slowfast.video.reader import read_times
 from slowfast.video.writer import write_video
 
-FPS, SECONDS, CLIPS = 30, 20, 8
+FPS, SECONDS, CLIPS = 30, 12, 4
 SIZES = {"720p, a key frame every 250": ((720, 1280), 250), "256, a key frame every 12": ((256, 456), 12)}
 OFFSETS = (np.arange(16) - 8) * 4 / FPS  # 16 frames, 4 apart: AVA's clip of two seconds
 
@@ -67,9 +67,9 @@ def write_frames(folder: Path, size: tuple[int, int], count: int = 64) -> None:
 
 
 def plain_jpegs(folder: Path, numbers: np.ndarray) -> np.ndarray:
-    """As scripts read a clip: cv2.imread for each frame, a stack, channels reversed."""
+    """As scripts read a clip: cv2.imread for each frame and a stack. Channels stay B, G, R: a view reverses them."""
     pictures = [cv2.imread(str(folder / "v" / f"v_{number:06d}.jpg")) for number in numbers.tolist()]
-    return np.ascontiguousarray(np.stack(pictures)[..., ::-1])
+    return np.stack(pictures)[..., ::-1]
 
 
 def cases(root: Path) -> dict[str, Callable[[], object]]:
