@@ -14,6 +14,7 @@ python tools/benchmark.py evaluator              the AVA frame-mAP against a per
 python tools/benchmark.py explain --cfg FILE     a detector with and without the attention of `predict --explain`
 python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
 python tools/benchmark.py loader --task reading   clips of videos and frame folders against PyAV and cv2.imread alone
+python tools/benchmark.py loader --task start    annotations of AVA's size to key frames, and to loader workers
 python tools/benchmark.py predict --cfg FILE     prediction on a file against decoding and the forward pass alone
 python tools/benchmark.py endless --cfg FILE     memory of prediction over an hour of video
 """
@@ -40,6 +41,7 @@ from bench import (  # noqa: E402
     prediction,
     reading,
     runtimes,
+    start,
 )  # fmt: skip
 from bench.detector import Setup  # noqa: E402
 
@@ -66,8 +68,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--rows", type=int, nargs="+", default=[1_000_000, 7_000_000], help="evaluator: numbers of detections"
     )
-    parser.add_argument("--task", choices=("classification", "reading"), default="classification",
-                        help="loader: training clips of classifiers, or reading alone")
+    parser.add_argument("--task", choices=("classification", "reading", "start"), default="classification",
+                        help="loader: training clips of classifiers, reading alone, or the start-up of AVA")
     parser.add_argument("--videos", type=int, default=8, help="loader: how many are made")
     parser.add_argument("--folder", type=Path, help="loader: of videos to use instead")
     parser.add_argument(
@@ -108,6 +110,8 @@ def main(argv: Sequence[str]) -> int:
     measure = {"clips": args.clips, "repeats": args.repeats, "device": device}
     if args.what == "loader" and args.task == "reading":
         reading.main(repeats=args.repeats)
+    elif args.what == "loader" and args.task == "start":
+        start.main(1_600_000)
     elif args.what == "loader":
         loader.main(args.cfg or CLASSIFIER, args.set, videos=args.videos, repeats=args.repeats, folder=args.folder)
     elif args.what == "predict":
