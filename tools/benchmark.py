@@ -13,6 +13,8 @@ python tools/benchmark.py gpu                    all of these on a GPU, as a tab
 python tools/benchmark.py evaluator              the AVA frame-mAP against a per-frame implementation
 python tools/benchmark.py explain --cfg FILE     a detector with and without the attention of `predict --explain`
 python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
+python tools/benchmark.py loader --task reading   clips of videos and frame folders against PyAV and cv2.imread alone
+python tools/benchmark.py loader --task start    annotations of AVA's size to key frames, and to loader workers
 python tools/benchmark.py predict --cfg FILE     prediction on a file against decoding and the forward pass alone
 python tools/benchmark.py endless --cfg FILE     memory of prediction over an hour of video
 """
@@ -37,7 +39,9 @@ from bench import (  # noqa: E402
     layers,
     loader,
     prediction,
+    reading,
     runtimes,
+    start,
 )  # fmt: skip
 from bench.detector import Setup  # noqa: E402
 
@@ -64,7 +68,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--rows", type=int, nargs="+", default=[1_000_000, 7_000_000], help="evaluator: numbers of detections"
     )
-    parser.add_argument("--task", choices=("classification",), default="classification", help="loader: whose clips")
+    parser.add_argument(
+        "--task",
+        choices=("classification", "reading", "start"),
+        default="classification",
+        help="loader: training clips of classifiers, reading alone, or the start-up of AVA",
+    )
     parser.add_argument("--videos", type=int, default=8, help="loader: how many are made")
     parser.add_argument("--folder", type=Path, help="loader: of videos to use instead")
     parser.add_argument(
@@ -103,7 +112,11 @@ def main(argv: Sequence[str]) -> int:
     print(f"{machine}, {args.clips} clips a batch")
     setup = Setup(args.cfg or DETECTOR, str(device), args.clips, tuple(args.set), args.people)
     measure = {"clips": args.clips, "repeats": args.repeats, "device": device}
-    if args.what == "loader":
+    if args.what == "loader" and args.task == "reading":
+        reading.main(repeats=args.repeats)
+    elif args.what == "loader" and args.task == "start":
+        start.main(1_600_000)
+    elif args.what == "loader":
         loader.main(args.cfg or CLASSIFIER, args.set, videos=args.videos, repeats=args.repeats, folder=args.folder)
     elif args.what == "predict":
         prediction.main(setup.cfg_path, args.set, weights=args.weights, video=args.video, seconds=args.seconds or 20,

@@ -21,6 +21,7 @@ __all__ = ["FRAME_LIST_HEADER", "FrameFolders", "read_frame_lists"]
 
 FIRST_FRAMES = (0, 1)  # numbers that extractors start from
 _SHOWN = 3
+_COLOURS = getattr(cv2, "IMREAD_COLOR_RGB", cv2.IMREAD_COLOR)  # OpenCV from 4.11 on writes RGB itself
 
 
 class FrameFolders:
@@ -155,11 +156,17 @@ class FrameFolders:
             what = "the frame lists have no such id" if self._from_lists else f"no file {folder}/{name}"
             reason = f"frame {missing[0]} is missing ({what}) though there are frames on both sides of it"
             raise ClipReadError(folder, key, reason, "frame")
-        pictures = [self._decode(folder, key, files.paths[p].decode(), short_side) for p in position]
-        sizes = {picture.shape for picture in pictures}
-        if len(sizes) > 1:
-            raise ClipReadError(folder, key, f"frames {wanted.tolist()} differ in size: {sorted(sizes)}", "frame")
-        return ClipPixels(np.stack([pictures[i] for i in where]), int((inside != numbers).sum()))
+        frames: np.ndarray | None = None
+        for number, place in enumerate(position.tolist()):
+            picture = self._decode(folder, key, files.paths[place].decode(), short_side)
+            if frames is None:
+                frames = np.empty((len(numbers), *picture.shape), np.uint8)
+            if picture.shape != frames.shape[1:]:
+                sizes = sorted([frames.shape[1:], picture.shape])
+                raise ClipReadError(folder, key, f"frames {wanted.tolist()} differ in size: {sizes}", "frame")
+            frames[where == number] = picture
+        assert frames is not None  # a clip has a frame
+        return ClipPixels(frames, int((inside != numbers).sum()))
 
     def span(self, video: str) -> tuple[int, int]:
         """The first and the last frame id of a video. Raises ClipReadError when there is no such video."""
@@ -209,11 +216,12 @@ class FrameFolders:
         missing = what_is_missing(data)
         if missing:
             raise ClipReadError(folder, key, f"{path}: {missing}", "frame")
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), _COLOURS) if data else None
         if picture is None:
             reason = f"{path}: not a picture that OpenCV can decode ({len(data)} bytes)"
             raise ClipReadError(folder, key, reason, "frame")
-        picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        if _COLOURS == cv2.IMREAD_COLOR:
+            picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
         return picture if short_side is None else shrink(picture, short_side)
 
 

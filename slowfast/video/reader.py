@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from slowfast.video.frame_index import frame_index, has_index, is_joined
 from slowfast.video.open_video import OpenVideo, UnreadableError, named_errors
 from slowfast.video.pyav import av
-from slowfast.video.source import ROUNDING_SECONDS, ClipPixels, ClipReadError, VideoLength
+from slowfast.video.source import ROUNDING_SECONDS, ClipPixels, ClipReadError, VideoLength, is_nearer
 from slowfast.video.whole_video import WholeVideo
 
 VIDEO_EXTENSIONS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts")
@@ -28,9 +29,11 @@ def read_times(path: str | Path, times: np.ndarray, *, center: int, threads: int
     times = np.asarray(times, dtype=np.float64)
     with named_errors(path, float(times[center])):
         # A start at or before 0 needs no seek; None decodes from the beginning.
-        starts = [times.min() - back for back in _SEEK_BACK_SECONDS if times.min() - back > 0]
-        for start in [*starts, None]:
+        starts = [] if has_index(path) else [times.min() - back for back in _SEEK_BACK_SECONDS]
+        for start in [*(start for start in starts if start > 0), None] if starts else []:
             with OpenVideo(path, threads=threads) as video:
+                if video.may_be_joined and is_joined(path):
+                    break
                 frames = _window(video, times, start)
                 if video.disordered:
                     break
@@ -38,38 +41,39 @@ def read_times(path: str | Path, times: np.ndarray, *, center: int, threads: int
                     continue
                 indices, clamped = video.timeline().at_times(times, center=center)
                 return _gather(video, frames, indices, clamped)
-        return _read_disordered(path, times, center=center, threads=threads)
+        return _read_by_index(path, times, center=center, threads=threads)
 
 
 def _window(video: OpenVideo, times: np.ndarray, start: float | None) -> dict[int, av.VideoFrame] | None:
-    """Decode from the key frame at `start` past the last of `times`; the frames that may be asked for, by position.
+    """Decode from the key frame at `start` past the last of `times`; the frames that they show, by position.
 
-    None when the key frame found comes after the first of `times`. Only the frames on both sides of each time are
-    kept: a window may be hundreds of frames long.
+    None when the key frame found comes after the first of `times`. Of the frames on both sides of a time only the one
+    that is shown is kept: a window may be hundreds of frames long, and held frames make the decoder take new memory.
     """
     asked = np.sort(times)
     if start is not None and not video.seek(start):
         return None
     kept: dict[int, av.VideoFrame] = {}
-    previous: av.VideoFrame | None = None
+    before: tuple[float, av.VideoFrame] | None = None
     answered, beyond = 0, 0
     for index, (second, frame) in enumerate(video.frames(from_key_frame=start is not None)):
-        if index == 0:
+        if before is None:
             if start is not None and second > asked[0] + ROUNDING_SECONDS:
                 return None
             kept[0] = frame
-        upto = int(np.searchsorted(asked, second, side="left"))  # asked[:upto] < second
-        if upto > answered and previous is not None:
-            kept |= {index - 1: previous, index: frame}
-        answered = max(answered, upto)
-        previous = frame
+        while answered < len(asked) and asked[answered] + ROUNDING_SECONDS < second:
+            if before is not None:
+                late = is_nearer(second, before[0], float(asked[answered]), video.tolerance)
+                kept[index if late else index - 1] = frame if late else before[1]
+            answered += 1
+        before = second, frame
         if second > asked[-1]:
             beyond += 1
             if beyond > _LOOK_BEYOND:
                 break
-    if previous is None:
+    if before is None:
         return kept if start is None else None
-    kept[index] = previous
+    kept[index] = before[1]
     return kept
 
 
@@ -79,16 +83,12 @@ def _gather(video: OpenVideo, frames: dict[int, av.VideoFrame], indices: np.ndar
     return ClipPixels(np.stack([pictures[index] for index in indices.tolist()]), clamped, video.pixel_aspect)
 
 
-def _read_disordered(path: str | Path, times: np.ndarray, *, center: int, threads: int) -> ClipPixels:
-    """As `read_times`, for timestamps that run backwards: one decode of the whole file for them, one for the frames."""
-    with OpenVideo(path, threads=threads) as video:
-        for _ in video.frames():
-            pass
-        indices, clamped = video.timeline().at_times(times, center=center)
-    wanted = set(indices.tolist())
-    with OpenVideo(path, threads=threads) as video:
-        frames = {index: frame for index, (_, frame) in enumerate(video.frames()) if index in wanted}
-        return _gather(video, frames, indices, clamped)
+def _read_by_index(path: str | Path, times: np.ndarray, *, center: int, threads: int) -> ClipPixels:
+    """As `read_times`, for timestamps that cannot be searched."""
+    index = frame_index(path, threads=threads)
+    indices, clamped = index.timeline.at_times(times, center=center)
+    pictures, aspect = index.pictures(path, indices.tolist(), threads=threads)
+    return ClipPixels(np.stack([pictures[i] for i in indices.tolist()]), clamped, aspect)
 
 
 def read_frames(path: str | Path, numbers: np.ndarray, *, center: int, threads: int = 0) -> ClipPixels:

@@ -8,6 +8,9 @@ import numpy as np
 # Half a frame absorbs rounded times; in a video of 1 fps half a frame would be another picture.
 MAX_TOLERANCE_SECONDS = 0.05
 ROUNDING_SECONDS = 1e-6  # containers round their start time to microseconds
+# A first picture that comes late is shown from the start: encoders that reorder frames delay it, cameras start with sound.
+MAX_LATE_SECONDS = 0.5
+END_SECONDS = 1e-3  # before the end counts as the end: moments are told to the thousandth of a second
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,17 @@ class VideoSource(Protocol):
         """
 
 
+def tolerance_of(frame_seconds: float) -> float:
+    """Seconds by which a frame may start after the moment it is asked for."""
+    return min(frame_seconds / 2, MAX_TOLERANCE_SECONDS) + ROUNDING_SECONDS
+
+
+def is_nearer(following: np.ndarray, shown: np.ndarray, asked: np.ndarray, tolerance: float) -> np.ndarray:
+    """Whether the frame that starts at `following`, not the one on screen since `shown`, is meant by `asked` (seconds)."""
+    wait = following - asked
+    return (wait <= tolerance) & (wait <= asked - shown + ROUNDING_SECONDS)
+
+
 @dataclass(frozen=True)
 class Timeline:
     """When each frame of a video is shown.
@@ -121,7 +135,7 @@ class Timeline:
     @property
     def tolerance(self) -> float:
         """Seconds by which a frame may start after the moment it is asked for."""
-        return min(self.frame_seconds / 2, MAX_TOLERANCE_SECONDS) + ROUNDING_SECONDS
+        return tolerance_of(self.frame_seconds)
 
     def at_times(self, times: np.ndarray, *, center: int) -> tuple[np.ndarray, int]:
         """(T,) seconds -> ((T,) indices of the frames shown then, how many were clamped).
@@ -129,22 +143,22 @@ class Timeline:
         The frame shown at t is the last that starts by then, or the one after it where that is nearer and starts within
         half a frame (at most 50 ms): times and timestamps are both rounded somewhere. At a constant rate this is
         rounding to the nearest frame, and a frame's own time always gives that frame.
+        The last frame is shown until its end, the first from 0 on where it is at most MAX_LATE_SECONDS late.
         Raises ClipReadError when the key frame lies beyond the video, or when any time falls in damaged data.
         """
         times = np.asarray(times, dtype=np.float64)
         tolerance = self.tolerance
         bounded = np.concatenate([[-np.inf], self.times, [np.inf]])
         indices = np.searchsorted(self.times, times + ROUNDING_SECONDS, side="right") - 1
-        to_next, since = bounded[indices + 2] - times, times - bounded[indices + 1]
-        indices = indices + ((to_next <= tolerance) & (to_next <= since + ROUNDING_SECONDS))
+        indices = indices + is_nearer(bounded[indices + 2], bounded[indices + 1], times, tolerance)
 
         shown = times + tolerance
         self._refuse_damage(shown, self.times[np.maximum(indices, 0)], float(times[center]))
-        before, after = indices < 0, shown >= self.end
+        before, after = indices < 0, times + END_SECONDS >= self.end
         if after[center]:
             raise ClipReadError(self.file, float(times[center]), f"the last frame is shown until second {self.end:.3f}")
-        # A stream that starts a frame late (delayed B-frames in AVI) still shows its first frame at time 0.
-        if self.times[0] - shown[center] > self.frame_seconds:
+        late = self.frame_seconds if times[center] < -ROUNDING_SECONDS else max(self.frame_seconds, MAX_LATE_SECONDS)
+        if self.times[0] - shown[center] > late:
             raise ClipReadError(
                 self.file, float(times[center]), f"the first frame is shown at second {self.times[0]:.3f}"
             )

@@ -8,10 +8,12 @@ for its frames. Frames are matched by timestamp, so a seek that lands elsewhere 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from slowfast.video.frame_index import frame_index
 from slowfast.video.open_video import OpenVideo, UnreadableError, named_errors
 from slowfast.video.source import ClipReadError, VideoLength, check_positions
 
@@ -39,7 +41,7 @@ class WholeVideo:
 
     @property
     def length(self) -> VideoLength:
-        """Raises ClipReadError: not a readable video, or one that is damaged before it is decoded."""
+        """Raises ClipReadError: not a readable video, or one that breaks off where its header promises more."""
         return self._index[0]
 
     def read(self, positions: np.ndarray, *, short_side: int | None = None) -> np.ndarray:
@@ -76,12 +78,8 @@ class WholeVideo:
             packets = _trusted_packets(video)
         if packets is not None:
             return _length_of((packets.pts - packets.pts[0]) * tick, nominal, tick), packets
-        with named_errors(self.path, None), OpenVideo(self.path, threads=self.threads) as video:
-            for _ in video.frames():
-                pass
-            timeline = video.timeline()
-            if timeline.damaged:
-                raise UnreadableError(f"the data is damaged after second {max(timeline.damaged[0][0], 0.0):.3f}")
+        with named_errors(self.path, None):
+            timeline = frame_index(self.path, threads=self.threads).timeline
         return _length_of(timeline.times - timeline.times[0], nominal, tick), None
 
     def _decode(self, video: OpenVideo, asked: np.ndarray, short_side: int | None) -> dict[int, np.ndarray]:
@@ -107,16 +105,11 @@ class WholeVideo:
 
     def _read_all_of(self, positions: np.ndarray, short_side: int | None) -> np.ndarray:
         """By counting decoded frames."""
-        wanted, pictures = set(positions.tolist()), []
-        with OpenVideo(self.path, threads=self.threads) as video:
-            for index, (_, frame) in enumerate(video.frames()):
-                if index in wanted:
-                    pictures.append(video.rgb(frame, short_side=short_side))
-                    if len(pictures) == len(positions):
-                        break
-        if len(pictures) < len(positions):
-            raise UnreadableError("it decodes to fewer frames than before; has the file changed?")
-        return np.stack(pictures)
+        index = frame_index(self.path, threads=self.threads)
+        for position in positions[index.doubtful[positions]].tolist():
+            raise self._lost(position, "the data is damaged there")
+        pictures, _ = index.pictures(self.path, positions.tolist(), threads=self.threads, short_side=short_side)
+        return np.stack([pictures[position] for position in positions.tolist()])
 
     def _lost(self, position: int, reason: str) -> ClipReadError:
         second = float(self.length.times[position])
@@ -125,9 +118,16 @@ class WholeVideo:
 
 def _trusted_packets(video: OpenVideo) -> _Packets | None:
     """None where the timestamps of the packets do not tell the frames."""
-    packets = [(packet.pts, packet.is_keyframe, packet.size) for packet in video.packets() if not packet.is_discard]
+    packets, decoded = [], []
+    for packet in video.packets():
+        if not packet.is_discard:
+            packets.append((packet.pts, packet.is_keyframe, packet.size))
+        if packet.dts is not None:
+            decoded.append(packet.dts)
     if not packets:
         raise UnreadableError("it holds no pictures")
+    if any(later < earlier for earlier, later in pairwise(decoded)):
+        return None  # recordings that were joined, clocks and all
     stamps = [pts for pts, _, _ in packets if pts is not None]
     small = video.codec == "mpeg4" and min(size for _, _, size in packets) < _MAYBE_NO_FRAME
     if video.codec not in _ONE_FRAME_A_PACKET or small or len(set(stamps)) < len(packets):

@@ -1,12 +1,14 @@
 """AVA annotations as key frames: (video, second) -> people with boxes and multi-hot actions, in compact columns."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from slowfast.structures.box_table import NO_LABEL, BoxTable, codes_of_pairs, exact_times, key_frame_codes, split_codes
 from slowfast.structures.label_map import LabelMap
+from slowfast.utils.shared_arrays import for_workers, from_parent
 
 BOX_TOLERANCE = 1e-3  # AVA writes three decimals: a rounded corner may stand this far outside the frame
 _NAMED = 5  # how many offenders an error names
@@ -33,6 +35,18 @@ class KeyFrames:
 
     def __len__(self) -> int:
         return len(self.video)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Loader workers share the columns: at AVA's size a copy for each would be tens of megabytes, sent one by one."""
+        columns = self.__dict__.get("_sent")
+        if columns is None:
+            columns = for_workers({field.name: getattr(self, field.name) for field in fields(self)[1:]})
+            object.__setattr__(self, "_sent", columns)  # all workers are sent the same memory
+        return {"videos": self.videos, **columns}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        columns = from_parent({name: value for name, value in state.items() if name != "videos"})
+        self.__dict__.update({"videos": state["videos"], **columns})
 
     def video_name(self, k: int) -> str:
         return self.videos[self.video[k]]

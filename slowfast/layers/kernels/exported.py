@@ -37,7 +37,9 @@ def pool_channels(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     """
     frames, height, width = x.shape[2:]
     steps, rows, columns = weight.shape[2:]
-    tall = -(-(height + rows // 2) // stride[1]) * stride[1]  # of a frame and its zeros; a stride meets each frame alike
+    tall = (
+        -(-(height + rows // 2) // stride[1]) * stride[1]
+    )  # of a frame and its zeros; a stride meets each frame alike
     image = F.pad(x, (0, 0, 0, tall - height)).flatten(2, 3)
     total: Tensor | None = None
     for row in range(rows):

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
 from slowfast.inference.streams.clip_stream import ClipStream
 from slowfast.inference.written.drawn_video import plain_copy
-from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
 from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
 from slowfast.video.cache import CachedVideos
+from slowfast.video.decoding.orientation import Orientation
 from slowfast.video.live.address import LiveAddress
 from slowfast.video.live.connection import connect
 from slowfast.video.open_video import pixel_aspect_of
@@ -61,7 +62,8 @@ def test_a_rotated_video_has_its_pixels_turned(shared_dir):
 
 def test_a_turn_swaps_width_and_height(tmp_path, monkeypatch):
     write(tmp_path / "v.mp4", Fraction(4, 3))
-    monkeypatch.setattr("slowfast.video.open_video.OpenVideo._quarter_turns", staticmethod(lambda frame: 1))
+    turn = Orientation(transposed=True, up_down=True)
+    monkeypatch.setattr("slowfast.video.decoding.orientation.orientation_of", lambda frame: turn)
     read = VideoFiles(tmp_path).read("v", np.array([0.2]), center=0)
     assert read.frames.shape == (1, 48, 40, 3) and read.pixel_aspect == pytest.approx(3 / 4)
 

@@ -163,7 +163,7 @@ class Stream:
         self.codec, self._all = codec, packets
 
     def packets(self):
-        return (SimpleNamespace(pts=p, is_keyframe=k, is_discard=d, size=s) for p, k, d, s in self._all)
+        return (SimpleNamespace(pts=p, dts=None, is_keyframe=k, is_discard=d, size=s) for p, k, d, s in self._all)
 
 
 GOOD = [(0, True, False, 900), (4, False, False, 90), (2, False, False, 10), (6, True, False, 900)]

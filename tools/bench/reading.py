@@ -1,0 +1,119 @@
+"""Reading clips around random seconds, against a ceiling: what PyAV alone needs to decode the same frames, in one run.
+
+Also frames of folders against `cv2.imread`, and what a short side and a short GOP save (bmvit prepare-data).
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import torch
+from bench.timing import Timing, interleaved
+
+from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
+from slowfast.video.frames import FrameFolders
+from slowfast.video.reader import read_times
+from slowfast.video.writer import write_video
+
+FPS, SECONDS, CLIPS = 30, 12, 4
+SIZES = {"720p, a key frame every 250": ((720, 1280), 250), "256, a key frame every 12": ((256, 456), 12)}
+OFFSETS = (np.arange(16) - 8) * 4 / FPS  # 16 frames, 4 apart: AVA's clip of two seconds
+
+
+def moving(size: tuple[int, int]) -> Iterator[np.ndarray]:
+    """A texture that moves, with a little noise of the camera."""
+    height, width = size
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (height // 20, width // 20, 3), dtype=np.uint8)
+    picture = cv2.resize(small, (2 * width, 2 * height), interpolation=cv2.INTER_CUBIC)
+    noise = rng.integers(0, 6, (height, width, 3), dtype=np.uint8)
+    for number in range(SECONDS * FPS):
+        y, x = number % height, 2 * number % width
+        yield cv2.add(picture[y : y + height, x : x + width], np.roll(noise, 13 * number, axis=1))
+
+
+def times() -> list[np.ndarray]:
+    """(T,) seconds of each clip."""
+    return [second + OFFSETS for second in np.random.default_rng(1).uniform(2, SECONDS - 2, CLIPS)]
+
+
+def ceiling(path: Path, asked: np.ndarray) -> np.ndarray:
+    """The same frames by PyAV alone, of a file at a constant rate that is in order: no check, no rule, no error."""
+    wanted = np.round(asked * FPS).astype(int)
+    last, pictures = int(wanted.max()), {}
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        ticks = Fraction(1, FPS) / stream.time_base
+        container.seek(int(wanted.min() * ticks), stream=stream)
+        converter = av.video.reformatter.VideoReformatter()
+        for frame in container.decode(stream):
+            number = round(frame.pts / ticks)
+            if number in wanted:
+                pictures[number] = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+            if number >= last:
+                break
+    return np.stack([pictures[number] for number in wanted.tolist()])
+
+
+def write_frames(folder: Path, size: tuple[int, int], count: int = 64) -> None:
+    (folder / "v").mkdir()
+    for number, picture in zip(range(count), moving(size), strict=False):
+        cv2.imwrite(str(folder / "v" / f"v_{number + 1:06d}.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+
+
+def plain_jpegs(folder: Path, numbers: np.ndarray) -> np.ndarray:
+    """As scripts read a clip: cv2.imread for each frame and a stack. Channels stay B, G, R: a view reverses them."""
+    pictures = [cv2.imread(str(folder / "v" / f"v_{number:06d}.jpg")) for number in numbers.tolist()]
+    return np.stack(pictures)[..., ::-1]
+
+
+def cases(root: Path) -> dict[str, Callable[[], object]]:
+    """Each reads CLIPS clips; those of a pair are compared first."""
+    made: dict[str, Callable[[], object]] = {}
+    for name, (size, gop) in SIZES.items():
+        path = root / f"{size[0]}.mp4"
+        write_video(moving(size), path, FPS, crf=23, gop=gop)
+        for asked in times()[:2]:
+            assert np.array_equal(ceiling(path, asked), read_times(path, asked, center=8, threads=1).frames)
+        made[f"ceiling, {name}"] = lambda path=path: [ceiling(path, asked) for asked in times()]
+        made[f"ours, {name}"] = lambda path=path: [read_times(path, a, center=8, threads=1) for a in times()]
+    prepare_movie(root / "720.mp4", "short", root, Wanted(short_side=256, gop=12))
+    made["ours, 720p re-encoded to 256, 12"] = lambda: [
+        read_times(root / "short.mp4", asked, center=8, threads=1) for asked in times()
+    ]
+    for size in ((720, 1280), (256, 456)):
+        folder = root / f"jpeg{size[0]}"
+        folder.mkdir()
+        write_frames(folder, size)
+        frames, numbers = FrameFolders(folder, fps=FPS), np.arange(1, 62, 4)
+        assert np.array_equal(plain_jpegs(folder, numbers), frames.read_frames("v", numbers, center=0).frames)
+        made[f"cv2.imread, {size[0]}p JPEG"] = lambda folder=folder, numbers=numbers: plain_jpegs(folder, numbers)
+        made[f"ours, {size[0]}p JPEG"] = lambda f=frames, numbers=numbers: f.read_frames("v", numbers, center=0)
+    return made
+
+
+RATIOS = (
+    ("ours, 720p, a key frame every 250", "ceiling, 720p, a key frame every 250"),
+    ("ours, 256, a key frame every 12", "ceiling, 256, a key frame every 12"),
+    ("ours, 720p, a key frame every 250", "ours, 720p re-encoded to 256, 12"),
+    ("ours, 720p JPEG", "cv2.imread, 720p JPEG"),
+    ("ours, 256p JPEG", "cv2.imread, 256p JPEG"),
+)
+
+
+def main(*, repeats: int) -> dict[str, Timing]:
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        timings = interleaved(cases(Path(folder)), repeats=repeats, device=torch.device("cpu"))
+    clips = {name: 1 if "JPEG" in name else CLIPS for name in timings}
+    for name, timing in timings.items():
+        print(f"{name:<40}{1000 * timing.cpu_median / clips[name]:>9.1f} cpu ms a clip of 16 frames")
+    for ours, other in RATIOS:
+        ratio = timings[ours].cpu_median / timings[other].cpu_median
+        print(f"{ours}: {ratio:.2f}x the time of {other}")
+    return timings
