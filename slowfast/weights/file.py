@@ -17,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from slowfast.utils.reading import reading
 from slowfast.utils.restricted_pickle import NUMPY_NUMBERS
 from slowfast.weights.entries import AVERAGE, KNOWN_NAMES, choose_entry, find_entries
 from slowfast.weights.packages import is_packaged, packaged_file
@@ -37,6 +38,9 @@ _INERT_CLASSES: list[Callable | tuple[Callable, str]] = [
     *NUMPY_NUMBERS,
 ]  # fmt: skip
 _AGAIN = "download it again"
+# Others need scales that stand elsewhere (float8, quantised numbers) or are no weights (complex ones).
+_PLAIN_TYPES = {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool}
+_PLAIN_TYPES |= {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,18 @@ def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
         raise FileNotFoundError(
             f"weights {path} do not exist" if not path.exists() else f"weights {path} are not a file"
         )
+    with reading(path, "cannot be read as weights"):
+        file = _read(path, prefer)
+    for name, tensor in file.state.items():
+        if why := _no_plain_numbers(tensor):
+            raise ValueError(
+                f"{path}: {name} is {why}, and weights are read as plain numbers; in the program that wrote the file, save "
+                "them as float32"
+            )
+    return file
+
+
+def _read(path: Path, prefer: str) -> WeightFile:
     _refuse_what_is_no_checkpoint(path)
     try:
         check_whole(path)
@@ -91,6 +107,19 @@ def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, not a dict of parameters")
     return _find_parameters(path, content, prefer)
+
+
+def _no_plain_numbers(tensor: Tensor) -> str:
+    """What kind of tensor it is where its numbers are not simply there; "" where they are."""
+    if tensor.is_nested:
+        return "a nested tensor"
+    if tensor.layout is not torch.strided:
+        return f"a sparse tensor ({tensor.layout})"
+    if tensor.is_meta:
+        return "a tensor without numbers (the device meta)"
+    if tensor.is_quantized or tensor.dtype not in _PLAIN_TYPES:
+        return f"of the type {tensor.dtype}"
+    return ""
 
 
 def _refuse_what_is_no_checkpoint(path: Path) -> None:
@@ -125,7 +154,7 @@ def _unpickle_safely(path: Path) -> object:
             f"{', '.join(wanted[:5])}). In the project that wrote it, save the plain parameters: "
             "torch.save({'model_state': model.state_dict()}, path)"
         ) from None
-    except (RuntimeError, EOFError, zipfile.BadZipFile, KeyError, IndexError, ValueError, OSError) as error:
+    except Exception as error:  # torch throws what it likes: AssertionError, AttributeError, struct.error, ...
         raise ValueError(
             f"{path} is cut off, damaged or no PyTorch file ({_first_sentence(error)}); {_AGAIN}"
         ) from None
@@ -177,9 +206,9 @@ def _read_safetensors(path: Path) -> WeightFile:
     return WeightFile(
         state,
         container="",
-        class_names=tuple(beside.get("class_names") or json.loads(metadata.get("class_names", "[]"))),
-        class_ids=tuple(beside.get("class_ids") or json.loads(metadata.get("class_ids", "[]"))),
-        config=beside.get("cfg") or metadata.get("cfg", ""),
+        class_names=_list_of(str, beside.get("class_names") or json.loads(metadata.get("class_names", "[]"))),
+        class_ids=_list_of(int, beside.get("class_ids") or json.loads(metadata.get("class_ids", "[]"))),
+        config=_text(beside.get("cfg") or metadata.get("cfg", "")),
     )
 
 
@@ -189,15 +218,29 @@ def _config_beside(path: Path) -> dict[str, Any]:
     file = path.with_name("config.json")
     if not file.is_file():
         return {}
-    try:
+    with reading(file, "beside the weights, cannot be read"):
         content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} beside the weights is no JSON ({_first_sentence(error)})") from None
-    if not isinstance(content, dict) or content.get("model_type") != "bmvit":
-        return {}
-    labels = content.get("id2label", {})
-    names = [labels[str(i)] for i in range(len(labels))]
-    return {"cfg": content.get("cfg", ""), "class_names": names, "class_ids": content.get("class_ids", [])}
+        if not isinstance(content, dict) or content.get("model_type") != "bmvit":
+            return {}
+        labels = content.get("id2label", {})
+        names = _list_of(str, [labels[str(i)] for i in range(len(labels))])
+        ids = _list_of(int, content.get("class_ids"))
+        return {"cfg": _text(content.get("cfg")), "class_names": names, "class_ids": ids}
+
+
+def _list_of(kind: type, value: Any) -> tuple:
+    """The names or ids of classes that a file tells, () where it tells none. Raises ValueError for anything else."""
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple) or not all(type(one) is kind for one in value):
+        entry, items = ("class_names", "texts") if kind is str else ("class_ids", "whole numbers")
+        shown = repr(value)[:60] if isinstance(value, str | int | float | list | tuple | dict) else type(value).__name__
+        raise ValueError(f"its {entry} are no list of {items}, but {shown}")
+    return tuple(value)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _find_parameters(path: Path, content: dict, prefer: str) -> WeightFile:
@@ -223,7 +266,7 @@ def _find_parameters(path: Path, content: dict, prefer: str) -> WeightFile:
         averaged=taken.averaged,
         others=others,
         lightning=_LIGHTNING in content,
-        class_names=tuple(content.get("class_names") or ()),
-        class_ids=tuple(content.get("class_ids") or ()),
-        config=config if isinstance(config, str) else "",
+        class_names=_list_of(str, content.get("class_names")),
+        class_ids=_list_of(int, content.get("class_ids")),
+        config=_text(config),
     )
