@@ -24,12 +24,13 @@ from tests.rules.sources import ROOT
 
 RECORDED = Path(__file__).with_name("loss_curve.json")
 STEPS, EPOCHS, CLIPS, CLASSES = 25, 4, 2, 7
-# In float64 processors differ in the last of 16 digits, and a hundred steps of this model make at most a million times
-# that of it; what anybody could mean to change is far above.
-TOLERANCE = 1e-8
+# Weights changed in the last of 16 digits, as processors differ, move the curve by 1e-14 at most; AdamW's eps of 1.1e-8 in
+# place of 1e-8 moves it by 1e-7.
+TOLERANCE = 1e-9
 SMALL = [
-    *("MVIT.EMBED_DIM", "8", "MVIT.DROPPATH_RATE", "0.1", "BMVIT.HEAD_DROPOUT", "0.1", "BMVIT.AUX_BLOCKS", "[2]"),
-    *("BMVIT.HEAD_HIDDEN", "16", "DATA.NUM_FRAMES", "4", "DATA.TRAIN_CROP_SIZE", "[32, 48]", "DATA.TEST_CROP_SIZE", "[32, 48]"),
+    *("MVIT.EMBED_DIM", "8", "BMVIT.AUX_BLOCKS", "[1]", "MVIT.DEPTH", "3"),
+    *("MVIT.POOL_Q_STRIDE", "[[0, 1, 1, 1], [1, 1, 2, 2], [2, 1, 1, 1]]"),
+    *("BMVIT.HEAD_HIDDEN", "16", "DATA.NUM_FRAMES", "4", "DATA.TRAIN_CROP_SIZE", "[16, 24]", "DATA.TEST_CROP_SIZE", "[16, 24]"),
     *("SOLVER.EMA_DECAY", "0.9", "SOLVER.MAX_EPOCH", str(EPOCHS), "SOLVER.WARMUP_EPOCHS", "1.0", "SOLVER.LAYER_DECAY", "0.8"),
     *("TRAIN.GRAD_ACCUM_STEPS", "2", "RNG_SEED", "5"),
 ]  # fmt: skip
@@ -37,14 +38,16 @@ SMALL = [
 
 def batch_of(step: int, number: int) -> ClipBatch:
     """Clips, boxes and actions of arithmetic alone: no random generator has to stay as it is."""
-    place = torch.arange(CLIPS * 3 * 4 * 32 * 48, dtype=torch.float64) + 7919 * (2 * step + number)
+    place = torch.arange(CLIPS * 3 * 4 * 16 * 24, dtype=torch.float64) + 7919 * (2 * step + number)
     clips = (127.5 + 127.5 * torch.sin(place * 0.37) * torch.cos(place * 0.0113)).to(torch.uint8)
     people = (2, 1) if step % 3 else (1, 0)
     k = torch.arange(sum(people), dtype=torch.float64) + step
-    boxes = torch.stack([0.5 + 0.25 * torch.sin(k), 0.5 + 0.2 * torch.cos(k), 0.3 + 0.1 * torch.sin(2 * k), 0.4 + 0 * k], 1)
+    boxes = torch.stack(
+        [0.5 + 0.25 * torch.sin(k), 0.5 + 0.2 * torch.cos(k), 0.3 + 0.1 * torch.sin(2 * k), 0.4 + 0 * k], 1
+    )
     actions = ((torch.arange(CLASSES)[None] + k[:, None].long()) % 3 == 0).double()
     meta = tuple(ClipMeta("video", step * 2 + c, (0.0, 0.0, 1.0, 1.0)) for c in range(CLIPS))
-    return ClipBatch(clips.reshape(CLIPS, 3, 4, 32, 48), People(boxes, actions, people), meta)
+    return ClipBatch(clips.reshape(CLIPS, 3, 4, 16, 24), People(boxes, actions, people), meta)
 
 
 def curve() -> dict[str, list[float]]:
@@ -96,6 +99,7 @@ def doubled(monkeypatch):
     torch.set_num_threads(threads)
 
 
+@pytest.mark.long
 def test_the_losses_of_a_hundred_steps_are_those_recorded(doubled):
     found = curve()
     if os.environ.get("RECORD_LOSS_CURVE"):
