@@ -56,4 +56,4 @@ def reason_of(error: BaseException) -> str:
     text = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
     if not text:
         return type(error).__name__
-    return text if isinstance(error, ValueError | OSError) else f"{type(error).__name__} {text}"
+    return text if isinstance(error, ValueError | OSError | SyntaxError) else f"{type(error).__name__} {text}"
