@@ -25,6 +25,7 @@ COMMANDS = {
     ),
     "detect-people": ("data.detect_people", "boxes of a person detector in an ONNX file, for the two-stage baseline"),
     "new-dataset": ("data.new_dataset", "write an example folder that validates and trains"),
+    "runs": ("runs.runs", "list runs with their state, last and best numbers"),
     "report": ("runs.report", "write the HTML page of a tested run"),
     "convert-weights": ("networks.convert_weights", "turn a checkpoint of another project into this one's format"),
     "verify-checkpoint": ("runs.verify_checkpoint", "tell which checkpoints of a run are whole"),

@@ -70,21 +70,38 @@ def parse_command_line(
     prog: str | None = None,
     file_options: Mapping[str, str] | None = None,
 ) -> tuple[str, list[str]]:
-    """Returns (path of the YAML file, KEY VALUE list). argv: without the program's name.
+    """Returns (path of the YAML file, KEY VALUE list); see `parse_with_switches`."""
+    path, overrides, _ = parse_with_switches(argv, description, prog=prog, file_options=file_options)
+    return path, overrides
+
+
+def parse_with_switches(
+    argv: Sequence[str],
+    description: str,
+    *,
+    prog: str | None = None,
+    file_options: Mapping[str, str] | None = None,
+    switches: Mapping[str, str] | None = None,
+) -> tuple[str, list[str], set[str]]:
+    """Returns (path of the YAML file, KEY VALUE list, the switches that were given). argv: without the program's name.
 
     file_options: {"--dump": KEY}, options that set a key to a file of the working directory, wherever KEY starts from
+    switches:     {"--dry-run": help}, options without a value
     Exits with a message and status 2 when the line cannot be read, with the help text and status 0 for --help.
     """
     parser = config_parser(description, prog=prog)
     file_options = file_options or {}
     for option, key in file_options.items():
         parser.add_argument(option, metavar="FILE", dest=key, help=f"sets {key}")
+    for switch, what in (switches or {}).items():
+        parser.add_argument(switch, action="store_true", dest=switch, help=what)
     try:
-        options, overrides = split_overrides(argv, with_value=("--cfg", *file_options))
+        flags = ("-h", "--help", *(switches or ()))
+        options, overrides = split_overrides(argv, with_value=("--cfg", *file_options), flags=flags)
     except ValueError as error:
         parser.error(str(error))
     parsed = parser.parse_args(options)
     for key in file_options.values():
         if getattr(parsed, key) is not None:
             overrides += [key, str(Path(getattr(parsed, key)).absolute())]
-    return parsed.cfg, overrides
+    return parsed.cfg, overrides, {switch for switch in switches or () if getattr(parsed, switch)}

@@ -10,6 +10,10 @@ from typing import Any
 import yaml
 
 _NONE_WORDS = ("None", "null", "~")
+# A list of rows has as many brackets as rows; MVIT.DIM_MUL and the like have a few dozen.
+MOST_BRACKETS, _LONGEST = 500, 100_000
+MAX_INT = 2**63 - 1  # numpy and torch have no larger ones
+_SHOWN_BITS = 10_000  # Python refuses to write longer numbers out
 
 
 class PlainText(str):
@@ -74,6 +78,8 @@ class Key:
 
     def broken_rule(self, value: Any) -> str | None:
         """Returns the text of the rule that a converted value breaks, None when it is allowed."""
+        if isinstance(value, int) and abs(value) > MAX_INT:
+            return f"must be at most {MAX_INT}, a number of 63 bits"
         return None if self.rule is None or self.rule.holds(value) else self.rule.text
 
     @property
@@ -109,17 +115,28 @@ def decode(value: Any) -> Any:
         return value.lower() == "true"
     if value.startswith("["):
         return _decode_flow_list(value)
+    if not _is_flat(value):
+        return value
     try:
         return ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return value  # it spells nothing else, so it is text
+    except (
+        Exception
+    ):  # ValueError, SyntaxError, MemoryError, a TypeError for `{[]: 1}`: it spells nothing else, so it is text
+        return value
+
+
+def _is_flat(text: str) -> bool:
+    """Not nested deeper than any value of a key is: the parsers of Python and YAML take minutes, or the stack, for more."""
+    return sum(map(text.count, "[({")) <= MOST_BRACKETS and len(text) <= _LONGEST
 
 
 def _decode_flow_list(text: PlainText) -> Any:
     """A YAML list on a command line, `[train.csv, "1", [2, 3]]`; the text itself when it is not one."""
+    if not _is_flat(text):
+        return text
     try:
         return plain_from_node(yaml.compose(text, Loader=yaml.SafeLoader))
-    except (yaml.YAMLError, RecursionError):
+    except Exception:  # YAMLError, RecursionError, ValueError for a date that is none
         return text
 
 
@@ -131,9 +148,14 @@ def plain_from_node(node: yaml.Node) -> Any:
     return PlainText(value) if isinstance(value, str) and node.style is None else value
 
 
+class _Repr(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        return super().repr_int(x, level) if x.bit_length() <= _SHOWN_BITS else f"a number of {x.bit_length()} bits"
+
+
 def show(value: Any) -> str:
     """A value for a message, shortened when it is long."""
-    short = reprlib.Repr()
+    short = _Repr()
     short.maxlist = short.maxtuple = 20
     short.maxstring = short.maxother = 120
     return short.repr(str(value) if isinstance(value, str) else value)
@@ -158,9 +180,15 @@ def _to_int(value: Any) -> int:
 
 def _to_float(value: Any) -> float:
     value = decode(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 def _to_str(value: Any) -> str:

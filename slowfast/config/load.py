@@ -11,7 +11,7 @@ from fvcore.common.config import BASE_KEY, CfgNode
 
 from slowfast.config import image_mvit
 from slowfast.config.aliases import ALIASES, DETECTION_SWITCH, present
-from slowfast.config.keys import BOOL, Key, PlainText, decode, is_plain, plain_from_node, show
+from slowfast.config.keys import BOOL, MOST_BRACKETS, Key, PlainText, decode, is_plain, plain_from_node, show
 from slowfast.config.pyslowfast import ACCEPTED, RENAMED, TIED
 from slowfast.config.pyslowfast_differences import read_as_dumped, what_it_would_compute
 from slowfast.config.sections.augmentation import AUG, MIXUP
@@ -33,6 +33,7 @@ from slowfast.config.sections.tubes import TUBES
 from slowfast.config.sections.ucf24 import UCF24
 from slowfast.config.shipped import find_config, where_configs_are_sought
 from slowfast.config.validate import find_problems
+from slowfast.utils.reading import reason_of
 
 SECTIONS = (
     *(TOP, MODEL, MVIT, FRAME_CNN, BMVIT, DETECTION, MATCHER, LOSS, SOLVER, TRAIN, TEST, DATA, DATA_LOADER),
@@ -278,6 +279,8 @@ def _read_file(path: Path, *, chain: tuple[Path, ...]) -> tuple[list[Entry], lis
     """Entries of a YAML file, those of its `_BASE_` first, and notes. chain: the files that led here."""
     if path.suffix.lower() not in (".yaml", ".yml"):
         raise ValueError(f"config file {path} must be a .yaml or .yml file; Python configs are never run")
+    if "\0" in str(path):
+        raise ValueError(f"config file {str(path)!r}: no file has such a name")
     resolved = path.resolve()
     if resolved in (file.resolve() for file in chain):
         raise ValueError(f"{BASE_KEY} goes in a circle: " + " -> ".join(map(str, (*chain, path))))
@@ -332,6 +335,8 @@ def _base_files(entry: Entry) -> list[str]:
 
 def _parse(text: str, name: str) -> tuple[list[Entry], list[str]]:
     """Entries of YAML text in its order, with their lines, and a note for each key it has twice. Safe tags only."""
+    if sum(map(text.count, "[{")) > MOST_BRACKETS:
+        raise ValueError(f"config file {name} has more than {MOST_BRACKETS} brackets, and no config has as many")
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
             raise ValueError(f"config file {name} uses a YAML alias (*name); write the value out")
@@ -343,6 +348,10 @@ def _parse(text: str, name: str) -> tuple[list[Entry], list[str]]:
         entries = list(_flatten(root, prefix="", name=name))
     except yaml.YAMLError as error:
         raise ValueError(f"config file {name} is not plain YAML: {_one_line(error)}") from None
+    except Exception as error:  # what YAML's types throw: ValueError for a month 13, RecursionError, TypeError
+        if str(name) in str(error):
+            raise
+        raise ValueError(f"config file {name} is not plain YAML: {reason_of(error)}") from error
     notes: list[str] = []
     seen: dict[str, str] = {}
     for entry in entries:

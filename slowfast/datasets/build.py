@@ -9,6 +9,7 @@ from fvcore.common.config import CfgNode
 from torch.utils.data import DataLoader, Dataset
 
 from slowfast.datasets import sets
+from slowfast.datasets.annotations.outside import refuse_outside
 from slowfast.datasets.augment.batch import Mixing
 from slowfast.datasets.augment.classification_preset import LabelAugmentation, LabelPreset
 from slowfast.datasets.augment.masks import MaskShape
@@ -54,7 +55,15 @@ __all__ = [
 def read_split(cfg: CfgNode, split: str) -> Split:
     """The "train", "val" or "test" split of the data set that TRAIN.DATASET or (for "test") TEST.DATASET names."""
     section = "TEST" if split == "test" else "TRAIN"
-    return find_dataset(cfg[section].DATASET, f"{section}.DATASET")(cfg, split)
+    name = cfg[section].DATASET
+    found = find_dataset(name, f"{section}.DATASET")(cfg, split)
+    # Lists without DATA.PATH_PREFIX are of paths as they are: there is no folder that they could leave.
+    if not cfg.DATA.NAMES_MAY_LEAVE and (isinstance(found, KeyFrameSplit) or cfg.DATA.PATH_PREFIX):
+        videos = found.annotated.key_frames.used_videos if isinstance(found, KeyFrameSplit) else found.videos.names
+        refuse_outside(videos, f"{name}, {split}")
+        if isinstance(found.pixels, FrameFolders):
+            refuse_outside(found.pixels.listed_files(videos), f"{name}, {split}, frame lists")
+    return found
 
 
 # ------------------------------------------------------------------------------------------------------ key frames

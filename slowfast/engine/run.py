@@ -16,6 +16,7 @@ from slowfast.engine.device.threads import Threads, set_threads
 from slowfast.engine.record.files import make_folder, save_config
 from slowfast.engine.record.lock import owned
 from slowfast.engine.record.provenance import provenance
+from slowfast.engine.record.state import noted
 from slowfast.engine.record.summary import model_summary
 from slowfast.engine.same_run import refuse_another_run, refuse_other_weights
 from slowfast.engine.starting_weights import check_starting_weights
@@ -55,7 +56,7 @@ def _check_and_run(cfg: CfgNode, device: torch.device, config_file: str, overrid
         make_folder(output)
     distributed.barrier()
     setup_logging(output)
-    with owned(output):
+    with owned(output), noted(output):
         _run(task, device, threads, output, config_file, overrides)
 
 

@@ -28,7 +28,8 @@ class RunState:
     average: the running average of its weights, None without one
     scaler:  of the loss in float16
     epoch:   how many are done; step: how many of the next one
-    best:    the highest headline of an evaluation so far, minus infinity before the first
+    best:    the highest number of an evaluation so far, minus infinity before the first
+    best_metric: its name, "" before the first; since_best: evaluations after the one that gave it
     evaluated: the last epoch after which the model was evaluated, 0 for none
     so_far:  what the epoch has met and summed after `step` steps, as a checkpoint holds it
     skipped_in_a_row: steps, up to now, whose gradient was not finite
@@ -41,6 +42,8 @@ class RunState:
     epoch: int = 0
     step: int = 0
     best: float = float("-inf")
+    best_metric: str = ""
+    since_best: int = 0
     evaluated: int = 0
     so_far: dict[str, Any] = field(default_factory=dict)
     skipped_in_a_row: int = 0
@@ -63,6 +66,8 @@ class RunState:
             "model_state": self.model.state_dict(),
             "optimizer_state": self.optimizer.state_dict(),
             "best": self.best,
+            "best_metric": self.best_metric,
+            "since_best": self.since_best,
             "epoch": self.epoch,
             "step": self.step,
             "evaluated": self.evaluated,
@@ -84,6 +89,7 @@ class RunState:
         if self.scaler.is_enabled() and "scaler_state" in state:  # a run may go on in another precision
             self.scaler.load_state_dict(state["scaler_state"])
         self.best = state["best"] if "best" in state else state["best_map"]  # its name in files of version 0.1
+        self.best_metric, self.since_best = state.get("best_metric", ""), state.get("since_best", 0)
         self.epoch, self.step = state["epoch"], state.get("step", 0)
         self.evaluated = state.get("evaluated", self.epoch)  # version 0.1 saved after it had evaluated
         self.so_far, self.skipped_in_a_row = state.get("so_far", {}), state.get("skipped_in_a_row", 0)

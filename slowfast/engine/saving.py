@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from slowfast.engine.device.requests import Requests
 from slowfast.engine.record.epoch_report import EpochReport
@@ -58,20 +59,28 @@ class Saving:
         return stop
 
 
-def note_evaluated(file: Path, epoch: int, best: float) -> None:
-    """Remember an evaluation: the checkpoint of its epoch was written before it, so that nothing is lost in between.
+class Evaluated(NamedTuple):
+    """What a run knows after an evaluation: the epoch, the highest number so far, its name, and how many evaluations there
+    were since it."""
 
-    best: the highest headline so far
-    """
+    epoch: int
+    best: float
+    metric: str = ""
+    since_best: int = 0
+
+
+def note_evaluated(file: Path, evaluated: Evaluated) -> None:
+    """Remember an evaluation: the checkpoint of its epoch was written before it, so that nothing is lost in between."""
     if distributed.is_main():
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(json.dumps({"epoch": epoch, "best": best}) + "\n", file)
+        write_text(json.dumps(evaluated._asdict()) + "\n", file)
 
 
-def read_evaluated(file: Path) -> tuple[int, float] | None:
-    """(epoch, best) as noted; None where nothing was, or what is there cannot be read: then the run evaluates again."""
+def read_evaluated(file: Path) -> Evaluated | None:
+    """As noted; None where nothing was, or what is there cannot be read: then the run evaluates again."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        return int(content["epoch"]), float(content["best"])
-    except (OSError, ValueError, KeyError, TypeError):
+        metric, since = str(content.get("metric", "")), int(content.get("since_best", 0))  # younger than the others
+        return Evaluated(int(content["epoch"]), float(content["best"]), metric, since)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

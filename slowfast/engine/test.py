@@ -21,6 +21,7 @@ from slowfast.tasks.task import Task
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.utils.progress import progress
+from slowfast.utils.waiting import ask_all_to_stop, asked_to_stop, note_place
 
 
 class Evaluator(Protocol):
@@ -48,7 +49,7 @@ def evaluate(
     """Run `model` over this process's share of the clips and evaluate what all processes found.
 
     postprocess: predictions and metas of a batch -> what the evaluator takes, on the CPU
-    requests:    raises StoppedError where it is asked to stop
+    requests:    raises StoppedError, on all processes, where one of them is asked to stop
     max_unreadable: share of the clips that may be left out because they cannot be read
 
     Raises FloatingPointError where an output of the model is not finite, UnreadableDataError above `max_unreadable`.
@@ -59,9 +60,11 @@ def evaluate(
     finite: list[tuple[Tensor, Sequence[Any]]] = []
     upcoming = Prefetch(([batch] for batch in progress(loader, what=what, unit="batch")), inputs.device)
     predict = inputs.predictor(model)
-    for (batch,) in upcoming:
-        if requests is not None and requests.stop:
-            raise StoppedError(requests.stop)
+    stopped = ""
+    for number, (batch,) in enumerate(upcoming):
+        note_place(f"{what}, batch {number + 1}")
+        if requests is not None and (stopped := _asked_to_stop(requests)):
+            break
         unreadable += [clip.reason for clip in batch.unreadable]
         if not len(batch):
             continue
@@ -71,6 +74,9 @@ def evaluate(
         evaluator.process(postprocess(predictions, batch.meta), batch.meta)
         clips += len(batch)
         repeated += sum(meta.repeated_frames for meta in batch.meta)
+    note_place(f"{what}, the last batch", together=True)
+    if requests is not None:
+        _stop_together(stopped)
     _refuse_not_finite(finite, what)
     seconds = time.perf_counter() - start
     model.train(was_training)
@@ -84,6 +90,22 @@ def evaluate(
         repeated_frames=sum(share[2] for share in shares),
         unreadable=unreadable,
     )
+
+
+def _asked_to_stop(requests: Requests) -> str:
+    """Why this process, or another one, was asked to stop. Processes have different numbers of batches, so they agree
+    through the store and not in turn; the first to hear of a request lets the others know."""
+    if requests.stop:
+        ask_all_to_stop(requests.stop)
+        return requests.stop
+    return asked_to_stop()
+
+
+def _stop_together(stopped: str) -> None:
+    """Raises StoppedError on all processes where one has stopped: the others may have done their last batch."""
+    reasons = [reason for reason in distributed.gather_objects(stopped) if reason]
+    if reasons:
+        raise StoppedError(reasons[0])
 
 
 def _refuse_too_little(clips: int, unreadable: list[str], what: str, max_unreadable: float) -> None:

@@ -24,7 +24,7 @@ from slowfast.engine.record.skipped import leave_skipped
 from slowfast.engine.record.step_log import StepLog
 from slowfast.engine.record.time_left import TimeLeft
 from slowfast.engine.run_state import RunState, start_or_resume
-from slowfast.engine.saving import Saving, note_evaluated, read_evaluated
+from slowfast.engine.saving import Evaluated, Saving, note_evaluated, read_evaluated
 from slowfast.engine.test import evaluate
 from slowfast.engine.train_one_epoch import EpochPlan, train_one_epoch
 from slowfast.losses.criterion import Criterion
@@ -55,7 +55,7 @@ def train(task: Task, inputs: Inputs, output: Path) -> nn.Module:
         with requests.heard_at_once():
             training = Training.begin(task, inputs, output, requests)
         training.evaluate()  # where the run ended between an epoch and its evaluation
-        while training.state.epoch < cfg.SOLVER.MAX_EPOCH:
+        while training.state.epoch < cfg.SOLVER.MAX_EPOCH and not training.has_stopped_rising():
             report = training.epoch()
             if not training.state.step:
                 training.save_epoch(stopping=report.stopped)
@@ -102,8 +102,8 @@ class Training:
         save_config(cfg)
         get_logger().info("%s", describe_rates(cfg, steps=loader.steps, clips_per_step=loader.clips_per_step))
         noted = read_evaluated(checkpoints.folder / EVALUATED)
-        if noted is not None and noted[0] == state.epoch:
-            state.evaluated, state.best = noted
+        if noted is not None and noted.epoch == state.epoch:
+            state.evaluated, state.best, state.best_metric, state.since_best = noted
         reached = Reached(state.epoch * loader.steps + state.step, state.evaluated)
         return cls(
             task,
@@ -234,9 +234,23 @@ class Training:
 
     # ------------------------------------------------------------------------------------------------- evaluations
 
+    def has_stopped_rising(self) -> bool:
+        """Whether TRAIN.EARLY_STOPPING ends the training here; what it is known by is the same for all processes."""
+        patience, state = self.task.cfg.TRAIN.EARLY_STOPPING, self.state
+        if not patience or state.since_best < patience:
+            return False
+        get_logger().info(
+            "training ends after epoch %d of %d: %s has had no new best in %d evaluations, its best is %.4f (TRAIN.EARLY_STOPPING "
+            "%d); what is tested now are the last weights, checkpoints/best.pyth has the best",
+            *(state.epoch, self.task.cfg.SOLVER.MAX_EPOCH, state.best_metric, state.since_best, state.best, patience),
+        )
+        if state.epoch % self.task.cfg.TRAIN.CHECKPOINT_PERIOD:  # else it is saved already
+            self._save()
+        return True
+
     def evaluate(self) -> None:
         """Evaluate where TRAIN.EVAL_PERIOD says so and it was not done yet, log the numbers, and keep the weights of the
-        best headline so far in best.pyth."""
+        best number so far (TRAIN.BEST_METRIC) in best.pyth."""
         cfg, state = self.task.cfg, self.state
         epoch = state.epoch
         due = epoch and not state.step and (epoch % cfg.TRAIN.EVAL_PERIOD == 0 or epoch == cfg.SOLVER.MAX_EPOCH)
@@ -248,7 +262,7 @@ class Training:
             self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(self._content() | {"best": best.value}, self.checkpoints.folder / "best.pyth")
 
-        best = Best(state.best, keep)
+        best = Best(state.best, keep, metric=state.best_metric, since=state.since_best)
         try:
             tested = evaluate(
                 state.model_to_test,
@@ -266,9 +280,9 @@ class Training:
             raise StoppedError(self._why_stopped(str(error))) from None
         get_logger().info("epoch %d: %s (%.1f clips/s)", epoch, brief(tested.result), tested.clips_per_second)
         log_unreadable(tested.unreadable, 0)
-        record(tested, self.log, kind="eval", epoch=epoch, best=best)
-        state.best, state.evaluated = best.value, epoch
-        note_evaluated(self.checkpoints.folder / EVALUATED, epoch, best.value)
+        record(tested, self.log, kind="eval", epoch=epoch, best=best, best_metric=cfg.TRAIN.BEST_METRIC)
+        state.best, state.best_metric, state.since_best, state.evaluated = best.value, best.metric, best.since, epoch
+        note_evaluated(self.checkpoints.folder / EVALUATED, Evaluated(epoch, best.value, best.metric, best.since))
         self.time_left.note("evaluation", time.perf_counter() - start)
 
 

@@ -25,6 +25,7 @@ from slowfast.structures.tensors import tensors_in
 from slowfast.utils import distributed
 from slowfast.utils.meters import LossMeter, Stopwatch
 from slowfast.utils.seed import seed_step
+from slowfast.utils.waiting import note_place
 
 MAX_SKIPPED_STEPS = 5
 MAX_SKIPPED_STEPS_SCALED = 24  # in float16 a skipped step first halves the scale of the loss, from 65536 on
@@ -87,6 +88,7 @@ def train_one_epoch(
     upcoming, predict = Prefetch(_steps(loader, plan.accumulate), inputs.device), inputs.predictor(model)
     for step, micro_batches in enumerate(upcoming, start=plan.first_step):
         watch.lap("data")
+        note_place(f"epoch {plan.epoch + 1}, step {step + 1}")
         if plan.seed is not None:
             seed_step(plan.seed, plan.epoch, step, distributed.rank())
         factor = schedule.apply(optimizer, plan.epoch + step / plan.steps)

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,19 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
+from slowfast.structures.label_blocks import BEGINS_BLOCKS, read_blocks
 from slowfast.utils.files import write_text
+from slowfast.utils.reading import reading, reason_of
 from slowfast.utils.text import read_text
 
-# Text in quotes, with backslash escapes: braces and keys inside it are part of a name.
-_TEXT = r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\''
-_BLOCK = re.compile(rf"(?:item|label)\s*{{((?:{_TEXT}|[^}}])*?)}}")
-_NAME = re.compile(rf"\bname\s*:\s*({_TEXT})")
-_ID = re.compile(r"\b(?:label_)?id\s*:\s*(\d+)")
-_QUOTED = re.compile(_TEXT)
-_ESCAPE = re.compile(r"\\(.)")
-_SWAP = re.compile(rf"\bswap\s*:\s*({_TEXT})")
 _NUMBERED = re.compile(r"(\d+)\s*[:,;\t ]\s*(\S.*)")
 _PAIR = "<->"  # between two classes that a mirrored clip exchanges
+MAX_ID = 2**31 - 1  # ids are 32-bit integers in tables of boxes
 _FORMATS = "a .pbtxt with `item { name id }` blocks, JSON, a CSV with the header id,name, or a name per line"
 
 
@@ -42,11 +38,13 @@ class LabelMap:
             raise ValueError(f"a label map needs one name per id, got {len(self.ids)} ids and {len(self.names)} names")
         if not self.ids:
             raise ValueError("a label map needs at least one class")
-        repeated = sorted({i for i in self.ids if self.ids.count(i) > 1})
+        repeated = sorted(i for i, count in Counter(self.ids).items() if count > 1)
         if repeated:
             raise ValueError(f"label map repeats class ids {repeated}")
         if min(self.ids) < 1:
             raise ValueError(f"class ids start at 1, got {min(self.ids)}")
+        if max(self.ids) > MAX_ID:
+            raise ValueError(f"class ids go up to {MAX_ID}, got {max(self.ids)}")
         swapped = [i for pair in self.swaps for i in pair]
         if not set(swapped) <= set(self.ids) or len(set(swapped)) != len(swapped):
             raise ValueError(f"each class can be exchanged with one other, got the pairs of ids {list(self.swaps)}")
@@ -56,16 +54,17 @@ class LabelMap:
         return len(self.ids)
 
     @cached_property
-    def _index_of_id(self) -> np.ndarray:
-        table = np.full(max(self.ids) + 1, -1, dtype=np.int64)
-        table[np.asarray(self.ids)] = np.arange(len(self.ids))
-        return table
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        """The ids in ascending order, and the index of each."""
+        order = np.argsort(np.asarray(self.ids, dtype=np.int64), kind="stable")
+        return np.asarray(self.ids, dtype=np.int64)[order], order.astype(np.int64)
 
     def to_index(self, ids: np.ndarray) -> np.ndarray:
         """Action ids (any shape) -> class indices of the same shape; -1 where the map does not hold the id."""
         ids = np.asarray(ids, dtype=np.int64)
-        inside = (ids >= 0) & (ids < len(self._index_of_id))
-        return np.where(inside, self._index_of_id[np.where(inside, ids, 0)], -1)
+        known, index = self._sorted
+        place = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        return np.where(known[place] == ids, index[place], -1)
 
     def subset(self, ids: tuple[int, ...] | list[int]) -> "LabelMap":
         """The map restricted to `ids`, in the order given."""
@@ -103,8 +102,8 @@ def read_label_map(path: str | Path) -> LabelMap:
     Raises FileNotFoundError, or ValueError naming the file when it holds no class or an entry lacks its name or id.
     """
     path, text = Path(path), read_text(path)
-    try:
-        if path.suffix == ".pbtxt" or re.match(r"\s*(item|label)\s*{", text):
+    with reading(path):
+        if path.suffix == ".pbtxt" or BEGINS_BLOCKS.match(text):
             rows = _from_blocks(text)
         elif text.lstrip()[:1] in ("{", "["):
             rows = _from_json(text)
@@ -113,8 +112,6 @@ def read_label_map(path: str | Path) -> LabelMap:
         ids, names = tuple(row[0] for row in rows), tuple(row[1] for row in rows)
         pairs = [(names[k], row[2]) for k, row in enumerate(rows) if row[2]]
         return LabelMap(ids, names, _swaps(LabelMap(ids, names), pairs))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
 
 
 Row = tuple[int, str, str]  # id, name, the class it is swapped with or ""
@@ -127,13 +124,7 @@ def _swaps(label_map: LabelMap, pairs: Sequence[tuple[str, str]]) -> tuple[tuple
 
 
 def _from_blocks(text: str) -> list[Row]:
-    rows: list[Row] = []
-    for number, block in enumerate(_BLOCK.findall(text), start=1):
-        name, swap = _NAME.search(block), _SWAP.search(block)
-        class_id = _ID.search(_QUOTED.sub("", block))  # a name may hold anything, `id: 7` too
-        if name is None or class_id is None:
-            raise ValueError(f"entry {number} needs both a name and an id, found {block.strip()!r}")
-        rows.append((int(class_id.group(1)), _unquoted(name.group(1)), _unquoted(swap.group(1)) if swap else ""))
+    rows = read_blocks(text)
     if not rows:
         raise ValueError(
             "no `item { name id }` or `label { name label_id }` block found; is it a label map? It may be " + _FORMATS
@@ -141,15 +132,11 @@ def _from_blocks(text: str) -> list[Row]:
     return rows
 
 
-def _unquoted(text: str) -> str:
-    return _ESCAPE.sub(r"\1", text[1:-1])
-
-
 def _from_json(text: str) -> list[Row]:
     try:
         content = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"starts as JSON does and is none: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"starts as JSON does and is none: {reason_of(error)}") from None
     if isinstance(content, dict) and isinstance(content.get("categories"), list):
         content = content["categories"]
     if isinstance(content, dict):

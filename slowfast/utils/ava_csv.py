@@ -46,6 +46,7 @@ from slowfast.utils.ava_csv_rows import (
     read_time,
 )
 from slowfast.utils.files import open_whole
+from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import open_text
 
 __all__ = [
@@ -66,6 +67,7 @@ _PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
 _EXACT: dict[str, Any] = {"float_precision": "round_trip"} if _PANDAS < (3, 1) else {}
 
 
+@names_its_file()
 def read_groundtruth_csv(path: str | Path) -> BoxTable:
     """Annotations; `score` is None.
 
@@ -80,6 +82,7 @@ def read_groundtruth_csv(path: str | Path) -> BoxTable:
     return BoxTable(table.videos, table.video, table.timestamp, table.boxes, table.label)
 
 
+@names_its_file()
 def read_detections_csv(path: str | Path) -> BoxTable:
     """Detections with scores; a file without rows is a table without rows. Errors as in `read_groundtruth_csv`."""
     table = _read(Path(path), detection_row)
@@ -87,6 +90,7 @@ def read_detections_csv(path: str | Path) -> BoxTable:
     return table
 
 
+@names_its_file()
 def collect_groundtruth(path: str | Path, problems: list[Problem]) -> tuple[BoxTable, np.ndarray]:
     """As `read_groundtruth_csv`, with the line of each row, (R,) int64; what is wrong is added to `problems`.
 
@@ -101,6 +105,7 @@ def collect_groundtruth(path: str | Path, problems: list[Problem]) -> tuple[BoxT
     return BoxTable(table.videos, table.video, table.timestamp, table.boxes, table.label), lines
 
 
+@names_its_file()
 def collect_exclusions(path: str | Path, problems: list[Problem]) -> tuple[BoxTable, np.ndarray]:
     """The key frames of an exclusion file as rows without a box, the line of each, (R,); errors as above."""
     return _collect(Path(path), exclusion_row, problems)
@@ -152,6 +157,7 @@ def refuse_person_ids(scores: np.ndarray, path: str | Path) -> None:
         )
 
 
+@names_its_file()
 def read_exclusions_csv(path: str | Path) -> set[tuple[str, float]]:
     """Key frames (video, timestamp); errors as in `read_groundtruth_csv`."""
     table = _read(Path(path), exclusion_row)

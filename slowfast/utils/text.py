@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from slowfast.utils.reading import reading
+
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _GZIP = b"\x1f\x8b"
 
@@ -29,10 +31,8 @@ def read_json(path: str | Path) -> Any:
     text = read_text(path)
     if not text.strip():
         raise ValueError(f"{path}: the file is empty, expected JSON")
-    try:
+    with reading(path, "not a JSON file"):
         return json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{path}: not a JSON file: {error}") from None
 
 
 @contextmanager
@@ -40,11 +40,11 @@ def open_text(path: str | Path, *, newline: str | None = "") -> Iterator[io.Text
     """The file open for reading, `.gz` unpacked, without its byte-order mark; newline as in `open`.
 
     What is read inside and is no UTF-8 becomes a ValueError that names file and line, says what it seems to be, and
-    what to do.
+    what to do; whatever else goes wrong inside, one that names the file (`reading`).
     """
     path = Path(path)
     opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig", newline=newline) as file:
+    with reading(path), opened(path, "rt", encoding="utf-8-sig", newline=newline) as file:
         try:
             yield file
         except UnicodeDecodeError:

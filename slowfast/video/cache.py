@@ -179,14 +179,18 @@ class CachedVideos:
                 return None
             frames = np.load(self.cache_dir / f"{name}.npy", mmap_mode="r")
             line = meta["timeline"]
-            damaged = tuple((low, high) for low, high in line["damaged"])
+            damaged = tuple((float(low), float(high)) for low, high in line["damaged"])
             times = np.asarray(line["times"], dtype=np.float64)
             if frames.dtype != np.uint8 or frames.shape != tuple(meta["shape"]) or len(frames) != len(times):
                 return None
-            pixel_aspect = float(meta["pixel_aspect"])
-        except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError):
-            return None  # the caller decodes again and counts it
-        timeline = Timeline(str(identity["path"]), times, line["frame_seconds"], line["end"], damaged)
+            pixel_aspect, seconds, end = (
+                float(number) for number in (meta["pixel_aspect"], line["frame_seconds"], line["end"])
+            )
+            if not pixel_aspect > 0 or not seconds > 0 or not np.isfinite(times).all() or (np.diff(times) < 0).any():
+                return None
+        except Exception:  # whatever a damaged file makes json and numpy throw: the caller decodes again and counts it
+            return None
+        timeline = Timeline(str(identity["path"]), times, seconds, end, damaged)
         return _Entry(identity, frames, timeline, pixel_aspect)
 
     def _build(self, path: Path, name: str, identity: dict[str, object], threads: int) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from slowfast.utils.reading import reading
 from slowfast.utils.text import open_text
 
 FRAME_LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is PySlowFast's
@@ -21,6 +22,7 @@ _QUOTED = re.compile(r'"(?P<video>[^"]*)" (?P<number>\d+) (?P<frame>\d+) (?P<res
 _PLAIN = re.compile(r'([^ "]+) (\d+) (\d+) ([^ "]*[^ "\d][^ "]*) "[^"]*"$')
 _LABELS = re.compile(r' (?:"[^"]*"|[\d,]*)$')
 _SHOWN = 3
+MAX_FRAME = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,14 @@ def read_frame_lists(paths: Sequence[str | Path], root: str | Path | None = None
     ids: dict[str, list[int]] = {}
     files: dict[str, list[bytes]] = {}
     for path in paths:
-        for row in _rows(Path(path), None if root is None else Path(root)):
-            ids.setdefault(row.video, []).append(row.frame)
-            files.setdefault(row.video, []).append(row.path.encode())
+        with reading(path):
+            for row in _rows(Path(path), None if root is None else Path(root)):
+                if row.frame > MAX_FRAME:
+                    raise ValueError(
+                        f"video {row.video!r} has frame {row.frame}, and numbers up to {MAX_FRAME} are read"
+                    )
+                ids.setdefault(row.video, []).append(row.frame)
+                files.setdefault(row.video, []).append(row.path.encode())
     return {video: _sorted_frames(video, ids[video], files[video], paths) for video in ids}
 
 

@@ -5,13 +5,14 @@ Frames are addressed by their id, never by their position in a list: a lost fram
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from slowfast.utils.reading import reason_of
 from slowfast.video.frame_lists import FRAME_LIST_HEADER, FrameFiles, read_frame_lists
 from slowfast.video.open_video import shrink
 from slowfast.video.source import ClipPixels, ClipReadError, VideoLength, check_positions
@@ -62,6 +63,12 @@ class FrameFolders:
         if self._from_lists:
             return tuple(sorted(self._videos))
         return tuple(sorted(path.name for path in self.root.iterdir() if path.is_dir()))
+
+    def listed_files(self, videos: Sequence[str]) -> Iterator[str]:
+        """The files of these videos as frame lists have them, below `root`; nothing without lists."""
+        for video in videos if self._from_lists else ():
+            if video in self._videos:
+                yield from (path.decode() for path in self._videos[video].paths)
 
     def check(self, video: str) -> None:
         """Raises ClipReadError where the lists do not hold the video, or no folder with a frame in it is there."""
@@ -216,7 +223,10 @@ class FrameFolders:
         missing = what_is_missing(data)
         if missing:
             raise ClipReadError(folder, key, f"{path}: {missing}", "frame")
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), _COLOURS) if data else None
+        try:
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), _COLOURS) if data else None
+        except cv2.error as error:  # a header that tells a size beyond OpenCV's limits
+            raise ClipReadError(folder, key, f"{path}: {reason_of(error)}", "frame") from error
         if picture is None:
             reason = f"{path}: not a picture that OpenCV can decode ({len(data)} bytes)"
             raise ClipReadError(folder, key, reason, "frame")

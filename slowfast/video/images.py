@@ -1,6 +1,5 @@
 """Pixels from image files: each is a video of one frame (Pillow, as PySlowFast reads ImageNet)."""
 
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,12 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from slowfast.utils.reading import reason_of
 from slowfast.video.open_video import shrink
 from slowfast.video.source import ClipReadError, VideoLength
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".gif")
-# What Pillow raises for a file that is broken or no image; an image of too many pixels is refused, too.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 
 class ImageFiles:
@@ -62,5 +60,7 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except Image.UnidentifiedImageError as error:
         raise ClipReadError(str(path), None, "not an image that Pillow can read") from error
-    except _BROKEN as error:
-        raise ClipReadError(str(path), None, str(error) or type(error).__name__) from error
+    except ClipReadError:
+        raise
+    except Exception as error:  # Pillow's readers throw struct.error, SyntaxError, zlib.error, ... for broken files
+        raise ClipReadError(str(path), None, reason_of(error)) from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from slowfast.utils.files import write_text
+from slowfast.utils.reading import reading
 from slowfast.utils.text import read_json
 
 FOLDER = ".manifest"
@@ -68,10 +69,8 @@ def read_record(folder: Path, video: str) -> VideoRecord | None:
     content = read_json(path)
     if not isinstance(content, dict) or content.get("version") != VERSION:
         return None
-    try:
+    with reading(path, "not the record of a video; delete it and prepare the video again"):
         return VideoRecord(**content)
-    except TypeError as error:
-        raise ValueError(f"{path}: not the record of a video: {error}; delete it and prepare the video again") from None
 
 
 def size_of(path: Path) -> int:

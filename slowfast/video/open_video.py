@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from slowfast.utils.cores import effective_cores
+from slowfast.utils.reading import reason_of
 from slowfast.video.decoding.chosen_stream import choose_stream
 from slowfast.video.decoding.clock import Clock
 from slowfast.video.decoding.colours import ToRGB
@@ -46,11 +47,19 @@ class _DoubtError(Exception):
 
 @contextmanager
 def named_errors(path: str | Path, at: float | None, unit: str = "s") -> Iterator[None]:
+    """What goes wrong in reading a video, as a ClipReadError with the path, the place and the reason.
+
+    An OSError that is none of FFmpeg's (a full disk beside a video) and an IndexError (positions nobody has) pass.
+    """
     try:
         yield
     except (av.error.FFmpegError, UnreadableError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ClipReadError(str(path), at, reason, unit) from error
+    except (ClipReadError, OSError, IndexError):
+        raise
+    except Exception as error:
+        raise ClipReadError(str(path), at, reason_of(error), unit) from error
 
 
 def _open(path: str) -> av.container.InputContainer:

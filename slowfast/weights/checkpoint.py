@@ -106,6 +106,7 @@ def read_checkpoint(path: Path, *, mapped: bool = False) -> dict[str, Any]:
     try:
         check_whole(path)
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        broken = "" if mapped or not isinstance(content, dict) else _not_finite(content)
     except DamagedFileError:
         raise
     except (
@@ -116,8 +117,8 @@ def read_checkpoint(path: Path, *, mapped: bool = False) -> dict[str, Any]:
         raise DamagedFileError(f"it cannot be read ({reason or type(error).__name__})") from error
     if not isinstance(content, dict):
         raise DamagedFileError(f"it holds a {type(content).__name__}, no checkpoint of a run")
-    if not mapped and (name := _not_finite(content)):
-        raise DamagedFileError(f"{name} holds numbers that are not finite")
+    if broken:
+        raise DamagedFileError(f"{broken} holds numbers that are not finite")
     return content
 
 

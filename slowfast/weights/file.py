@@ -17,9 +17,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from slowfast.utils.reading import reading
 from slowfast.utils.restricted_pickle import NUMPY_NUMBERS
 from slowfast.weights.entries import AVERAGE, KNOWN_NAMES, RAW, choose_entry, find_entries, unreadable_averages
-from slowfast.weights.hub import config_beside, refuse_other_than_told
+from slowfast.weights.hub import config_beside, list_of, refuse_other_than_told, text_of
 from slowfast.weights.packages import is_packaged, packaged_file
 from slowfast.weights.seal import DamagedFileError, check_whole
 
@@ -39,6 +40,9 @@ _INERT_CLASSES: list[Callable | tuple[Callable, str]] = [
 ]  # fmt: skip
 _AGAIN = "download it again"
 _READ: ContextVar["dict[tuple[str, str], WeightFile] | None"] = ContextVar("files read so far", default=None)
+# Others need scales that stand elsewhere (float8, quantised numbers) or are no weights (complex ones).
+_PLAIN_TYPES = {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool}
+_PLAIN_TYPES |= {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,18 @@ def _read(path: str | Path, prefer: str) -> WeightFile:
         raise FileNotFoundError(
             f"weights {path} do not exist" if not path.exists() else f"weights {path} are not a file"
         )
+    with reading(path, "cannot be read as weights"):
+        file = _read(path, prefer)
+    for name, tensor in file.state.items():
+        if why := _no_plain_numbers(tensor):
+            raise ValueError(
+                f"{path}: {name} is {why}, and weights are read as plain numbers; in the program that wrote the file, save "
+                "them as float32"
+            )
+    return file
+
+
+def _read(path: Path, prefer: str) -> WeightFile:
     _refuse_what_is_no_checkpoint(path)
     try:
         check_whole(path)
@@ -118,6 +134,19 @@ def _read(path: str | Path, prefer: str) -> WeightFile:
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, not a dict of parameters")
     return _find_parameters(path, content, prefer)
+
+
+def _no_plain_numbers(tensor: Tensor) -> str:
+    """What kind of tensor it is where its numbers are not simply there; "" where they are."""
+    if tensor.is_nested:
+        return "a nested tensor"
+    if tensor.layout is not torch.strided:
+        return f"a sparse tensor ({tensor.layout})"
+    if tensor.is_meta:
+        return "a tensor without numbers (the device meta)"
+    if tensor.is_quantized or tensor.dtype not in _PLAIN_TYPES:
+        return f"of the type {tensor.dtype}"
+    return ""
 
 
 def _refuse_what_is_no_checkpoint(path: Path) -> None:
@@ -152,7 +181,7 @@ def _unpickle_safely(path: Path) -> object:
             f"{', '.join(wanted[:5])}). In the project that wrote it, save the plain parameters: "
             "torch.save({'model_state': model.state_dict()}, path)"
         ) from None
-    except (RuntimeError, EOFError, zipfile.BadZipFile, KeyError, IndexError, ValueError, OSError) as error:
+    except Exception as error:  # torch throws what it likes: AssertionError, AttributeError, struct.error, ...
         raise ValueError(
             f"{path} is cut off, damaged or no PyTorch file ({_first_sentence(error)}); {_AGAIN}"
         ) from None
@@ -204,9 +233,9 @@ def _read_safetensors(path: Path) -> WeightFile:
     return WeightFile(
         state,
         container="",
-        class_names=tuple(beside.get("class_names") or json.loads(metadata.get("class_names", "[]"))),
-        class_ids=tuple(beside.get("class_ids") or json.loads(metadata.get("class_ids", "[]"))),
-        config=beside.get("cfg") or metadata.get("cfg", ""),
+        class_names=list_of(str, beside.get("class_names") or json.loads(metadata.get("class_names", "[]"))),
+        class_ids=list_of(int, beside.get("class_ids") or json.loads(metadata.get("class_ids", "[]"))),
+        config=text_of(beside.get("cfg") or metadata.get("cfg", "")),
     )
 
 
@@ -234,7 +263,7 @@ def _find_parameters(path: Path, content: dict, prefer: str) -> WeightFile:
         averaged=taken.averaged,
         others=others,
         lightning=_LIGHTNING in content,
-        class_names=tuple(content.get("class_names") or ()),
-        class_ids=tuple(content.get("class_ids") or ()),
-        config=config if isinstance(config, str) else "",
+        class_names=list_of(str, content.get("class_names")),
+        class_ids=list_of(int, content.get("class_ids")),
+        config=text_of(config),
     )

@@ -6,18 +6,39 @@ import re
 from pathlib import Path
 from typing import Any
 
+from slowfast.utils.reading import reading
+
 _SAID = re.compile(r"^sha256: *([0-9a-f]{64}) *$", re.MULTILINE)
 
 
 def config_beside(path: Path) -> dict[str, Any]:
     """What a config.json of `bmvit export` beside the weights tells: programs that write safetensors again often lose
     what the file itself told. Empty where there is none, or it is of another project."""
-    content = _config(path.with_name("config.json"))
+    file = path.with_name("config.json")
+    content = _config(file)
     if not content:
         return {}
-    labels = content.get("id2label", {})
-    names = [labels[str(i)] for i in range(len(labels))]
-    return {"cfg": content.get("cfg", ""), "class_names": names, "class_ids": content.get("class_ids", [])}
+    with reading(file, "beside the weights, cannot be read"):
+        labels = content.get("id2label", {})
+        names = list_of(str, [labels[str(i)] for i in range(len(labels))])
+        ids = list_of(int, content.get("class_ids"))
+        return {"cfg": text_of(content.get("cfg")), "class_names": names, "class_ids": ids}
+
+
+def list_of(kind: type, value: Any) -> tuple:
+    """The names or ids of classes that a file tells, () where it tells none. Raises ValueError for anything else."""
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple) or not all(type(one) is kind for one in value):
+        entry, items = ("class_names", "texts") if kind is str else ("class_ids", "whole numbers")
+        shown = repr(value)[:60] if isinstance(value, str | int | float | list | tuple | dict) else type(value).__name__
+        raise ValueError(f"its {entry} are no list of {items}, but {shown}")
+    return tuple(value)
+
+
+def text_of(value: Any) -> str:
+    """A text of a file, "" for anything else."""
+    return value if isinstance(value, str) else ""
 
 
 def refuse_other_than_told(path: Path) -> None:
@@ -44,8 +65,6 @@ def _config(file: Path) -> dict[str, Any]:
     """config.json of an export of ours, else empty."""
     if not file.is_file():
         return {}
-    try:
+    with reading(file, "beside the weights, cannot be read"):
         content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} beside the weights is no JSON ({str(error).splitlines()[0]})") from None
     return content if isinstance(content, dict) and content.get("model_type") == "bmvit" else {}

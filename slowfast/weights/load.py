@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from slowfast.utils.reading import reading
 from slowfast.weights.entries import AVERAGE
 from slowfast.weights.file import WeightFile, read_weight_file
 from slowfast.weights.grids import GRID_KEY, source_grid
@@ -52,7 +53,8 @@ def load_weights(
     """
     model = getattr(model, "module", model) if isinstance(model, nn.parallel.DistributedDataParallel) else model
     file = read_weight_file(path, prefer=prefer)
-    plan = _Plan(model, file, head_reinit=head_reinit, class_names=class_names, grid=grid)
+    with reading(path):
+        plan = _Plan(model, file, head_reinit=head_reinit, class_names=class_names, grid=grid)
     report = plan.report(str(path))
     if not report.complete:
         raise ValueError(f"{path} does not fit the model; nothing was loaded.\n{report}{plan.advice()}")
@@ -161,6 +163,9 @@ class _Plan:
         if fitted[1] not in AS_IT_IS:
             self.resized[name] = interpolate_note(tensor.shape, model_tensor.shape, fitted[1])
         tensor = fitted[0]
+        if model_tensor.is_floating_point() != tensor.is_floating_point():
+            self.mismatched[name] = f"{tensor.dtype} in the file, {model_tensor.dtype} in the model"
+            return
         if bad := int((~torch.isfinite(tensor)).sum()):
             self.not_finite[self.origin[ours]] = f"{bad} of {tensor.numel()} values are NaN or infinite"
         self.state[name] = tensor.to(model_tensor.dtype)

@@ -33,6 +33,7 @@ def test_a_run_leaves_everything(run_main, train_once, toy_config, trained, tmp_
     assert sorted(p.name for p in trained.iterdir()) == sorted(
         [
             ".lock",
+            "state.json",
             "config.yaml",
             "log.jsonl",
             "stdout.log",

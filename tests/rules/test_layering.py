@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.rules.sources import ROOT, imports, name_of, python_files, tree_of
 
-# Modules that import nothing of the project, and that every package may therefore import.
-LEAVES = {"slowfast.utils.files", "slowfast.utils.text"}
+# Modules that import nothing of the project but one another, and that every package may therefore import.
+LEAVES = {"slowfast.utils.files", "slowfast.utils.reading", "slowfast.utils.text"}
 BASE = {"layers", "structures", "utils"}
 PARTS = {"models", "losses", "datasets", "video", "evaluation", "solver", "visualization", "weights"}
 # Each package, and the other packages of the project that it may import.
@@ -100,10 +100,11 @@ def test_packages_import_downwards_only():
     assert seen == set(MAY_IMPORT)
 
 
-def test_leaves_import_nothing_of_the_project():
+def test_leaves_import_nothing_of_the_project_but_leaves():
     files = [path for path in python_files("slowfast") if name_of(path)[:-3].replace("/", ".") in LEAVES]
     assert len(files) == len(LEAVES)
-    assert [module for path in files for _, module in imports(path) if module.startswith("slowfast")] == []
+    found = {module for path in files for _, module in imports(path) if module.startswith("slowfast")}
+    assert found <= LEAVES
 
 
 def test_the_lower_packages_stay_light():

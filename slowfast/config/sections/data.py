@@ -118,6 +118,11 @@ DATA = Section(
             "with 20 steps in a row without any clip, the run ends and its checkpoints stay. Our default.",
             between(0, 1),
         ),
+        "NAMES_MAY_LEAVE": Key(
+            False,
+            "Whether the names in annotations and frame lists may lead out of the folder of the videos, as absolute paths and "
+            "such as climb with ../. False: they are an error. Lists of paths without PATH_PREFIX are taken as they are.",
+        ),
         "PROBE_SECONDS": Key(
             20.0,
             "Seconds that a run may take at its start to open video files and name those that cannot be opened (headers "

@@ -44,6 +44,12 @@ TOP = Section(
             "trained with, such as [SOLVER.MAX_EPOCH, SOLVER.BASE_LR]. Any other key that changes results is refused.",
             kind=list_of(STR),
         ),
+        "COLLECTIVE_TIMEOUT": Key(
+            1800.0,
+            "Seconds that the processes of a run wait for one another; then the run ends and names the one that did not come, and "
+            "at which step it is. After 60 seconds (a quarter of this, where that is less) it is said in the log.",
+            at_least(1),
+        ),
         "DIST_BACKEND": Key(
             "auto",
             "Communication between processes. auto: nccl where each process has a GPU, gloo otherwise.",

@@ -43,6 +43,17 @@ TRAIN = Section(
             "step and one checkpoint. 0: no limit.",
             at_least(0),
         ),
+        "BEST_METRIC": Key(
+            "",
+            "The number of an evaluation that chooses checkpoints/best.pyth and EARLY_STOPPING, by its name in log.jsonl, such as "
+            "person_AP or AP/stand; larger is better. Empty: the one that the result is known by (mAP, top1).",
+        ),
+        "EARLY_STOPPING": Key(
+            0,
+            "Evaluations in a row without a new best number after which training ends; the schedule stays that of MAX_EPOCH. "
+            "0: train to the end.",
+            at_least(0),
+        ),
         "KEEP_CHECKPOINTS": Key(3, "Newest checkpoints to keep; older ones are deleted.", at_least(1)),
         "AUTO_RESUME": Key(True, "Continue from the newest checkpoint of OUTPUT_DIR when there is one."),
         "CHECKPOINT_FILE_PATH": Key(

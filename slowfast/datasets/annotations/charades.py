@@ -10,6 +10,7 @@ import numpy as np
 
 from slowfast.datasets.annotations.class_names import numbers_as_names
 from slowfast.structures.labelled_videos import FrameLabels, LabelledVideos
+from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import open_text
 from slowfast.video.frames import FRAME_LIST_HEADER
 
@@ -22,6 +23,7 @@ class _Frames:
     sets: array = field(default_factory=lambda: array("i"))
 
 
+@names_its_file()
 def read_charades(
     path: str | Path, *, num_classes: int, by_frame: bool = False, class_names: Sequence[str] | None = None
 ) -> LabelledVideos:

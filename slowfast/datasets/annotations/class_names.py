@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from slowfast.utils.reading import names_its_file, reading
 from slowfast.utils.text import read_text
 
 _NUMBERED = re.compile(r"(\d+)[\s,;]+(\S.*)")
@@ -18,6 +19,7 @@ def numbers_as_names(count: int) -> tuple[str, ...]:
     return tuple(str(index) for index in range(count))
 
 
+@names_its_file()
 def read_class_names(path: str | Path) -> tuple[str, ...]:
     """The names of a file in index order. Which of these it is shows in its text:
 
@@ -51,10 +53,8 @@ def read_class_names(path: str | Path) -> tuple[str, ...]:
 
 
 def _from_json(path: Path, text: str) -> tuple[str, ...]:
-    try:
+    with reading(path, "starts as JSON does and is none (DATA.LABEL_FILE)"):
         content = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"{path}: starts as JSON does and is none: {error} (DATA.LABEL_FILE)") from None
     if isinstance(content, list) and all(isinstance(name, str) for name in content):
         return tuple(name.strip().strip('"') for name in content)
     if isinstance(content, dict):

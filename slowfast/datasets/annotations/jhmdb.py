@@ -11,12 +11,14 @@ from slowfast.datasets.annotations.key_frames import KeyFrames, build_key_frames
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.label_map import LabelMap
 from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import open_text
 
 VIDEOS_FILE, BOXES_FILE = "jhmdb21_videos.csv", "jhmdb21_boxes.csv.gz"
 SUBSETS = ("train", "test")
 
 
+@names_its_file()
 def read_jhmdb(root: str | Path, *, split: int, subset: str) -> tuple[KeyFrames, LabelMap, BoxTable]:
     """Annotations of one split from `jhmdb21_videos.csv` and `jhmdb21_boxes.csv.gz` under `root`.
 
@@ -31,6 +33,7 @@ def read_jhmdb(root: str | Path, *, split: int, subset: str) -> tuple[KeyFrames,
     return key_frames, label_map, table
 
 
+@names_its_file()
 def read_jhmdb_rows(root: str | Path, *, split: int, subset: str) -> tuple[BoxTable, LabelMap, np.ndarray]:
     """The rows of one split as they are, unchecked, and the line of each in the boxes file, (R,) int64."""
     root = Path(root)
@@ -82,6 +85,7 @@ def source_of(video: str) -> str:
     return name.rpartition(f"_{_class_of(video)}_")[0] or name
 
 
+@names_its_file()
 def read_jhmdb_videos(root: str | Path, *, split: int, subset: str) -> LabelledVideos:
     """The videos of one split, each with its one action; classes in the order of `read_jhmdb`, indices from 0.
 

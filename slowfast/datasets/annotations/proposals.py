@@ -16,11 +16,13 @@ from slowfast.datasets.annotations.annotated_set import AnnotatedSet
 from slowfast.datasets.annotations.key_frames import KeyFrames, build_key_frames
 from slowfast.structures.box_table import NO_LABEL, BoxTable, exact_times
 from slowfast.utils.ava_csv import concatenate_tables, is_header, refuse_person_ids
+from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import open_text
 
 _SHOWN = 5
 
 
+@names_its_file()
 def read_proposals(path: str | Path, *, min_score: float) -> BoxTable:
     """The boxes that score at least `min_score`, clipped to the frame; boxes outside it are dropped.
 

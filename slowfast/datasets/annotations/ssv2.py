@@ -9,6 +9,7 @@ import numpy as np
 
 from slowfast.datasets.annotations.video_lists import check_paths
 from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_json
 
 SSV2_PREFIX = "something-something-v2-"  # of the names in the official archive; newer downloads lack it
@@ -17,6 +18,7 @@ _SHOWN = 3
 _KEY = "DATA.PATH_TO_DATA_DIR"
 
 
+@names_its_file()
 def read_ssv2(folder: str | Path, *, part: str) -> LabelledVideos:
     """The "train" or "validation" part from `something-something-v2-PART.json`, or `PART.json`, and the labels file.
 

@@ -27,9 +27,11 @@ from slowfast.structures.box_table import NO_LABEL, BoxTable, key_frame_codes
 from slowfast.structures.label_map import LabelMap
 from slowfast.structures.problem import Problem, raise_or_collect
 from slowfast.structures.tube import Tube
+from slowfast.utils.reading import names_its_file, reading
 from slowfast.utils.restricted_pickle import read_pickle
 
 SUBSETS = ("train", "test")
+MAX_FRAMES = 10_000_000  # of a video: four days at 30 a second
 FRAMES = ("every", "annotated")
 PYANNOT_SIZE = (240, 320)  # height and width of the frames its boxes were drawn on
 _ACT_KEYS = ("labels", "gttubes", "nframes", "resolution", "train_videos", "test_videos")
@@ -112,6 +114,7 @@ def tubes_of_table(table: BoxTable) -> tuple[Tube, ...]:
     return tuple(sorted(tubes, key=_tube_order))
 
 
+@names_its_file()
 def read_tubes(
     path: str | Path, *, split: int = 1, subset: str = "test", problems: list[Problem] | None = None
 ) -> TubeSet:
@@ -135,12 +138,8 @@ def read_tubes(
             f"{path}: neither an ACT pickle (keys {', '.join(_ACT_KEYS)}) nor a pyannot pickle (keys "
             f"{', '.join(_PYANNOT_KEYS)}); it holds {found}"
         )
-    try:
+    with reading(path, "the annotations are not laid out as expected"):
         tube_set = read(content, split, subset, str(path))
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ValueError(
-            f"{path}: the annotations are not laid out as expected: {type(error).__name__} {error}"
-        ) from None
     if not tube_set.tubes:
         raise ValueError(f"{path}: split {split} {subset} holds no annotated person")
     good = tuple(tube for tube in tube_set.tubes if _is_good(tube, path, problems))
@@ -160,7 +159,7 @@ def _read_act(content: dict[str, Any], split: int, subset: str, source: str) -> 
                 corners = np.asarray(piece, dtype=np.float64)[:, 1:5] + [0, 0, 1, 1]
                 frames = np.asarray(piece)[:, 0].astype(np.int32)
                 tubes.append(Tube(video, int(class_index) + 1, frames, corners / [width, height, width, height]))
-    lengths = tuple(int(content["nframes"][video]) for video in videos)
+    lengths = tuple(_frames(video, content["nframes"][video]) for video in videos)
     return _tube_set(videos, lengths, tubes, content["labels"], source)
 
 
@@ -176,16 +175,27 @@ def _read_pyannot(content: dict[str, Any], split: int, subset: str, source: str)
         for annotation in database[video]["annotations"]:
             boxes = np.asarray(annotation["boxes"]).astype(np.float64)  # uint8: x + w would start again at 0
             boxes[:, 2:] += boxes[:, :2]
-            frames = np.arange(int(annotation["sf"]), int(annotation["ef"]), dtype=np.int32) + 1
+            first, end = _frames(video, annotation["sf"]), _frames(video, annotation["ef"])
+            frames = np.arange(first, end, dtype=np.int32) + 1
             tubes.append(Tube(video, int(annotation["label"]) + 1, frames, boxes / [width, height, width, height]))
-    lengths = tuple(int(database[video]["numf"]) for video in videos)
+    lengths = tuple(_frames(video, database[video]["numf"]) for video in videos)
     return _tube_set(videos, lengths, tubes, content["classes"], source)
+
+
+def _frames(video: str, number: Any) -> int:
+    """A number of frames; a damaged one would fill the memory."""
+    if not 0 <= int(number) <= MAX_FRAMES:
+        raise ValueError(f"{video} has {int(number)} frames or a tube that goes so far; 0 to {MAX_FRAMES} are read")
+    return int(number)
 
 
 def _tube_set(
     videos: tuple[str, ...], lengths: tuple[int, ...], tubes: list[Tube], names: list, source: str
 ) -> TubeSet:
     label_map = LabelMap(tuple(range(1, len(names) + 1)), tuple(map(str, names)))
+    for tube in tubes:
+        if not 1 <= tube.label <= len(names):
+            raise ValueError(f"{tube.video} has a person of class {tube.label - 1}, and there are {len(names)} classes")
     return TubeSet(videos, lengths, tuple(sorted(tubes, key=_tube_order)), label_map, source)
 
 

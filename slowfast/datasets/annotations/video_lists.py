@@ -9,6 +9,7 @@ import numpy as np
 from slowfast.datasets.annotations.class_names import numbers_as_names
 from slowfast.structures.labelled_videos import LabelledVideos
 from slowfast.structures.problem import Problem, raise_or_collect
+from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_text
 from slowfast.video.images import IMAGE_EXTENSIONS
 from slowfast.video.reader import VIDEO_EXTENSIONS
@@ -18,6 +19,7 @@ _LABEL_NAMES = ("label", "labels", "class", "class_id", "label_id", "target", "i
 _STILLS = tuple(extension for extension in IMAGE_EXTENSIONS if extension != ".gif")  # that one may move
 
 
+@names_its_file()
 def read_video_list(
     path: str | Path,
     *,

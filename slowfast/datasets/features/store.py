@@ -82,17 +82,16 @@ class FeatureStore:
             features = np.load(self.folder / f"{name}.npy", mmap_mode="r")
             if features.dtype != np.float16 or list(features.shape) != meta["shape"]:
                 return None
-            left, top, right, bottom = meta["region"]
-            return VideoFeatures(
-                np.asarray(meta["numbers"], dtype=np.int64),
-                np.asarray(meta["row"], dtype=np.int64),
-                features,
-                (left, top, right, bottom),
-                int(meta["first"]),
-                int(meta["last"]),
-            )
-        except (OSError, ValueError, EOFError, KeyError, TypeError):
-            return None  # the caller makes it anew and counts it
+            numbers, row = (np.asarray(meta[key], dtype=np.int64) for key in ("numbers", "row"))
+            if numbers.ndim != 1 or numbers.shape != row.shape or (np.diff(numbers) <= 0).any():
+                return None
+            if ((row < 0) | (row >= len(features))).any():
+                return None
+            left, top, right, bottom = map(float, meta["region"])
+            region = (left, top, right, bottom)
+            return VideoFeatures(numbers, row, features, region, int(meta["first"]), int(meta["last"]))
+        except Exception:  # whatever a damaged file makes json and numpy throw: the caller makes it anew and counts it
+            return None
 
     def write(self, video: str, view: int, entry: VideoFeatures) -> None:
         """Both files; the .json appears last and makes the entry valid. Raises OSError that names DATA.FEATURE_CACHE."""

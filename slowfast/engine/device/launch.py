@@ -18,12 +18,20 @@ from slowfast.engine.device.memory import MemoryShortError
 from slowfast.engine.device.requests import SIGNALS, STOPPED_EXIT_CODE, StoppedError
 from slowfast.utils.logging import get_logger
 from slowfast.utils.missing import MissingPackageError
+from slowfast.utils.waiting import SAY_AFTER, LostProcessError, begin_watch, end_watch, lost_process
 from slowfast.video.source import ClipReadError
 
-COLLECTIVE_TIMEOUT = timedelta(minutes=30)  # a process that waits this long for the others has lost them
-Main = Callable[[CfgNode, torch.device], None]
+Main = Callable[[CfgNode, torch.device], object]
 # What a user can mend; anything else is a bug of ours and keeps its traceback.
-USER_ERRORS = (ValueError, OSError, FloatingPointError, ClipReadError, MemoryShortError, MissingPackageError)
+USER_ERRORS = (
+    ValueError,
+    OSError,
+    FloatingPointError,
+    ClipReadError,
+    MemoryShortError,
+    MissingPackageError,
+    LostProcessError,
+)
 _TOLD = "a process of the run says: "
 
 
@@ -116,10 +124,17 @@ def _run(rank: int, world_size: int, local_rank: int, address: str, main: Main, 
     backend = cfg.DIST_BACKEND
     if backend == "auto":
         backend = "gloo" if device.type == "cpu" else "nccl"
-    dist.init_process_group(backend, init_method=address, rank=rank, world_size=world_size, timeout=COLLECTIVE_TIMEOUT)
+    limit = timedelta(seconds=cfg.COLLECTIVE_TIMEOUT)
+    dist.init_process_group(backend, init_method=address, rank=rank, world_size=world_size, timeout=limit)
     try:
+        begin_watch(rank, world_size, say_after=min(SAY_AFTER, cfg.COLLECTIVE_TIMEOUT / 4))
         main(cfg, device)
-    except BaseException:
+        end_watch()
+    except BaseException as error:
+        lost = lost_process(error, limit) if isinstance(error, RuntimeError) else None
+        end_watch()
+        if lost is not None:
+            raise lost from error
         # NCCL would wait here for the other processes, which wait for this one: no one would learn of the error.
         if backend != "nccl":
             dist.destroy_process_group()

@@ -45,7 +45,7 @@ def owned(output: Path) -> Iterator[None]:
 def _take(file: TextIO, output: Path) -> str:
     """Lock an open file and write into it who holds it; why not, or ""."""
     file.seek(0)
-    holder = _who(file.read())
+    holder = who(file.read())
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -66,7 +66,8 @@ def _take(file: TextIO, output: Path) -> str:
     return ""
 
 
-def _who(text: str) -> str:
+def who(text: str) -> str:
+    """Who holds a lock, from what is written in it; "" where that tells nothing."""
     try:
         told = json.loads(text)
         return f"process {told['pid']} on {told['host']}, started {told['start']}"

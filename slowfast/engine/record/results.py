@@ -47,16 +47,41 @@ class Tested:
 
 
 class Best:
-    """The best headline so far, and how the weights that reached it are kept."""
+    """The best number so far, and how the weights that reached it are kept.
 
-    def __init__(self, value: float, keep: Callable[[], None]) -> None:
-        self.value, self._keep = value, keep
+    metric: its name; since: evaluations after the one that gave it
+    """
 
-    def offer(self, value: float) -> None:
+    def __init__(self, value: float, keep: Callable[[], None], *, metric: str = "", since: int = 0) -> None:
+        self.value, self.metric, self.since, self._keep = value, metric, since, keep
+
+    def offer(self, name: str, value: float) -> None:
+        """A number of another name than the best so far has nothing to be compared with, and is the best."""
+        if self.metric and name != self.metric:
+            get_logger().info(
+                "the best is chosen by %s from now on, it was %s; what was best counts no more", name, self.metric
+            )
+            self.value = float("-inf")
+        self.metric = name
+        self.since += 1
         if value > self.value:
-            self.value = value
+            self.value, self.since = value, 0
             if is_main():
                 self._keep()
+
+
+def chosen_metric(result: Result, name: str) -> tuple[str, float]:
+    """The number of a result by which it is compared: the one called `name`, its headline for "".
+
+    Raises ValueError that lists the names there are; a number that there is nothing to measure for is minus infinity.
+    """
+    if not name:
+        return result.headline
+    summary = result.summary()
+    if name not in summary:
+        raise ValueError(f"TRAIN.BEST_METRIC is {name!r}, and an evaluation has {', '.join(list(summary)[:30])}")
+    value = summary[name]
+    return name, float("-inf") if value is None else float(value)
 
 
 def record(
@@ -66,18 +91,20 @@ def record(
     kind: str,
     epoch: int | None = None,
     best: Best | None = None,
+    best_metric: str = "",
     metrics: dict[str, Any] | None = None,
     metrics_file: Path | None = None,
 ) -> None:
     """Write a result everywhere it belongs: a record of `kind` in the log, the best checkpoint, metrics.json.
 
     epoch:   how many have been trained; None after training
+    best_metric: the number that is offered to `best`, see `chosen_metric`
     metrics: what metrics.json holds; goes into `metrics_file`
     """
     values: dict[str, Any] = {} if epoch is None else {"at": epoch, "epoch": epoch}
     log.write(kind, **values | tested.result.summary())
     if best is not None:
-        best.offer(tested.result.headline.value)
+        best.offer(*chosen_metric(tested.result, best_metric))
     if metrics_file is not None and is_main():
         write_text(simplejson.dumps(metrics, indent=2, ignore_nan=True) + "\n", metrics_file)
 

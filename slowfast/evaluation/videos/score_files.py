@@ -22,6 +22,7 @@ import numpy as np
 
 from slowfast.evaluation.videos.scores import VideoScores
 from slowfast.utils.files import open_whole
+from slowfast.utils.reading import reading
 
 FORMAT = "slowfast video scores 1"
 EXTENSIONS = (".npz", ".json")
@@ -65,11 +66,8 @@ def read_scores(path: str | Path) -> VideoScores:
         raise FileNotFoundError(f"{path}: no such file")
     if path.suffix.lower() in PICKLES:
         raise ValueError(f"{path}: {PICKLE_TO_JSON.format(name=path.name, stem=path.stem)}")
-    try:
+    with reading(path, "not a file of video scores"):
         return _read_json(path) if path.suffix.lower() == ".json" else _read_npz(path)
-    # TypeError: a bare array; RecursionError: JSON nested without end
-    except (KeyError, ValueError, OSError, EOFError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path}: not a file of video scores: {error}") from None
 
 
 def _read_npz(path: Path) -> VideoScores:

@@ -62,8 +62,8 @@ def test_maps_that_cannot_be(ids, names, message):
     ("text", "message"),
     [
         ("", "map.pbtxt: no `item { name id }` or `label { name label_id }` block found"),
-        ('item { name: "a" id: 1 } item { name: "b" }', "map.pbtxt: entry 2 needs both a name and an id"),
-        ("item { id: 1 }", "map.pbtxt: entry 1 needs both a name and an id, found 'id: 1'"),
+        ('item { name: "a" id: 1 } item { name: "b" }', "map.pbtxt: line 1: entry 2 needs both a name and an id"),
+        ("item { id: 1 }", "map.pbtxt: line 1: entry 1 needs both a name and an id, found 'id: 1'"),
         ('item { name: "a" id: 1 } item { name: "b" id: 1 }', "map.pbtxt: label map repeats class ids [1]"),
     ],
 )
@@ -151,3 +151,55 @@ def test_a_subset_by_name_keeps_the_pairs_that_are_whole():
         LEFT_RIGHT.ids_of(["fly"])
     with pytest.raises(ValueError, match="'a' is the name of 2 classes: give the id"):
         LabelMap((1, 2), ("a", "a")).ids_of(["a"])
+
+
+def read_text_as(tmp_path, text: str, name: str = "map.pbtxt") -> LabelMap:
+    (tmp_path / name).write_text(text)
+    return read_label_map(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["map.pbtxt", "map.txt"])
+def test_what_is_commented_out_is_not_read(tmp_path, name):
+    text = '# item { name: "old" id: 3 }\nitem {  # first\n  name: "a # no comment"\n  # id: 2\n  id: 1\n}\n#item{id: 4'
+    assert read_text_as(tmp_path, text, name) == LabelMap((1,), ("a # no comment",))
+
+
+def test_blocks_in_blocks_and_fields_of_others_are_passed_over(tmp_path):
+    text = 'item { name: "a"; id: 1, display_name: "A } {"; keypoints { id: 9 label: "x" } keypoints: { id: 8 } }'
+    assert read_text_as(tmp_path, text + " other { item { id: 7 } }") == LabelMap((1,), ("a",))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('item { name: "a" id: 1e3 }', "line 1: the id of entry 1 is 1e3, expected a whole number from 1"),
+        ('item { name: "a" id: 1.5 }', "line 1: the id of entry 1 is 1.5"),
+        ('item { name: "a" id: -1 }', "line 1: the id of entry 1 is -1"),
+        ('item { name: "a" id: "1" }', 'line 1: the id of entry 1 is "1"'),
+        ('item { name: "a"\n id: 1', "line 1: the block that begins here is not closed"),
+        ('\nitem { name: "a\n id: 1 }', "line 2: a quote that begins here is not closed: '\"a"),
+        ('item { name: "a" name: "b" id: 1 }', "line 1: name is there twice in a block"),
+        ("item { name: a id: 1 }", "line 1: expected text in quotes, found a"),
+        ("item { name id: 1 }", "line 1: expected a value after 'name', found 'id'"),
+        ('item { name: "a" id: 4000000000 }', "class ids go up to 2147483647, got 4000000000"),
+    ],
+)
+def test_what_is_wrong_in_blocks_is_named_with_its_line(tmp_path, text, message):
+    with pytest.raises(ValueError) as error:
+        read_text_as(tmp_path, text)
+    assert str(error.value).startswith(f"{tmp_path / 'map.pbtxt'}: {message}")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text", ['item {"a"' * 20000, 'item { name: "' * 20000, "item {" * 50000, 'item { name: "' + '"a' * 20000]
+)
+def test_unclosed_braces_take_no_time(tmp_path, text):
+    """Each of these took a regular expression exponential time; 50 letters of it were minutes."""
+    with pytest.raises(ValueError, match=r"map\.pbtxt: line 1: "):
+        read_text_as(tmp_path, text)
+
+
+def test_large_ids_take_no_memory():
+    label_map = LabelMap((2**31 - 1, 3), ("a", "b"))
+    assert label_map.to_index(np.array([3, 2**31 - 1, 4, -5])).tolist() == [1, 0, -1, -1]

@@ -19,9 +19,11 @@ from slowfast.preparation.converters.annotations import (
     to_pixels,
 )
 from slowfast.utils.files import write_text
+from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_json
 
 
+@names_its_file()
 def read_coco(path: Path, videos: VideoTimes) -> Annotations:
     """A "time" of an image is its moment; without one "frame_id" counts the frames of the file from 0.
 

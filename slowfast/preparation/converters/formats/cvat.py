@@ -21,11 +21,13 @@ from slowfast.preparation.converters.annotations import (
     to_pixels,
 )
 from slowfast.utils.files import write_text
+from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_text
 
 _NOTHING = {"", "false", "none", "__undefined__", "undefined", "no"}
 
 
+@names_its_file()
 def read_cvat(path: Path, videos: VideoTimes, *, actions_from: str = "auto", video: str = "") -> Annotations:
     """actions_from: "attributes" (a checkbox that is true gives its name, any other attribute its value, several between
     commas), "label" (the label of a track), "auto": attributes where there are any. video: instead of the one in the file.

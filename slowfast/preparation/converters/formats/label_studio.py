@@ -22,9 +22,11 @@ from slowfast.preparation.converters.annotations import (
     filled,
 )
 from slowfast.utils.files import write_text
+from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_json
 
 
+@names_its_file()
 def read_label_studio(path: Path, videos: VideoTimes) -> Annotations:
     """All tasks of an export, each the newest annotation that was not cancelled. Raises ValueError that names the file."""
     tasks = read_json(path)

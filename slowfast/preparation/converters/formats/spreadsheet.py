@@ -24,6 +24,7 @@ from slowfast.preparation.converters.annotations import (
 )
 from slowfast.structures.box_table import plain_time
 from slowfast.utils.files import write_text
+from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_text
 
 _TIMES, _ACTIONS = ("time", "second", "seconds", "timestamp"), ("action", "actions", "label", "class")
@@ -33,6 +34,7 @@ _SIZES = (("left", "top", "width", "height"), ("x", "y", "w", "h"), ("x", "y", "
 COLUMNS = ("video", "time", "x1", "y1", "x2", "y2", "action", "track")
 
 
+@names_its_file()
 def read_spreadsheet(path: Path, videos: VideoTimes, *, first_frame: int = 0) -> Annotations:
     """Raises ValueError that names the file, and the line where one is wrong."""
     text = read_text(path)

@@ -17,12 +17,14 @@ from slowfast.preparation.converters.annotations import (
     to_pixels,
 )
 from slowfast.utils.files import write_text
+from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_json
 
 _RECTANGLE = 2  # the number of this shape in "xy"
 _ACTION, _TRACK = "1", "2"  # attributes of files that are written here
 
 
+@names_its_file()
 def read_via(path: Path, videos: VideoTimes, *, track_attribute: str = "track") -> Annotations:
     """Every attribute tells actions, but the one called `track_attribute`, which names the actor.
 
