@@ -95,14 +95,14 @@ def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
     """
     read = _READ.get()
     if read is None:
-        return _read(path, prefer)
+        return _found_and_read(path, prefer)
     key = (str(path), prefer)
     if key not in read:
-        read[key] = _read(path, prefer)
+        read[key] = _found_and_read(path, prefer)
     return read[key]
 
 
-def _read(path: str | Path, prefer: str) -> WeightFile:
+def _found_and_read(path: str | Path, prefer: str) -> WeightFile:
     path = packaged_file(str(path)) if is_packaged(path) else Path(path)
     if (path / "model.safetensors").is_file():  # a folder as model hubs have them
         path = path / "model.safetensors"

@@ -84,8 +84,9 @@ def test_stretch_and_classifiers_do_not_look_at_it(tmp_path):
 @pytest.mark.parametrize("turns", [0, 1])
 @pytest.mark.parametrize("aspect", [Fraction(64, 45), None])
 def test_prediction_is_told_of_it(tmp_path, monkeypatch, aspect, turns):
+    turn = Orientation(transposed=bool(turns))
     write(tmp_path / "v.mp4", aspect)
-    monkeypatch.setattr("slowfast.video.open_video.OpenVideo._quarter_turns", staticmethod(lambda frame: turns))
+    monkeypatch.setattr("slowfast.video.decoding.orientation.orientation_of", lambda frame: turn)
     told = []
 
     def prepare(picture, pixel_aspect):
