@@ -48,7 +48,9 @@ def remove_leftovers(folder: Path, say: Callable[[str], None]) -> None:
             try:
                 shutil.rmtree(left)
             except OSError as error:
-                say(f"a page that was killed has left {left} ({megabytes:.1f} MB), which cannot be removed: {error.strerror}")
+                say(
+                    f"a page that was killed has left {left} ({megabytes:.1f} MB), which cannot be removed: {error.strerror}"
+                )
             else:
                 say(f"removed {left} ({megabytes:.1f} MB), which a page that was killed had left")
 
