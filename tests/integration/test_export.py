@@ -57,10 +57,12 @@ def expected_of(weights: Path, clips: np.ndarray) -> list[np.ndarray]:
     mean, std = (
         np.array(v, np.float64)[None, :, None, None, None] for v in (loaded.cfg.DATA.MEAN, loaded.cfg.DATA.STD)
     )
-    normalised = (clips / 255.0 - mean) / std
-    if loaded.inputs.bgr:  # SSv2: normalised in the order of the files, then exchanged
-        mean, std = mean[:, ::-1], std[:, ::-1]
-        normalised = ((clips / 255.0 - mean) / std)[:, ::-1]
+    shown = clips
+    if loaded.cfg.TEST.DATASET == "ssv2":  # PySlowFast reads those files as B, G, R, and normalises them so
+        shown = clips[:, ::-1]
+    normalised = (shown / 255.0 - mean) / std
+    if loaded.task != DETECTS and loaded.cfg.DATA.REVERSE_INPUT_CHANNEL:
+        normalised = normalised[:, ::-1]
     with torch.no_grad():
         given = loaded.model(torch.from_numpy(np.ascontiguousarray(normalised)).float())
     if not isinstance(given, Predictions):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from slowfast.layers.token_grid import Size3, volume
+from slowfast.layers.token_grid import Size3
 
 # Logits of one part of the queries, over all heads: 8 MB of float32, which a cache of the third level holds.
 _LOGITS_AT_ONCE = 2**21
@@ -63,14 +63,3 @@ def attend_in_parts(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     parts = -(-heads * queries * k.shape[-1] // _LOGITS_AT_ONCE)
     done = [(part @ k).softmax(dim=-1) @ v for part in q.split(-(-queries // parts), dim=2)]
     return done[0] if len(done) == 1 else torch.cat(done, dim=2)
-
-
-def pool_projected(x: Tensor, grid: Size3, kernel: Tensor, stride: Size3, *, class_token: bool) -> tuple[Tensor, Size3]:
-    """x (B, C, [1 +] THW) as of `project_channels` -> pooled tokens (B, [1 +] T'H'W', C) and (T', H', W')."""
-    first, rest = (x[..., :1], x[..., 1:]) if class_token else (None, x)
-    assert rest.shape[2] == volume(grid)
-    pooled = pool_channels(rest.unflatten(2, grid), kernel, stride)
-    frames, height, width = pooled.shape[1:4]
-    pooled = pooled.flatten(1, 3)
-    tokens = pooled if first is None else torch.cat([first.transpose(1, 2), pooled], dim=1)
-    return tokens, (frames, height, width)

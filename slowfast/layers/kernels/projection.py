@@ -10,11 +10,11 @@ from torch import Tensor
 
 from slowfast.layers.kernels import choice
 from slowfast.layers.kernels.depthwise import depthwise_conv
-from slowfast.layers.kernels.exported import pool_projected, poolable, project_channels
+from slowfast.layers.kernels.exported import pool_channels, poolable, project_channels
 from slowfast.layers.kernels.linear_layer import linear
 from slowfast.layers.kernels.recompute import Tokens, through
 from slowfast.layers.kernels.seen_tokens import close_windows, seen_tokens
-from slowfast.layers.token_grid import Size3, pool_tokens, size3
+from slowfast.layers.token_grid import Size3, pool_tokens, size3, split_class_token
 
 
 class Projection(NamedTuple):
@@ -39,20 +39,17 @@ def project_and_pool(
     """
     plans = [_windows(grid, projection) for projection in projections]
 
-    def seen(tokens: Tensor, projection: Projection, seen_grid: Size3) -> Tensor:
-        return tokens if seen_grid == grid else _seen(tokens, grid, projection, class_token)
-
     def project(tokens: Tensor) -> tuple[Tensor, ...]:
         return tuple(
-            _project(seen(tokens, projection, seen_grid), projection)
+            _project(tokens if seen_grid == grid else _seen(tokens, grid, projection, class_token), projection)
             for projection, (seen_grid, _) in zip(projections, plans, strict=True)
         )
 
     if choice.is_for_export():
         assert isinstance(x, Tensor)  # no norm is deferred in a graph
+        first, rest = split_class_token(x, class_token)
         return tuple(
-            _exported(seen(x, projection, seen_grid), projection, seen_grid, stride, class_token)
-            for projection, (seen_grid, stride) in zip(projections, plans, strict=True)
+            _exported(first, rest, grid, projection, plan) for projection, plan in zip(projections, plans, strict=True)
         )
     waiting, pooled = list(through(project, x)), []
     for projection, (seen_grid, stride) in zip(projections, plans, strict=True):
@@ -79,15 +76,19 @@ def _project(tokens: Tensor, projection: Projection) -> Tensor:
 
 
 def _exported(
-    tokens: Tensor, projection: Projection, grid: Size3, stride: Size3, class_token: bool
+    first: Tensor | None, rest: Tensor, grid: Size3, projection: Projection, plan: tuple[Size3, Size3]
 ) -> tuple[Tensor, Size3]:
-    """The same for other runtimes."""
-    kernel = projection.kernel
+    """The same for other runtimes: of the class token and the others, which stay apart until all of it is small."""
+    kernel, (seen_grid, stride) = projection.kernel, plan
+    tokens = rest if seen_grid == grid else _seen(rest, grid, projection, False)
     if kernel is None or not poolable(kernel, stride):
-        return _pool(_project(tokens, projection), grid, kernel, stride, class_token)
-    parts = [project_channels(tokens, weight, bias) for weight, bias in projection.layers]
-    channels = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-    return pool_projected(channels, grid, kernel, stride, class_token=class_token)
+        pooled, grid = _pool(_project(tokens, projection), seen_grid, kernel, stride, False)
+    else:
+        parts = [project_channels(tokens, weight, bias) for weight, bias in projection.layers]
+        channels = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        on_grid = pool_channels(channels.unflatten(2, seen_grid), kernel, stride)
+        pooled, grid = on_grid.flatten(1, 3), size3(on_grid.shape[1:4])
+    return (pooled if first is None else torch.cat([_project(first, projection), pooled], dim=1)), grid
 
 
 def _pool(x: Tensor, grid: Size3, kernel: Tensor | None, stride: Size3, class_token: bool) -> tuple[Tensor, Size3]:

@@ -5,7 +5,7 @@ import torch
 
 from slowfast.layers import kernels
 from slowfast.layers.attention import attend_plain
-from slowfast.layers.kernels import choice
+from slowfast.layers.kernels import choice, exported
 from slowfast.layers.kernels.attention import attend_exported, attend_fused
 
 GRIDS = [  # queries, keys
@@ -47,6 +47,39 @@ def test_pooling(grid, kernel, stride):
         found = kernels.depthwise_conv(x, weight, stride)
     assert found.shape == expected.shape
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("class_token", [True, False])
+def test_attention_in_parts_of_the_queries(monkeypatch, class_token):
+    torch.manual_seed(0)
+    lengths = [60 + class_token, 12 + class_token, 12 + class_token]
+    q, k, v = (torch.randn(2, 3, length, 12) for length in lengths)
+    tables = (torch.randn(9, 12),) * 3
+    options = {"q_grid": (3, 4, 5), "k_grid": (3, 2, 2), "class_token": class_token}
+    expected = attend_plain(q, k, v, tables, **options)
+    shapes, real = [], torch.Tensor.softmax
+    monkeypatch.setattr(torch.Tensor, "softmax", lambda x, dim: (shapes.append(tuple(x.shape)), real(x, dim=dim))[1])
+    monkeypatch.setattr(exported, "_LOGITS_AT_ONCE", 3 * lengths[1] * 25)
+    found = attend_exported(q, k, v, tables, **options)
+    assert len(shapes) == 3 and sum(shape[2] for shape in shapes) == lengths[0]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("class_token", [True, False])
+@pytest.mark.parametrize(
+    ("grid", "kernel", "stride"), [*POOLINGS, ((2, 16, 9), (3, 3, 3), (1, 8, 4)), (GRIDS[0][0], None, (1, 1, 1))]
+)
+def test_projection_and_pooling(grid, kernel, stride, class_token):
+    torch.manual_seed(0)
+    x = torch.randn(2, grid[0] * grid[1] * grid[2] + class_token, 6)
+    layers = ((torch.randn(8, 6), torch.randn(8)), (torch.randn(4, 6), None))
+    projection = kernels.Projection(layers, None if kernel is None else torch.randn(12, 1, *kernel), stride)
+    with kernels.plain():
+        ((expected, expected_grid),) = kernels.project_and_pool(x, grid, projection, class_token=class_token)
+    with kernels.for_export():
+        ((found, found_grid),) = kernels.project_and_pool(x, grid, projection, class_token=class_token)
+    assert found_grid == expected_grid
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)
 
 
 def test_it_is_taken_inside_the_block_only(monkeypatch):
