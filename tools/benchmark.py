@@ -15,6 +15,7 @@ python tools/benchmark.py explain --cfg FILE     a detector with and without the
 python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
 python tools/benchmark.py loader --task reading   clips of videos and frame folders against PyAV and cv2.imread alone
 python tools/benchmark.py loader --task start    annotations of AVA's size to key frames, and to loader workers
+python tools/benchmark.py loader --task memory   memory of loader workers over --reads clips
 python tools/benchmark.py predict --cfg FILE     prediction on a file against decoding and the forward pass alone
 python tools/benchmark.py endless --cfg FILE     memory of prediction over an hour of video
 """
@@ -42,6 +43,7 @@ from bench import (  # noqa: E402
     reading,
     runtimes,
     start,
+    worker_memory,
 )  # fmt: skip
 from bench.detector import Setup  # noqa: E402
 
@@ -70,10 +72,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--task",
-        choices=("classification", "reading", "start"),
+        choices=("classification", "reading", "start", "memory"),
         default="classification",
-        help="loader: training clips of classifiers, reading alone, or the start-up of AVA",
+        help="loader: training clips of classifiers, reading alone, the start-up of AVA, or workers' memory",
     )
+    parser.add_argument("--reads", type=int, default=10_000, help="loader --task memory: clips")
     parser.add_argument("--videos", type=int, default=8, help="loader: how many are made")
     parser.add_argument("--folder", type=Path, help="loader: of videos to use instead")
     parser.add_argument(
@@ -116,6 +119,8 @@ def main(argv: Sequence[str]) -> int:
         reading.main(repeats=args.repeats)
     elif args.what == "loader" and args.task == "start":
         start.main(1_600_000)
+    elif args.what == "loader" and args.task == "memory":
+        worker_memory.main(args.reads)
     elif args.what == "loader":
         loader.main(args.cfg or CLASSIFIER, args.set, videos=args.videos, repeats=args.repeats, folder=args.folder)
     elif args.what == "predict":

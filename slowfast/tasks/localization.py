@@ -157,5 +157,6 @@ def fill_cache(name: str, split: KeyFrameSplit) -> None:
     processes = distributed.world_size()
     share = split.annotated.key_frames.used_videos[distributed.rank() :: processes]
     neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", processes))  # the processes on this machine
-    report = split.pixels.prefill(share, num_workers=max(1, effective_cores().count // neighbours))
+    workers = max(1, effective_cores().count // neighbours)
+    report = split.pixels.prefill(share, num_workers=workers, shares=neighbours)
     get_logger().info("%s: %s", name, PrefillReport.of_all(distributed.gather_objects(report)))

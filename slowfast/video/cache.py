@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import multiprocessing
@@ -17,6 +18,7 @@ import numpy as np
 
 from slowfast.utils.cores import ignore_ctrl_c
 from slowfast.utils.files import open_whole
+from slowfast.video.disk_room import ADVICE, check_room, keep_room
 from slowfast.video.open_video import OpenVideo, named_errors
 from slowfast.video.pyav import av
 from slowfast.video.reader import VideoFiles
@@ -24,7 +26,8 @@ from slowfast.video.source import ClipPixels, ClipReadError, Timeline
 
 _OPEN_ENTRIES = 256  # memory maps a process keeps open
 _WORTH_PROCESSES = 16  # fewer videos are decoded sooner than a process starts
-_FORMAT = 2  # count up when the files of the cache change
+_FORMAT = 3  # count up when the files of the cache change, or what is taken for damage
+_LOOK_EVERY = 64  # frames after which the disk is looked at
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,12 @@ class CachedVideos:
         indices, clamped = entry.timeline.at_numbers(numbers, center=center)
         return ClipPixels(np.asarray(entry.frames[indices]), clamped, entry.pixel_aspect)
 
-    def prefill(self, videos: Sequence[str], *, num_workers: int = 0) -> PrefillReport:
-        """Decode the videos that the cache lacks, in `num_workers` processes (0: in this one), with a progress bar."""
+    def prefill(self, videos: Sequence[str], *, num_workers: int = 0, shares: int = 1) -> PrefillReport:
+        """Decode the videos that the cache lacks, in `num_workers` processes (0: in this one), with a progress bar.
+
+        shares: processes that do so with other videos at the same time, on the same disk
+        What they will take is logged. Raises OSError where the disk has not that much, before it is full.
+        """
         from slowfast.utils.progress import progress  # it needs torch, which the spawned workers do without
 
         names = list(dict.fromkeys(videos))
@@ -99,6 +106,7 @@ class CachedVideos:
             outcomes += ["reused"] * len(ready)
             bar.update(len(ready))
             names = [name for name in names if name not in set(ready)]
+            check_room(self._there(names), self.cache_dir, short_side=self.short_side, shares=shares)
             if num_workers == 0 or len(names) < _WORTH_PROCESSES:
                 for name in names:
                     outcomes.append(self._prepare(name, self.source.threads))
@@ -117,6 +125,16 @@ class CachedVideos:
         failed = sorted((o for o in outcomes if isinstance(o, ClipReadError)), key=str)
         rebuilt = outcomes.count("rebuilt")
         return PrefillReport(outcomes.count("built") + rebuilt, rebuilt, outcomes.count("reused"), tuple(failed))
+
+    def _there(self, videos: Sequence[str]) -> list[Path]:
+        """The files of those that have one."""
+        found = []
+        for video in videos:
+            try:
+                found.append(self.source.path(video))
+            except ClipReadError:
+                continue  # decoding it says so
+        return found
 
     def _is_cached(self, video: str) -> bool:
         try:
@@ -211,6 +229,8 @@ class CachedVideos:
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             message = f"{reason} while writing the decoded frames of {path} to {self.cache_dir} (DATA.CACHE_DIR)"
+            if error.errno == errno.ENOSPC:
+                message += f": {ADVICE}"
             raise OSError(error.errno, message) from error
 
 
@@ -228,6 +248,8 @@ def _decode_to_npy(
             if shape[0] == 0:
                 shape[1:] = picture.shape
                 _write_header(sink, shape)
+            if shape[0] % _LOOK_EVERY == 0:
+                keep_room(Path(sink.name).parent)
             sink.write(np.ascontiguousarray(picture).data)
             shape[0] += 1
         timeline = video.timeline()

@@ -177,6 +177,11 @@ class OpenVideo:
         return str(self._stream.codec_context.name)
 
     @property
+    def size_told(self) -> tuple[int, int]:
+        """(height, width) that the header says, as stored."""
+        return self._stream.height or 0, self._stream.width or 0
+
+    @property
     def length_told(self) -> float | None:
         """Seconds that the container says the video has; may be wrong."""
         return None if self._container.duration is None else self._container.duration / av.time_base

@@ -172,13 +172,13 @@ def _resident_peak(make_case: Callable[..., Callable[[], object]], arguments: tu
     torch.set_num_threads(threads)
     case = make_case(*arguments)
     Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak of importing and building
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     case()
     case()
-    return _resident("VmHWM") - before
+    return resident("VmHWM") - before
 
 
-def _resident(field: str) -> float:
+def resident(field: str) -> float:
     """A line of /proc/self/status in MiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field + ":")) / 2**10

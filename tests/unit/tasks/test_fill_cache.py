@@ -24,7 +24,8 @@ class Recorded(CachedVideos):
     def __init__(self) -> None:
         self.calls: list[tuple[tuple[str, ...], int]] = []
 
-    def prefill(self, videos, *, num_workers=0):
+    def prefill(self, videos, *, num_workers=0, shares=1):
+        assert shares == 8 // num_workers  # as many processes decode to this disk
         self.calls.append((tuple(videos), num_workers))
         failed = tuple(ClipReadError(f"{video}.mp4", None, "it is broken") for video in videos if video == "e")
         return PrefillReport(len(videos) - len(failed), 1, 2, failed)

@@ -1,11 +1,14 @@
 import json
+import logging
 import pickle
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from slowfast.video import cache as pixel_cache
+from slowfast.video import disk_room
 from slowfast.video.cache import CachedVideos
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
@@ -144,6 +147,48 @@ def test_prefill(cached, videos, tmp_path, num_workers):
     for name in "abc":
         again.read(name, np.array([1.0]), center=0)
     assert again.built == 0
+
+
+def with_free(monkeypatch, free):
+    """As if the disk had so many bytes free that may be written."""
+    usage = SimpleNamespace(total=0, free=free)
+    monkeypatch.setattr(disk_room.shutil, "disk_usage", lambda folder: usage)
+
+
+@pytest.mark.parametrize("short_side", [None, 24])
+def test_the_log_says_what_decoded_videos_will_take(videos, tmp_path, monkeypatch, caplog, short_side):
+    cached = CachedVideos(videos, tmp_path / "cache", short_side=short_side)
+    pixels = 3 * 30 * (48 * 64 if short_side is None else 24 * 32) * 3
+    with_free(monkeypatch, pixels)
+    with caplog.at_level(logging.INFO, "slowfast"):
+        cached.prefill(["a", "b", "c", "nowhere"])
+    assert f"3 videos decoded to {tmp_path / 'cache'} will take about {pixels / 1000:.3g} kB" in caplog.text
+    found = sum(file.stat().st_size - 128 for file in (tmp_path / "cache").glob("*.npy"))
+    assert found == pixels  # what was said is what was written, but for the headers
+
+
+def test_what_does_not_fit_is_not_begun(cached, tmp_path, monkeypatch):
+    with_free(monkeypatch, 500_000)
+    message = r"3 videos decoded to .*cache will take about 829 kB, and 500 kB are free for them there: lower DATA.CACHE_SHORT"
+    with pytest.raises(OSError, match=message):
+        cached.prefill(["a", "b", "c"])
+    assert not (tmp_path / "cache").exists()
+    with pytest.raises(OSError, match=r"4 videos decoded to .* will take about 1\.11 MB"):
+        cached.prefill(["a", "b"], shares=2)
+    cached.prefill(["a"])
+
+
+def test_filling_stops_before_the_disk_is_full(cached, videos, tmp_path, monkeypatch):
+    """Others write, too: what was free at the start is not there in the end."""
+    write_video(tmp_path / "videos" / "long.mp4", frames=150, fps=10)
+    left = iter([2_000_000, 2_000_000, 1000, 0])
+    monkeypatch.setattr(disk_room, "_room", lambda folder: next(left))
+    message = (
+        r"No space left on device while writing the decoded frames of .*long.mp4 to .*: lower DATA.CACHE_SHORT_SIDE"
+    )
+    with pytest.raises(OSError, match=message):
+        cached.prefill(["long"])
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_real_video_equals_the_source(shared_dir, tmp_path):
