@@ -281,6 +281,8 @@ class Training:
         get_logger().info("epoch %d: %s (%.1f clips/s)", epoch, brief(tested.result), tested.clips_per_second)
         log_unreadable(tested.unreadable, 0)
         record(tested, self.log, kind="eval", epoch=epoch, best=best, best_metric=cfg.TRAIN.BEST_METRIC)
+        if self.log.draws:
+            self.log.show(epoch, self.task.curves(tested.result), self.task.pictures(tested.result))
         state.best, state.best_metric, state.since_best, state.evaluated = best.value, best.metric, best.since, epoch
         note_evaluated(self.checkpoints.folder / EVALUATED, Evaluated(epoch, best.value, best.metric, best.since))
         self.time_left.note("evaluation", time.perf_counter() - start)

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 
 class Headline(NamedTuple):
     """The one number that a result is known by, which also chooses the best checkpoint: higher is better.
@@ -11,6 +13,17 @@ class Headline(NamedTuple):
 
     name: str
     value: float
+
+
+class Ranked(NamedTuple):
+    """What a curve of precision against recall is of.
+
+    scores: (n,) of what was found; hits: (n,) bool, whether each is right; to_find: how many there were to be found
+    """
+
+    scores: np.ndarray
+    hits: np.ndarray
+    to_find: int
 
 
 class Result(Protocol):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
@@ -31,11 +32,14 @@ from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.report.videos.run import ClassifierRun, write_report
 from slowfast.structures.clip import ClipBatch
+from slowfast.structures.result import Ranked
 from slowfast.tasks.probing import name_broken_videos
 from slowfast.tasks.task import Normalisation, Task, Trial, normalisation_of
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.weights.file import read_weight_file
+
+_CURVES = 50  # classes of which TensorBoard is given a curve
 
 
 class Classification(Task):
@@ -196,6 +200,15 @@ class Classification(Task):
             write_matrix(result.confusion, output / f"confusion{suffix}.csv")
         # What is not the usual test says so.
         return {} if self.cfg.TEST.FRAME_ORDER == "forward" else {"frame_order": self.cfg.TEST.FRAME_ORDER}
+
+    def curves(self, result: VideoScores) -> dict[str, Ranked]:
+        """One class against the others, of the first 50 that have a video."""
+        seen = result.views > 0
+        hot = result.labels if result.multi_label else result.labels[:, None] == np.arange(len(result.class_names))
+        shown = np.flatnonzero(hot.any(axis=0))[:_CURVES].tolist()
+        return {
+            result.class_names[k]: Ranked(result.scores[seen, k], hot[seen, k], int(hot[:, k].sum())) for k in shown
+        }
 
     def report(self, result: VideoScores, metrics: dict[str, Any], output: Path) -> Path | None:
         if not self.cfg.TEST.REPORT:

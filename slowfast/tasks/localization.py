@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
@@ -17,13 +18,16 @@ from slowfast.datasets.clips.key_frame_clips import rows_on_key_frames
 from slowfast.datasets.clips.train_loader import TrainBatchLoader
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.evaluation.build import build_evaluator
+from slowfast.evaluation.diagnosis.actor_curves import FoundPeople, match_found_people
 from slowfast.evaluation.frames.evaluator import DetectionEvaluator
 from slowfast.evaluation.frames.result import DetectionResult
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.models.build import build_postprocess
 from slowfast.report.detection.run import TestedRun, write_report
+from slowfast.report.detection.samples import sample_pictures
 from slowfast.structures.clip import ClipBatch
+from slowfast.structures.result import Ranked
 from slowfast.tasks.frame_features import FrameFeatures
 from slowfast.tasks.probing import name_broken_videos
 from slowfast.tasks.task import Task
@@ -128,6 +132,25 @@ class Localization(Task):
         if self.test_split.annotated.tubes:
             more |= score_tubes(self.cfg, self.test_split, result.detections)
         return more
+
+    def curves(self, result: DetectionResult) -> dict[str, Ranked]:
+        """Finding people, whatever they do; the curves of the classes are in the report of a test."""
+        found, annotated = result.frame_map, self.test_split.annotated
+        if not found.annotated:
+            return {}
+        matches = match_found_people(
+            FoundPeople(result.detections, result.people),
+            annotated.groundtruth,
+            {
+                "key_frames": found.key_frames,
+                "exclusions": tuple(annotated.exclusions),
+                "iou_threshold": found.iou_threshold,
+            },
+        )
+        return {"person": Ranked(matches.row_score, matches.row_hit, len(matches.truth_cell))}
+
+    def pictures(self, result: DetectionResult) -> dict[str, np.ndarray]:
+        return sample_pictures(self.cfg, self.test_split, result.detections)
 
     def report(self, result: DetectionResult, metrics: dict[str, Any], output: Path) -> Path | None:
         if not self.cfg.TEST.REPORT:

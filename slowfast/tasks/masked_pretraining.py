@@ -14,6 +14,7 @@ from slowfast.evaluation.reconstruction import Reconstruction, ReconstructionEva
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.structures.clip import ClipBatch
+from slowfast.structures.result import Ranked
 from slowfast.structures.targets import Masked
 from slowfast.tasks.classification import Classification
 from slowfast.utils import distributed
@@ -55,6 +56,10 @@ class MaskedPretraining(Classification):
         if not isinstance(batch.targets, Masked):
             raise TypeError(f"what is hidden comes from Masked, and this batch has {type(batch.targets).__name__}")
         return (batch.clips, batch.targets.cells)
+
+    def curves(self, result: Any) -> dict[str, Ranked]:
+        """Nothing is found or missed here."""
+        return {}
 
     def criterion(self) -> Criterion:
         return build_criterion(self.cfg, default="masked")

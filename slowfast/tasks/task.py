@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
 from slowfast.losses.criterion import Criterion
 from slowfast.structures.clip import ClipBatch
+from slowfast.structures.result import Ranked
 
 
 class TrainLoader(Protocol):
@@ -144,6 +146,14 @@ class Task(ABC):
 
         suffix: of the names of its files, see Trial
         Returns what metrics.json holds beside it."""
+
+    def curves(self, result: Any) -> dict[str, Ranked]:
+        """What an evaluation between epochs shows as precision against recall, by name; here nothing."""
+        return {}
+
+    def pictures(self, result: Any) -> dict[str, np.ndarray]:
+        """What it shows as pictures, (h, w, 3) uint8 RGB by name; here nothing."""
+        return {}
 
     @abstractmethod
     def report(self, result: Any, metrics: dict[str, Any], output: Path) -> Path | None:

@@ -1,13 +1,20 @@
 """Curves for TensorBoard."""
 
+from collections.abc import Mapping
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from slowfast.structures.result import Ranked
 from slowfast.utils.missing import MissingPackageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+_THRESHOLDS = 127  # as many as TensorBoard's plugin asks for
 
 
 class TensorBoardLog:
@@ -29,6 +36,26 @@ class TensorBoardLog:
         for name, value in values.items():
             if isinstance(value, Real):
                 self._writer.add_scalar(f"{kind}/{name}", float(value), at)
+        self._writer.flush()
+
+    def write_pr_curve(self, name: str, at: int, ranked: Ranked) -> None:
+        """Precision against recall at 127 thresholds from 0 to 1, what was never found counted as missed."""
+        order = np.argsort(ranked.scores, kind="stable")
+        scores, hits = ranked.scores[order], ranked.hits[order].astype(np.int64)
+        below = np.searchsorted(scores, np.linspace(0, 1, _THRESHOLDS), side="left")
+        found = len(scores) - below
+        right = hits.sum() - np.concatenate([[0], np.cumsum(hits)])[below]
+        wrong, missed = found - right, ranked.to_find - right
+        precision = np.where(found > 0, right / np.maximum(found, 1), 1.0)
+        self._writer.add_pr_curve_raw(
+            name, right, wrong, np.zeros_like(right), missed, precision, right / max(ranked.to_find, 1), at, _THRESHOLDS
+        )
+        self._writer.flush()
+
+    def write_pictures(self, kind: str, at: int, pictures: Mapping[str, np.ndarray]) -> None:
+        """pictures: (h, w, 3) uint8 RGB, named KIND/NAME."""
+        for name, picture in pictures.items():
+            self._writer.add_image(f"{kind}/{name}", picture, at, dataformats="HWC")
         self._writer.flush()
 
     def write_figures(self, kind: str, at: int, figures: dict[str, "Figure"]) -> None:

@@ -1,8 +1,12 @@
 """The numbers of a run over time: `log.jsonl` always, TensorBoard when it is asked for. Written by the main process."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from slowfast.structures.result import Ranked
 from slowfast.utils.distributed import is_main
 from slowfast.utils.logging import JsonLog, get_logger
 from slowfast.visualization.tensorboard import TensorBoardLog
@@ -38,6 +42,19 @@ class RunLog:
         self._guarded(self._json.write, kind, **values)
         if self._tensorboard is not None:
             self._guarded(self._tensorboard.write, kind, at, values)
+
+    @property
+    def draws(self) -> bool:
+        """Whether curves and pictures are wanted: on the main process, where TensorBoard is written."""
+        return self._tensorboard is not None
+
+    def show(self, at: int, curves: Mapping[str, Ranked], pictures: Mapping[str, np.ndarray]) -> None:
+        """What an evaluation after epoch `at` found, for TensorBoard alone."""
+        if self._tensorboard is None:
+            return
+        for name, ranked in curves.items():
+            self._guarded(self._tensorboard.write_pr_curve, f"precision_recall/{name}", at, ranked)
+        self._guarded(self._tensorboard.write_pictures, "found", at, pictures)
 
     def _guarded(self, write: Any, *args: Any, **values: Any) -> Any:
         try:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from tensorboard.util import tensor_util
 
 from slowfast.report.axes import MATRIX_CLASSES
 from slowfast.report.detection.cards import STRIP_FRAMES, STRIP_LONG_SIDE, Card, Shot, card_html, frame_strip
@@ -21,6 +22,7 @@ from slowfast.structures.diagnosis import (
     Part,
     ThresholdSweep,
 )
+from slowfast.structures.result import Ranked
 from slowfast.visualization.draw import DrawnClip
 from slowfast.visualization.tensorboard import TensorBoardLog
 from tests.unit.report.page_elements import Elements, outside_references
@@ -178,6 +180,21 @@ def test_without_a_log_there_is_no_training_section():
     bare = ReportedRun("r", run().metrics, diagnosis(), [])
     page = page_of(bare)
     assert "<h2>Training</h2>" not in page and "best action score" not in page
+
+
+def test_precision_and_recall_in_tensorboard(tmp_path):
+    """4 to be found, 3 right of 5: at a threshold of 0.5 there are 3, of them 2 right."""
+    ranked = Ranked(np.array([0.2, 0.9, 0.6, 0.4, 0.8]), np.array([False, True, False, True, True]), 4)
+    TensorBoardLog(tmp_path).write_pr_curve("pr/a", 3, ranked)
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    (event,) = events.Tensors("pr/a")
+    right, wrong, _, missed, precision, recall = tensor_util.make_ndarray(event.tensor_proto)
+    assert event.step == 3 and right.shape == (127,)
+    for place, expected in ((0, (3, 2, 1, 0.6, 0.75)), (63, (2, 1, 2, 2 / 3, 0.5)), (126, (0, 0, 4, 1, 0))):
+        assert [a[place] for a in (right, wrong, missed, precision, recall)] == pytest.approx(expected)
 
 
 @pytest.mark.long

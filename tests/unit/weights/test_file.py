@@ -155,3 +155,37 @@ def test_numbers_stay_in_the_file_until_they_are_used(tmp_path):
     path = tmp_path / "old.pyth"
     torch.save({"model_state": {"a": torch.ones(3)}}, path, _use_new_zipfile_serialization=False)
     assert read_weight_file(path).state["a"].tolist() == [1, 1, 1]  # of the old format, which cannot be mapped
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (lambda t: t.to(torch.float8_e4m3fn), r"of the type torch\.float8_e4m3fn"),
+        (lambda t: t.to_sparse(), "a sparse tensor"),
+        (lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8), r"of the type torch\.qint8"),
+        (lambda t: t.to(torch.complex64), r"of the type torch\.complex64"),
+        (lambda t: t.to("meta"), "a tensor without numbers"),
+    ],
+    ids=["fp8", "sparse", "quantised", "complex", "meta"],
+)
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_weights_that_are_no_plain_numbers(tmp_path, made, why):
+    torch.save({"model_state": {"a.weight": made(torch.ones(2, 2))}}, tmp_path / "w.pyth")
+    with pytest.raises(
+        ValueError, match=rf"w\.pyth: a\.weight is {why}.*; in the program that wrote the file, save them as float32"
+    ):
+        read_weight_file(tmp_path / "w.pyth")
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "what"),
+    [
+        ("class_names", 5, "texts, but 5"),
+        ("class_names", [1], r"texts, but \[1\]"),
+        ("class_ids", ["a"], r"whole numbers, but \['a'\]"),
+    ],
+)
+def test_classes_of_a_file_that_are_none(tmp_path, entry, value, what):
+    torch.save({"model_state": {"a.weight": torch.ones(2, 2)}, entry: value}, tmp_path / "w.pyth")
+    with pytest.raises(ValueError, match=rf"w\.pyth: cannot be read as weights: its {entry} are no list of {what}"):
+        read_weight_file(tmp_path / "w.pyth")
