@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from fvcore.common.config import CfgNode
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
@@ -76,8 +77,25 @@ def hub_config(loaded: Loaded) -> dict[str, Any]:
         "image_std": std,
         "version": told.__version__,
         "checkpoint": {"file": loaded.weights.name, "sha256": told.sha256_of(loaded.weights)},
-        "cfg": cfg.dump(),
+        "cfg": without_folders(cfg).dump(),
     }
+
+
+def without_folders(cfg: CfgNode) -> CfgNode:
+    """A copy for others: of every absolute path the name is left, so that nothing of the machine is told."""
+    copy = cfg.clone()
+    copy.defrost()
+    for section in (copy, *(value for value in copy.values() if isinstance(value, CfgNode))):
+        for key, value in section.items():
+            if isinstance(value, str):
+                section[key] = _name_only(value)
+            elif isinstance(value, list | tuple):
+                section[key] = type(value)(_name_only(one) if isinstance(one, str) else one for one in value)
+    return copy
+
+
+def _name_only(value: str) -> str:
+    return Path(value).name if Path(value).is_absolute() else value
 
 
 def write_hub(loaded: Loaded, out: Path, *, half: bool = False, card: CardText | None = None) -> tuple[Path, ...]:

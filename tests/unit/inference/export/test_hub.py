@@ -1,6 +1,7 @@
 """Weights with a card: half as large, hashed, refused where card and file are not of one export."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,20 @@ def test_what_a_card_cannot_be(run_main, weights, told, tmp_path):
         out = tmp_path / ("hub.pt2" if "torch" in options else "hub")
         assert text in export(run_main, weights, out, *options, expect=1).stderr
         assert not out.exists() or not list(out.iterdir())
+
+
+def test_nothing_of_the_machine_is_told(weights, tmp_path):
+    loaded = load_model(weights, device="cpu")
+    cfg = loaded.cfg.clone()
+    cfg.defrost()
+    cfg.OUTPUT_DIR, cfg.AVA.VIDEO_DIR, cfg.DATA.CACHE_DIR = "/home/lovelace/runs/x", "/data/lovelace/videos", "runs/cache"
+    cfg.AVA.TRAIN_GT_BOX_LISTS = ["/data/lovelace/train.csv", "more.csv"]
+    files = write_hub(replace(loaded, cfg=cfg), tmp_path / "hub")
+    for file in files:
+        assert b"lovelace" not in file.read_bytes()
+    back = load_model(tmp_path / "hub", device="cpu").cfg
+    assert (back.OUTPUT_DIR, back.AVA.VIDEO_DIR, back.DATA.CACHE_DIR) == ("x", "videos", "runs/cache")
+    assert list(back.AVA.TRAIN_GT_BOX_LISTS) == ["train.csv", "more.csv"]
 
 
 def test_numbers_that_float16_does_not_hold(weights, tmp_path):
