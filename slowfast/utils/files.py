@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)  # it can be asked for by setting it only
 UNTOUCHED = "what was there before is untouched"
 
 
@@ -33,6 +35,7 @@ def whole_file(
         yield temporary
         if not in_place:
             _flush_to_disk(temporary)
+            temporary.chmod(0o666 & ~_UMASK)  # some libraries create files that nobody else may read
             os.replace(temporary, path)
     except FileWriteError:  # of another file, written while this one was
         raise

@@ -1,6 +1,7 @@
 """Weights as model hubs have them: a folder with model.safetensors, config.json and, where it is asked for, a card."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from slowfast.inference.export import facts as told
 from slowfast.utils.files import whole_file, write_text
 
 CARD = "README.md"  # as hubs show it
-_NOT_NUMBERS = ("run", "counters", "instances", "detections", "warnings", "unreadable_clips")
+_NOT_SHOWN = ("clips", "clips_per_second", "repeated_frames")
 
 
 @dataclass(frozen=True)
@@ -169,10 +170,14 @@ def _card(loaded: Loaded, card: CardText, config: dict[str, Any], size: int, num
             f"On {run['dataset']}, {run['date'][:10]}, before numbers were rounded for this file:",
             "",
         ]
-        lines += ["| | |", "|---|---|"]
-        lines += [
-            f"| {name} | {format(value, '.4f') if isinstance(value, float) else value} |"
-            for name, value in card.metrics.items()
-            if name not in _NOT_NUMBERS and value is not None
-        ]
+        lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in _told(card.metrics))]
     return "\n".join(lines) + "\n"
+
+
+def _told(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names and numbers for the table: what is one number or one text, and that of the video-mAP."""
+    for name, value in metrics.items():
+        if name == "video_mAP" and isinstance(value, dict):
+            yield from _told({key: one for key, one in value.items() if key not in metrics})
+        elif name not in _NOT_SHOWN and isinstance(value, str | int | float):
+            yield name, format(value, ".4f") if isinstance(value, float) else str(value)

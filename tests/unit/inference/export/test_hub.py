@@ -34,7 +34,8 @@ def told(state: dict[str, torch.Tensor], tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("told")
     (folder / "about.md").write_text("# Toy\n\nDrawn people, no licence needed.\n")
     run = {"dataset": "ava", "date": "2026-11-28T15:20:00+00:00", "weights": {"state_sha256": state_sha256(state)}}
-    metrics = {"mAP": 0.51234, "AP/sit": None, "protocol": "official", "warnings": [], "run": run}
+    tubes = {"video_mAP@0.5": 0.25, "AP": {"0.5": {"sit": 1.0}}}
+    metrics = {"mAP": 0.51234, "AP/sit": None, "protocol": "official", "warnings": [], "video_mAP": tubes, "run": run}
     (folder / "metrics.json").write_text(json.dumps(metrics))
     return folder
 
@@ -54,6 +55,8 @@ def test_half_and_a_card(run_main, weights, state, told, tmp_path):
     text, config = (out / "README.md").read_text(), json.loads((out / "config.json").read_text())
     assert config["torch_dtype"] == "float16" and f"\nsha256: {config['sha256']}\n" in text
     assert "# Toy\n\nDrawn people" in text and "| mAP | 0.5123 |" in text and "| protocol | official |" in text
+    assert "| video_mAP@0.5 | 0.2500 |" in text and "{" not in text.split("## Test")[1]
+    assert (out / "model.safetensors").stat().st_mode & 0o777 == (out / "README.md").stat().st_mode & 0o777
     assert "AP/sit" not in text and "warnings" not in text
     back = load_model(out, device="cpu").model.state_dict()
     for name, tensor in state.items():
@@ -104,7 +107,11 @@ def test_nothing_of_the_machine_is_told(weights, tmp_path):
     loaded = load_model(weights, device="cpu")
     cfg = loaded.cfg.clone()
     cfg.defrost()
-    cfg.OUTPUT_DIR, cfg.AVA.VIDEO_DIR, cfg.DATA.CACHE_DIR = "/home/lovelace/runs/x", "/data/lovelace/videos", "runs/cache"
+    cfg.OUTPUT_DIR, cfg.AVA.VIDEO_DIR, cfg.DATA.CACHE_DIR = (
+        "/home/lovelace/runs/x",
+        "/data/lovelace/videos",
+        "runs/cache",
+    )
     cfg.AVA.TRAIN_GT_BOX_LISTS = ["/data/lovelace/train.csv", "more.csv"]
     files = write_hub(replace(loaded, cfg=cfg), tmp_path / "hub")
     for file in files:
