@@ -60,7 +60,11 @@ ACCEPTED: dict[str, str] = {
     **_group("MODEL", "FP16_ALLREDUCE", "gradients are summed in float32"),
     **_group("DETECTION", "SPATIAL_SCALE_FACTOR", "RoIAlign's scale is always the backbone's own stride"),
     **_group("TRAIN", "CHECKPOINT_INFLATE CHECKPOINT_IN_INIT", _LOADED_BY_NAME),
-    **_group("TRAIN", "KILL_LOSS_EXPLOSION_FACTOR", "a loss that is not finite is never learned from: its step is skipped, and many in a row stop the run"),
+    **_group(
+        "TRAIN",
+        "KILL_LOSS_EXPLOSION_FACTOR",
+        "a loss that is not finite is never learned from: its step is skipped, and many in a row stop the run",
+    ),
     **_group("TRAIN", "CHECKPOINT_EPOCH_RESET", "TRAIN.CHECKPOINT_FILE_PATH always starts at epoch 0"),
     **_group("TRAIN", "CHECKPOINT_CLEAR_NAME_PATTERN", _LOADED_BY_NAME),
     **_group("AUG", "RE_SPLIT", "PySlowFast does not read it either"),

@@ -35,8 +35,6 @@ class TimedFrame:
     pixel_aspect: Callable[[], float] = square
 
 
-
-
 class Source(Protocol):
     """Frames one after the other: a file, or something live.
 

@@ -121,9 +121,7 @@ class _Plan:
             split |= joined
         origin |= {name: origin.get(before, before) for name, before in (made | split).items()}
         for ours in source:
-            if (
-                ours in self.wanted and stripped.get(origin[ours], origin[ours]).removeprefix(_BACKBONE) != ours
-            ):
+            if ours in self.wanted and stripped.get(origin[ours], origin[ours]).removeprefix(_BACKBONE) != ours:
                 self.renamed[self.wanted[ours]] = origin[ours]
         self.origin = origin
         shapes = {name: tuple(tensor.shape) for name, tensor in source.items()}

@@ -164,7 +164,9 @@ def test_frames_before_second_0_are_told_of(tmp_path):
         for number in range(3):
             cv2.imwrite(str(tmp_path / video / f"{video}_{number:06d}.jpg"), np.zeros((4, 4, 3), np.uint8))
     told = FrameFolders(tmp_path, fps=2, first_frame=1).starts_before(["a", "b"])
-    assert told.startswith("the frames of 2 videos start before number 1, such as a at 0: those frames are before second 0")
+    assert told.startswith(
+        "the frames of 2 videos start before number 1, such as a at 0: those frames are before second 0"
+    )
     assert told.endswith("Then AVA.FIRST_FRAME is 0")
     found = FrameFolders(tmp_path, fps=2)
     assert found.find_first_frame(["a", "b"]) == 0 and found.starts_before(["a", "b"]) == ""

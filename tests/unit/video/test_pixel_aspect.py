@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
 from slowfast.inference.streams.clip_stream import ClipStream
 from slowfast.inference.written.drawn_video import plain_copy
-from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
 from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
 from slowfast.video.cache import CachedVideos
 from slowfast.video.live.address import LiveAddress
@@ -90,7 +90,9 @@ def test_prediction_is_told_of_it(tmp_path, monkeypatch, aspect, turns):
         told.append(pixel_aspect)
         return torch.zeros(3, 1, 2, 2), (0.0, 0.0, 1.0, 1.0)
 
-    clips = ClipStream(FileSource(tmp_path / "v.mp4"), every=1, offsets=lambda _: np.zeros(1), center=0, prepare=prepare)
+    clips = ClipStream(
+        FileSource(tmp_path / "v.mp4"), every=1, offsets=lambda _: np.zeros(1), center=0, prepare=prepare
+    )
     assert len(list(clips)) == 1
     expected = float(aspect or 1)
     assert told == pytest.approx([1 / expected if turns else expected])

@@ -245,7 +245,9 @@ def test_two_branches_of_a_network_are_no_average(tmp_path):
 def test_an_average_one_level_deeper(tmp_path, models, inner):
     raw, average = models
     kept = {inner: average.state_dict(), "decay": 0.99}
-    path = saved(tmp_path, {"model": raw.state_dict(), "ema": kept, "optimizer": {"state": {0: {"step": torch.ones(1)}}}})
+    path = saved(
+        tmp_path, {"model": raw.state_dict(), "ema": kept, "optimizer": {"state": {0: {"step": torch.ones(1)}}}}
+    )
     loaded = build(2)
     report = load_weights(loaded, path)
     assert holds(loaded, average) and (report.container, report.averaged) == (f"ema.{inner}", True)
