@@ -62,7 +62,7 @@ DIFFERENCES: dict[str, Difference] = {
         ([], ()), "cuts names of parameters there; here names are recognised", _starts_from_a_file
     ),
     "TRAIN.KILL_LOSS_EXPLOSION_FACTOR": Difference(
-        (0, 0.0), "stops training when the loss grows that much there; here only losses that are not finite, many steps in a row, do", _trains
+        (0, 0.0), "stops training when the loss grows that much there; here many losses in a row that are not finite do", _trains
     ),
     "DATA.DECODING_SHORT_SIZE": Difference(
         (256,), "is the short side that videos are decoded to there; here DATA.TRAIN_JITTER_SCALES[0] and the test's size"

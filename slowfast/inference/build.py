@@ -31,6 +31,7 @@ from slowfast.video.open_video import shrink
 from slowfast.weights.file import WeightFile, read_weight_file, reading_once
 from slowfast.weights.load import load_weights
 
+_SHOWN_CLASSES = 4
 DETECTS, CLASSIFIES = "Localization", "Classification"
 
 
@@ -47,6 +48,14 @@ class Loaded:
     model: nn.Module
     inputs: Inputs
     classes: tuple[ActionClass, ...]
+
+    def __repr__(self) -> str:
+        """One line: file, network, classes, clip, device."""
+        names, data = [one.name for one in self.classes], self.cfg.DATA
+        shown = ", ".join(names[:_SHOWN_CLASSES]) + (", ..." if len(names) > _SHOWN_CLASSES else "")
+        size = data.TEST_CROP_SIZE if isinstance(data.TEST_CROP_SIZE, int) else "x".join(map(str, data.TEST_CROP_SIZE))
+        clip = f"{data.NUM_FRAMES} frames of {size}"
+        return f"{self.weights}: {self.cfg.MODEL.MODEL_NAME}, {len(names)} classes ({shown}), {clip}, on {self.inputs.device}"
 
 
 def load_model(
@@ -119,7 +128,7 @@ def _config_of(path: Path, file: WeightFile, given: CfgNode | str | Path | None)
         return load_cfg(given)
     if not file.config:
         raise ValueError(
-            f"{path} does not hold the configuration of its run, so its network is not known; name the file with --cfg"
+            f"{path} does not hold the configuration of its run, so its network is not known; name the file with --cfg (cfg= in Python)"
         )
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "config.yaml")
@@ -143,7 +152,7 @@ def _classes_of(path: Path, file: WeightFile, labels: str | Path | None, *, firs
     if labels is None:
         names, ids = file.class_names, file.class_ids
         if not names:
-            raise ValueError(f"{path} does not name its classes; give a file of them with --labels")
+            raise ValueError(f"{path} does not name its classes; give a file of them with --labels (labels=)")
     elif Path(labels).suffix == ".pbtxt":
         label_map = read_label_map(labels)
         names, ids = label_map.names, label_map.ids

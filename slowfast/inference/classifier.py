@@ -55,6 +55,9 @@ class ActionClassifier:
         self.sampling.check_clips(self.num_clips)
         self._predict = loaded.inputs.predictor(loaded.model)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.loaded!r})"
+
     @classmethod
     def from_checkpoint(
         cls,

@@ -54,6 +54,9 @@ class ActionDetector:
         self._reuse = FrameReuse(loaded.model, loaded.inputs) if reuses_frames(loaded.model) else None
         self._prepare = build_prepare(loaded.cfg)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.loaded!r})"
+
     @classmethod
     def from_checkpoint(
         cls,

@@ -6,7 +6,8 @@ A figure is drawn once, in the colours below; as PNG it keeps them, in the page 
 import base64
 import io
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +54,21 @@ _STYLE: Any = {
 }
 
 
-def new_figure(width: float = 4.7, height: float = 2.9) -> "Figure":
-    """An empty figure, in inches, in the style of the report. Raises ImportError naming the package."""
+@contextmanager
+def _needs_matplotlib() -> Iterator[None]:
     try:
+        yield
+    except ImportError as error:
+        raise MissingPackageError(
+            "a report needs matplotlib: pip install matplotlib (TEST.REPORT False makes none)"
+        ) from error
+
+
+def new_figure(width: float = 4.7, height: float = 2.9) -> "Figure":
+    """An empty figure, in inches, in the style of the report. Raises MissingPackageError."""
+    with _needs_matplotlib():
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError("a report needs matplotlib: pip install matplotlib") from error
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -67,7 +76,8 @@ def new_figure(width: float = 4.7, height: float = 2.9) -> "Figure":
 
 def styled() -> AbstractContextManager[None]:
     """A context in which figures of the report are drawn and written."""
-    from matplotlib import rc_context
+    with _needs_matplotlib():
+        from matplotlib import rc_context
 
     return rc_context(_STYLE)
 
@@ -81,7 +91,8 @@ def to_png(figure: "Figure", *, dpi: int = 150) -> bytes:
 
 def to_svg(figure: "Figure", *, name: str, label: str) -> str:
     """An <svg> element. name: distinct on the page, keeps its ids apart; label: read aloud instead of the picture."""
-    from matplotlib import rc_context
+    with _needs_matplotlib():
+        from matplotlib import rc_context
 
     buffer = io.StringIO()
     with styled(), rc_context({"svg.hashsalt": name}):

@@ -62,8 +62,10 @@ def _held_out(logs: Logs, curves: Curves, title: str) -> "Figure":
             epochs, values = series(evaluations, "epoch", key)
             if len(epochs):
                 label = what if len(logs) == 1 else f"{name}, {what}"
-                style = {"color": RUN_COLOURS[i], "marker": MARKERS[i], "markersize": 3.5}
-                axes.plot(epochs, values, dashes, label=label, clip_on=False, **style)  # 0 and 1 are seen whole
+                line = axes.plot(
+                    epochs, values, dashes, color=RUN_COLOURS[i], marker=MARKERS[i], markersize=3.5, label=label
+                )
+                line[0].set_clip_on(False)  # points at 0 and 1 are seen whole
     room_around(axes)
     axes.set(ylim=(0, 1.02), title=title, xlabel="epoch")
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)  # type: ignore[call-arg]

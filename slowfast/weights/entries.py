@@ -14,6 +14,7 @@ _AVERAGED_NAMES = ("ema_state", "state_dict_ema", "ema_state_dict", "model_ema",
 KNOWN_NAMES = (*_RAW_NAMES, *_AVERAGED_NAMES)
 # What torch's and mmengine's averaged models count beside their parameters.
 COUNTERS = ("n_averaged", "steps")
+UNREADABLE = "averaged weights in a form that is not known"
 # The attribute of a Lightning module that keeps an average of the network beside it: `ema_model`, `swa`, `model_avg`.
 _AVERAGED_PART = re.compile(r"(^|_)(ema|swa|avg|average|averaged)(_|$)")
 
@@ -64,9 +65,7 @@ def unreadable_averages(content: Mapping) -> list[str]:
     """Entries that are called as averages are and hold tensors, but not under the names of parameters, as a sentence each."""
     read = {entry.name.split(".")[0] for entry in find_entries(content)}
     return [
-        f"{name}: averaged weights in a form that is not known"
-        for name in _AVERAGED_NAMES
-        if name not in read and _holds_tensors(content.get(name))
+        f"{name}: {UNREADABLE}" for name in _AVERAGED_NAMES if name not in read and _holds_tensors(content.get(name))
     ]
 
 
@@ -104,11 +103,13 @@ def _apart(entry: Entry) -> list[Entry]:
         if not _AVERAGED_PART.search(average) or not twins:
             continue
         network = twins[0]
-        rest = {name: value for name, value in entry.state.items() if name.partition(".")[0] not in (average, network)}
+        beside = {
+            name: value for name, value in entry.state.items() if name.partition(".")[0] not in (average, network)
+        }
         raw = {whole: entry.state[whole] for whole in parts[network].values()}
         mean = {whole: entry.state[names[short]] for short, whole in parts[network].items()}
         at = f"{entry.name}." if entry.name else ""
-        return [Entry(f"{at}{network}", rest | raw, False), Entry(f"{at}{average}", rest | mean, True)]
+        return [Entry(f"{at}{network}", beside | raw, False), Entry(f"{at}{average}", beside | mean, True)]
     return [entry]
 
 

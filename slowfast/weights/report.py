@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from slowfast.weights.entries import UNREADABLE
+
 _BLOCK = re.compile(r"\b(blocks|layer)\.\d+\.")
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 
@@ -60,17 +62,17 @@ class LoadReport:
         """
         if not self.others:
             return ""
-        return (
-            f"weights {self.path}: {self._what or 'raw weights'}; not taken: {'; '.join(self.others)} ({how} takes one)"
-        )
+        return f"weights {self.path}: {self._what or 'raw weights'}; not taken: {self._not_taken(how)}"
+
+    def _not_taken(self, how: str) -> str:
+        takes = any(not other.endswith(UNREADABLE) for other in self.others)
+        return "; ".join(self.others) + f" ({how} takes one)" * takes
 
     def __str__(self) -> str:
         what = self._what
         lines = [f"weights {self.path}{f' ({what})' if what else ''}, names of {self.naming}:"]
         if self.others:
-            lines.append(
-                f"  not taken, though in the file: {'; '.join(self.others)} (MODEL.CHECKPOINT_ENTRY takes one)"
-            )
+            lines.append(f"  not taken, though in the file: {self._not_taken('MODEL.CHECKPOINT_ENTRY')}")
         rows: list[tuple[str, int, list[str]]] = [
             ("loaded", len(self.loaded), []),
             ("renamed", len(self.renamed), _examples(self.renamed)),

@@ -16,3 +16,7 @@ def test_the_lines_of_the_readme(repo_root: Path, trained: Path, tmp_path: Path,
     found = runpy.run_path("readme.py")
     assert "mvitv2_s" in found["names"] and isinstance(found["detector"], ActionDetector)
     assert found["model"].head.projection.out_features == 7 and found["detector"].classes
+    assert repr(found["detector"]) == (
+        "ActionDetector(runs/bmvit/checkpoints/best.pyth: BMViT, 7 classes (stand, sit, hold ball, walk left, ...), "
+        f"4 frames of 64x80, on {found['detector'].loaded.inputs.device})"
+    )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DetectionResult:
     """source: path of the video; every: seconds between key frames; seconds: of the video; classes: those asked for;
     frame_seconds: nominal duration of a frame"""
@@ -35,6 +35,11 @@ class DetectionResult:
     skipped: tuple[SkippedMoment, ...] = ()
     tracked: bool = False
     frame_seconds: float = 0.04
+
+    def __repr__(self) -> str:
+        """One line; `lines` and `to_table` give all of it."""
+        people = sum(len(moment.people) for moment in self.moments)
+        return f"DetectionResult({self.source}: {len(self.moments)} moments, {people} people, {self.seconds:.1f} s)"
 
     @cached_property
     def actions(self) -> tuple[ActionSpan, ...]:

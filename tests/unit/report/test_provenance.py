@@ -1,5 +1,8 @@
 """slowfast.report.provenance: what made a result, and the keys in which two runs differ, in words for the page."""
 
+import sys
+
+import pytest
 import torch
 from torch import nn
 
@@ -7,6 +10,8 @@ from slowfast.config import get_cfg
 from slowfast.engine.record.provenance import provenance
 from slowfast.report.detection.page import report_figures, report_html
 from slowfast.report.provenance import differing_keys, made_with
+from slowfast.report.svg import new_figure, styled, to_svg
+from slowfast.utils.missing import MissingPackageError
 from tests.unit.report.page_elements import outside_references
 from tests.unit.report.test_detection_page import run
 
@@ -45,3 +50,12 @@ def test_both_are_on_the_page():
     page = report_html(runs, report_figures(runs), {}, differing="<p>LOSS.ACTOR differs</p>")
     assert "<p>LOSS.ACTOR differs</p><nav>" in page and f"weights {kept['weights']['state_sha256'][:12]}" in page
     assert outside_references(page) == []
+
+
+def test_a_report_without_matplotlib_says_how_to_get_it(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for make in (styled, new_figure, lambda: to_svg(None, name="a", label="a")):
+        with pytest.raises(MissingPackageError, match=r"^a report needs matplotlib: pip install matplotlib"):
+            make()

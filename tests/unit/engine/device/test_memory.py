@@ -10,7 +10,7 @@ from slowfast.engine.device.memory import MemoryShortError, advice_when_short, p
 CPU = torch.device("cpu")
 CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.25 GiB")
 HOST = RuntimeError(
-    "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: not enough memory: you tried to allocate 8.0 GiB."
+    "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: not enough memory: you tried to allocate 8589934592 bytes."
 )
 
 
