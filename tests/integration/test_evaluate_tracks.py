@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from slowfast.commands.scoring.evaluate_tracks import find_named
+
 TOOL = "tools/evaluate_tracks.py"
 
 
@@ -49,3 +51,17 @@ def test_what_is_wrong_is_said(run_main, asked, tmp_path):
     assert "no file is named like the video toy_0007 (1 missing)" in refused(**{"--videos": str(tmp_path)})
     twice = (asked["--tracks"],) * 2
     assert "the tracks of toy_0007 are in another file, too" in refused("--tracks", *twice)
+
+
+def test_a_video_may_be_named_by_its_folder_too(tmp_path):
+    for name in ("a.mp4", "catch/a.mp4", "catch/b.1.avi"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    truth = dict.fromkeys(("a", "catch/a", "catch/b.1"))
+    assert find_named(truth, tmp_path) == {
+        "a": tmp_path / "a.mp4",
+        "catch/a": tmp_path / "catch/a.mp4",
+        "catch/b.1": tmp_path / "catch/b.1.avi",
+    }
+    with pytest.raises(FileNotFoundError, match=r"no file is named like the video b \(1 missing\)"):
+        find_named({"b": None}, tmp_path)

@@ -104,8 +104,12 @@ def read_all(paths: Sequence[str]) -> dict[str, TrueTracks]:
 
 
 def find_named(truth: dict[str, TrueTracks], folder: Path) -> dict[str, Path]:
-    """The file of each video. Raises FileNotFoundError that names the first without one."""
-    files = {path.stem: path for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+    """The file of each video, whose name may be that of a folder and a file in it (JHMDB's `catch/ball_1`).
+
+    Raises FileNotFoundError that names the first without one.
+    """
+    paths = sorted(folder.rglob("*")) if folder.is_dir() else []
+    files = {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths if path.is_file()}
     missing = sorted(truth.keys() - files.keys())
     if missing:
         raise FileNotFoundError(

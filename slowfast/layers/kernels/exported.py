@@ -35,7 +35,7 @@ def pool_channels(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     frame apart, which is a dilation; each row of the kernel is a convolution of its own, with paddings that shift it up
     or down, and the runtime adds one to the next without leaving its own layout.
     """
-    frames, height, width = x.shape[2:]
+    frames, height = x.shape[2:4]
     steps, rows, columns = weight.shape[2:]
     tall = (
         -(-(height + rows // 2) // stride[1]) * stride[1]
