@@ -70,8 +70,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--rows", type=int, nargs="+", default=[1_000_000, 7_000_000], help="evaluator: numbers of detections"
     )
-    parser.add_argument("--task", choices=("classification", "reading", "start", "memory"), default="classification",
-                        help="loader: training clips of classifiers, reading alone, the start-up of AVA, or workers' memory")
+    parser.add_argument(
+        "--task",
+        choices=("classification", "reading", "start", "memory"),
+        default="classification",
+        help="loader: training clips of classifiers, reading alone, the start-up of AVA, or workers' memory",
+    )
     parser.add_argument("--reads", type=int, default=10_000, help="loader --task memory: clips")
     parser.add_argument("--videos", type=int, default=8, help="loader: how many are made")
     parser.add_argument("--folder", type=Path, help="loader: of videos to use instead")

@@ -28,7 +28,6 @@ from slowfast.video.decoding.settling import Settling
 from slowfast.video.pyav import av
 from slowfast.video.source import ClipReadError, Timeline, tolerance_of
 
-
 # Codecs whose every packet is a frame and whose decoders tell of all damage at once; others are read with care.
 _TELLS_DAMAGE = {"h264", "hevc", "vp9", "av1", "libdav1d", "mjpeg"}
 _JOINED = {"mpegts", "mpeg", "flv", "h264", "hevc", "mpegvideo"}  # FFmpeg's names of formats
@@ -247,7 +246,9 @@ class OpenVideo:
             is_last = packet is None or not packet.size
             missing += (not is_last and not packet.is_discard) - len(decoded)
             # PyAV does not tell of an error among the last frames of several threads.
-            if not self._careful and (any(f.is_corrupt for f in decoded) or (missing and is_last and self._threads > 1)):
+            if not self._careful and (
+                any(f.is_corrupt for f in decoded) or (missing and is_last and self._threads > 1)
+            ):
                 raise _DoubtError
             for frame in decoded:
                 waiting = waiting and not frame.key_frame

@@ -188,5 +188,3 @@ def coloured(target: Path, *, pix_fmt: str, options: dict[str, str] | None = Non
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return target
-
-

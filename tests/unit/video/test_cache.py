@@ -183,7 +183,9 @@ def test_filling_stops_before_the_disk_is_full(cached, videos, tmp_path, monkeyp
     write_video(tmp_path / "videos" / "long.mp4", frames=150, fps=10)
     left = iter([2_000_000, 2_000_000, 1000, 0])
     monkeypatch.setattr(disk_room, "_room", lambda folder: next(left))
-    message = r"No space left on device while writing the decoded frames of .*long.mp4 to .*: lower DATA.CACHE_SHORT_SIDE"
+    message = (
+        r"No space left on device while writing the decoded frames of .*long.mp4 to .*: lower DATA.CACHE_SHORT_SIDE"
+    )
     with pytest.raises(OSError, match=message):
         cached.prefill(["long"])
     assert list((tmp_path / "cache").iterdir()) == []

@@ -342,7 +342,9 @@ def test_backward_timestamps_are_decoded_whole_once_and_not_for_every_clip(share
         del seen[:]
         again = read_times(path, np.array([5.0, 4.9, 5.1]), center=0)
     np.testing.assert_array_equal(clip.frames, again.frames)
-    assert 0 < len(seen) < 135 < count  # from the key frame before, which is the first one here, to the last of the clip
+    assert (
+        0 < len(seen) < 135 < count
+    )  # from the key frame before, which is the first one here, to the last of the clip
     assert caplog.text.count("its timestamps are missing or run backwards; all of it is decoded once") == 1
 
 
@@ -376,7 +378,9 @@ def test_the_scaler_starts_no_threads(tmp_path, monkeypatch):
     frames, _ = read_all(made.write_scenes(tmp_path / "v.mp4", range(16)), threads=1)
     assert asked == ["made", *[1] * 16]
     with av.open(str(tmp_path / "v.mp4")) as container:  # and gives the pixels that threads give
-        np.testing.assert_array_equal(frames, np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)]))
+        np.testing.assert_array_equal(
+            frames, np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)])
+        )
 
 
 COLOURS = {
