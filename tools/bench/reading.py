@@ -15,6 +15,7 @@ import torch
 from bench.timing import Timing, interleaved
 
 from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
+from slowfast.utils.files import write_loose
 from slowfast.video.frames import FrameFolders
 from slowfast.video.reader import read_times
 from slowfast.video.writer import write_video
@@ -63,7 +64,8 @@ def ceiling(path: Path, asked: np.ndarray) -> np.ndarray:
 def write_frames(folder: Path, size: tuple[int, int], count: int = 64) -> None:
     (folder / "v").mkdir()
     for number, picture in zip(range(count), moving(size), strict=False):
-        cv2.imwrite(str(folder / "v" / f"v_{number + 1:06d}.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+        _, content = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+        write_loose(content.tobytes(), folder / "v" / f"v_{number + 1:06d}.jpg")
 
 
 def plain_jpegs(folder: Path, numbers: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from bench.timing import resident
 from torch.utils.data import DataLoader, Dataset
 
+from slowfast.utils.files import write_bytes
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
 from slowfast.video.writer import write_video
@@ -42,9 +43,9 @@ def write_files(folder: Path) -> None:
         write_video(frames, folder / f"{number}.mp4", FPS)
     changed = bytearray((folder / "6.mp4").read_bytes())
     changed[len(changed) // 2] ^= 0xFF
-    (folder / "6.mp4").write_bytes(changed)
+    write_bytes(bytes(changed), folder / "6.mp4")
     cut = (folder / "7.mp4").read_bytes()
-    (folder / "7.mp4").write_bytes(cut[: len(cut) // 2])
+    write_bytes(cut[: len(cut) // 2], folder / "7.mp4")
 
 
 def main(reads: int, *, workers: int = 2) -> float:
