@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from bench.timing import Timing, interleaved
 from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
 from slowfast.utils.files import write_loose
 from slowfast.video.frames import FrameFolders
+from slowfast.video.pyav import av
 from slowfast.video.reader import read_times
 from slowfast.video.writer import write_video
 
