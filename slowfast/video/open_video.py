@@ -254,7 +254,7 @@ class OpenVideo:
                 self._broken(settling, None if packet is None else packet.pts)
                 continue
             is_last = packet is None or not packet.size
-            missing += (not is_last and not packet.is_discard) - len(decoded)
+            missing += bool(packet is not None and packet.size and not packet.is_discard) - len(decoded)
             # PyAV does not tell of an error among the last frames of several threads.
             if not self._careful and (
                 any(f.is_corrupt for f in decoded) or (missing and is_last and self._threads > 1)

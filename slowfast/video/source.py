@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 # Half a frame absorbs rounded times; in a video of 1 fps half a frame would be another picture.
 MAX_TOLERANCE_SECONDS = 0.05
@@ -107,10 +108,11 @@ def tolerance_of(frame_seconds: float) -> float:
     return min(frame_seconds / 2, MAX_TOLERANCE_SECONDS) + ROUNDING_SECONDS
 
 
-def is_nearer(following: np.ndarray, shown: np.ndarray, asked: np.ndarray, tolerance: float) -> np.ndarray:
+def is_nearer(following: ArrayLike, shown: ArrayLike, asked: ArrayLike, tolerance: float) -> np.ndarray:
     """Whether the frame that starts at `following`, not the one on screen since `shown`, is meant by `asked` (seconds)."""
-    wait = following - asked
-    return (wait <= tolerance) & (wait <= asked - shown + ROUNDING_SECONDS)
+    wait = np.subtract(following, asked)
+    nearer: np.ndarray = (wait <= tolerance) & (wait <= np.subtract(asked, shown) + ROUNDING_SECONDS)
+    return nearer
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,19 @@ Also frames of folders against `cv2.imread`, and what a short side and a short G
 import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import av
 import cv2
 import numpy as np
 import torch
 from bench.timing import Timing, interleaved
 
 from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
+from slowfast.utils.files import write_loose
 from slowfast.video.frames import FrameFolders
+from slowfast.video.pyav import av
 from slowfast.video.reader import read_times
 from slowfast.video.writer import write_video
 
@@ -48,11 +51,11 @@ def ceiling(path: Path, asked: np.ndarray) -> np.ndarray:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
-        ticks = Fraction(1, FPS) / stream.time_base
+        ticks = Fraction(1, FPS) / (stream.time_base or Fraction(1, FPS))
         container.seek(int(wanted.min() * ticks), stream=stream)
         converter = av.video.reformatter.VideoReformatter()
         for frame in container.decode(stream):
-            number = round(frame.pts / ticks)
+            number = round((frame.pts or 0) / ticks)
             if number in wanted:
                 pictures[number] = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
             if number >= last:
@@ -63,13 +66,27 @@ def ceiling(path: Path, asked: np.ndarray) -> np.ndarray:
 def write_frames(folder: Path, size: tuple[int, int], count: int = 64) -> None:
     (folder / "v").mkdir()
     for number, picture in zip(range(count), moving(size), strict=False):
-        cv2.imwrite(str(folder / "v" / f"v_{number + 1:06d}.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+        _, content = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+        write_loose(content.tobytes(), folder / "v" / f"v_{number + 1:06d}.jpg")
 
 
 def plain_jpegs(folder: Path, numbers: np.ndarray) -> np.ndarray:
     """As scripts read a clip: cv2.imread for each frame and a stack. Channels stay B, G, R: a view reverses them."""
-    pictures = [cv2.imread(str(folder / "v" / f"v_{number:06d}.jpg")) for number in numbers.tolist()]
+    pictures: list[Any] = [cv2.imread(str(folder / "v" / f"v_{number:06d}.jpg")) for number in numbers.tolist()]
     return np.stack(pictures)[..., ::-1]
+
+
+def all_clips(read: Callable[[Path, np.ndarray], object], path: Path) -> None:
+    for asked in times():
+        read(path, asked)
+
+
+def ours(path: Path, asked: np.ndarray) -> np.ndarray:
+    return read_times(path, asked, center=8, threads=1).frames
+
+
+def our_jpegs(frames: FrameFolders, numbers: np.ndarray) -> np.ndarray:
+    return frames.read_frames("v", numbers, center=0).frames
 
 
 def cases(root: Path) -> dict[str, Callable[[], object]]:
@@ -79,21 +96,19 @@ def cases(root: Path) -> dict[str, Callable[[], object]]:
         path = root / f"{size[0]}.mp4"
         write_video(moving(size), path, FPS, crf=23, gop=gop)
         for asked in times()[:2]:
-            assert np.array_equal(ceiling(path, asked), read_times(path, asked, center=8, threads=1).frames)
-        made[f"ceiling, {name}"] = lambda path=path: [ceiling(path, asked) for asked in times()]
-        made[f"ours, {name}"] = lambda path=path: [read_times(path, a, center=8, threads=1) for a in times()]
+            assert np.array_equal(ceiling(path, asked), ours(path, asked))
+        made[f"ceiling, {name}"] = partial(all_clips, ceiling, path)
+        made[f"ours, {name}"] = partial(all_clips, ours, path)
     prepare_movie(root / "720.mp4", "short", root, Wanted(short_side=256, gop=12))
-    made["ours, 720p re-encoded to 256, 12"] = lambda: [
-        read_times(root / "short.mp4", asked, center=8, threads=1) for asked in times()
-    ]
+    made["ours, 720p re-encoded to 256, 12"] = partial(all_clips, ours, root / "short.mp4")
     for size in ((720, 1280), (256, 456)):
         folder = root / f"jpeg{size[0]}"
         folder.mkdir()
         write_frames(folder, size)
         frames, numbers = FrameFolders(folder, fps=FPS), np.arange(1, 62, 4)
-        assert np.array_equal(plain_jpegs(folder, numbers), frames.read_frames("v", numbers, center=0).frames)
-        made[f"cv2.imread, {size[0]}p JPEG"] = lambda folder=folder, numbers=numbers: plain_jpegs(folder, numbers)
-        made[f"ours, {size[0]}p JPEG"] = lambda f=frames, numbers=numbers: f.read_frames("v", numbers, center=0)
+        assert np.array_equal(plain_jpegs(folder, numbers), our_jpegs(frames, numbers))
+        made[f"cv2.imread, {size[0]}p JPEG"] = partial(plain_jpegs, folder, numbers)
+        made[f"ours, {size[0]}p JPEG"] = partial(our_jpegs, frames, numbers)
     return made
 
 

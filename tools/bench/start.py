@@ -13,6 +13,7 @@ import torch.multiprocessing  # registers how tensors travel  # noqa: F401
 from slowfast.datasets.annotations.key_frames import build_key_frames
 from slowfast.structures.label_map import LabelMap
 from slowfast.utils.ava_csv import read_groundtruth_csv
+from slowfast.utils.files import write_text
 
 VIDEOS, SECONDS, CLASSES = 299, range(902, 1799), 80
 LABELS = LabelMap(tuple(range(1, CLASSES + 1)), tuple(f"class {i}" for i in range(1, CLASSES + 1)))
@@ -25,13 +26,12 @@ def write_csv(path: Path, rows: int) -> None:
     seconds = np.sort(rng.integers(0, VIDEOS * len(SECONDS), people))
     left = np.round(rng.uniform(0, 0.5, (people, 2)), 3)
     boxes = np.concatenate([left, left + np.round(rng.uniform(0.1, 0.5, (people, 2)), 3)], axis=1)
-    with path.open("w", encoding="ascii") as file:
-        for person, (moment, box) in enumerate(zip(seconds.tolist(), boxes.tolist(), strict=True)):
-            start = f"video{moment // len(SECONDS):03d}abcde,{SECONDS[moment % len(SECONDS)]:04d}," + ",".join(
-                f"{side:.3f}" for side in box
-            )
-            for action in rng.choice(CLASSES, 3, replace=False).tolist():
-                file.write(f"{start},{action + 1},{person % 40}\n")
+    lines = []
+    for person, (moment, box) in enumerate(zip(seconds.tolist(), boxes.tolist(), strict=True)):
+        sides = ",".join(f"{side:.3f}" for side in box)
+        start = f"video{moment // len(SECONDS):03d}abcde,{SECONDS[moment % len(SECONDS)]:04d},{sides}"
+        lines += [f"{start},{action + 1},{person % 40}\n" for action in rng.choice(CLASSES, 3, replace=False).tolist()]
+    write_text("".join(lines), path)
 
 
 def main(rows: int, *, workers: int = 16) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -73,8 +74,8 @@ class Orientations:
 
 def orientation_of(frame: av.VideoFrame) -> Orientation | None:
     """What the frame itself carries, from its container or its bit stream; None where it carries nothing."""
-    data = frame.side_data.get("DISPLAYMATRIX")
-    return None if data is None else from_matrix(np.frombuffer(bytes(data), dtype=np.int32))
+    data: Any = frame.side_data.get("DISPLAYMATRIX")  # PyAV does not say that it is a buffer
+    return None if data is None else from_matrix(np.frombuffer(data, dtype=np.int32))
 
 
 def from_matrix(matrix: np.ndarray) -> Orientation:
