@@ -17,7 +17,9 @@ SAY_AFTER = 60.0  # seconds at one place after which it is said
 _TOGETHER = 1_000_000_000  # above any number of batches of one evaluation, of which processes have different ones
 _KEY, _STOP = "slowfast/place", "slowfast/stop"
 # What gloo and NCCL say when another process does not answer, or is gone.
-_LOST = re.compile(r"[Tt]imed out|[Tt]imeout|Connection (closed|reset|refused)|Broken pipe|Socket|NCCL")
+_LOST = re.compile(
+    r"Timed out waiting|wait timeout|timeout caused pair closure|Connection (closed|reset|refused)|Broken pipe|Socket (closed|Timeout)|NCCL"
+)
 
 
 class LostProcessError(RuntimeError):

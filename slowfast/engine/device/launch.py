@@ -131,7 +131,8 @@ def _run(rank: int, world_size: int, local_rank: int, address: str, main: Main, 
         main(cfg, device)
         end_watch()
     except BaseException as error:
-        lost = lost_process(error, limit) if isinstance(error, RuntimeError) else None
+        own = isinstance(error, USER_ERRORS)
+        lost = lost_process(error, limit) if isinstance(error, RuntimeError) and not own else None
         end_watch()
         if lost is not None:
             raise lost from error
