@@ -71,7 +71,7 @@ def _first_blocks(size: Size) -> nn.Module:
         MSBlockConfig(2, 96, 192, kernel, kernel, [1, 2, 2], [1, 4, 4]),
     ]
     _, time, *space = size.clip
-    return MViT(space, time, blocks, residual_pool=True, residual_with_cls_embed=False, rel_pos_embed=True,
+    return MViT(tuple(space), time, blocks, residual_pool=True, residual_with_cls_embed=False, rel_pos_embed=True,
                 proj_after_attn=True, stochastic_depth_prob=0.2)  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def _serve(pipe: Connection, make_case: Callable[..., Callable[[], object]], arg
 
 @contextmanager
 def in_this_process() -> Iterator[None]:
-    """Inside the block a CPU's cases have no process of their own: they start at once, and their numbers mean less."""
+    """Inside the block a CPU's cases are timed here: they start at once, and their times mean less. Memory is not."""
     global _in_this_process
     before, _in_this_process = _in_this_process, True
     try:
@@ -143,8 +143,6 @@ def peak_megabytes(make_case: Callable[..., Callable[[], object]], *arguments: o
         case()
         case()
         return (torch.cuda.max_memory_allocated(device) - before) / 2**20
-    if _in_this_process:
-        return _resident_peak(make_case, arguments, torch.get_num_threads())
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         return pool.apply(_resident_peak, (make_case, arguments, torch.get_num_threads()))

@@ -29,17 +29,22 @@ def marked_files(folder: Path) -> list[Path]:
 def run_file(file: Path, report: Report, *, must_pass: bool) -> None:
     """must_pass: a file where every test is skipped is a fault, too."""
     name = file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else file.name
-    options = ["-q", "-rs", "-m", "gpu", "-p", "no:cacheprovider", "-o", "addopts=", "--import-mode=importlib"]
-    done = subprocess.run([sys.executable, "-m", "pytest", *options, str(file)], cwd=ROOT, capture_output=True,
-                          text=True, check=False)  # fmt: skip
+    options = ["-q", "-rfEs", "-m", "gpu", "-p", "no:cacheprovider", "-o", "addopts=", "--import-mode=importlib"]
+    command = [sys.executable, "-m", "pytest", *options, str(file)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     print(done.stdout + done.stderr, flush=True)
-    lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or [""]
+    judge(name, done.returncode, done.stdout or done.stderr, report, must_pass=must_pass)
+
+
+def judge(name: str, code: int, printed: str, report: Report, *, must_pass: bool) -> None:
+    """What pytest's exit code and its last lines say about a file."""
+    lines = printed.strip().splitlines() or [""]
     counts = {what: int(number) for number, what in _COUNTS.findall(lines[-1])}
     report.value(name, counts)
     shown = ", ".join(f"{number} {what}" for what, number in counts.items() if what != "deselected")
-    report.row(Row(name, shown or f"exit code {done.returncode}", "", ""))
-    if done.returncode != 0:
+    report.row(Row(name, shown or f"exit code {code}", "", ""))
+    if code != 0:
         failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
-        report.fault(f"{name}: exit code {done.returncode}; {'; '.join(failed) or lines[-1]}")
+        report.fault(f"{name}: exit code {code}; {'; '.join(failed) or lines[-1]}")
     elif must_pass and not counts.get("passed"):
         report.fault(f"{name}: no test ran ({lines[-1]})")

@@ -60,44 +60,45 @@ def _width(call: AttentionCall) -> int:
     return call.channels + sum(size for size, used in zip(call.k_grid, call.axes, strict=True) if used)
 
 
-def recast(trial: Trial, dtype: torch.dtype) -> Trial:
-    """The same values in another type; what comes in from behind is the same, too."""
+def recast(trial: Trial, dtype: torch.dtype, direction: Tensor | None = None) -> Trial:
+    """The same values in another type. direction: the gradient that comes in; without one, the trial's usual."""
     leaves = {id(leaf): leaf.detach().to(dtype).requires_grad_() for leaf in trial.leaves}
     args = tree_map_only(Tensor, lambda tensor: leaves[id(tensor)], trial.args)
     other = Trial(trial.way, args, trial.options, list(leaves.values()))
-    other.direction = trial.direction.to(dtype)
+    if direction is not None:
+        other.direction = direction.to(dtype)
     return other
 
 
 def _check_and_time(title: str, trials: Mapping[str, Trial], options: Options, report: Report) -> bool:
     """Note a row, and a fault for each way that is wrong or raises. False where the first of them, ours, is one."""
     device = torch.device(options.device)
-    exact_trial = recast(next(iter(trials.values())), torch.float64)
-    if "plain" in trials:
-        exact_trial.way = trials["plain"].way
+    first = next(iter(trials.values()))
+    definition = recast(trials.get("plain", first), torch.float64)
     with kernels.plain():  # double precision never takes a kernel of ours; this says so
-        exact = exact_trial.both()
+        direction = definition.direction.to(first.leaves[0].dtype)  # numbers that every type below has
+        definition.direction = direction.double()
+        exact = definition.both()
     types = (torch.float32, torch.bfloat16) if device.type == "cuda" else (torch.float32,)
     found: dict[str, dict[str, Any]] = {}
     for name, trial in trials.items():
         found[name] = {}
         try:
             for dtype in types:
-                found[name][str(dtype).removeprefix("torch.")] = _checked(trial, exact, dtype)
+                found[name][str(dtype).removeprefix("torch.")] = _checked(recast(trial, dtype, direction), exact)
             found[name]["ms"] = [1e3 * _seconds(run, device) for run in (trial.forward, trial.both)]
         except Exception as error:  # a kernel that refuses is a result; the other shapes go on
             found[name]["error"] = root_cause(error)
     _note(title, found, report)
-    del exact, exact_trial
+    del exact, definition, first
     gc.collect()
     return "error" not in found[next(iter(found))]
 
 
-def _checked(trial: Trial, exact: list[Tensor], dtype: torch.dtype) -> float:
+def _checked(trial: Trial, exact: list[Tensor]) -> float:
     """How far forward pass and gradients are off, relative to the largest value of each."""
-    same = trial if trial.leaves[0].dtype == dtype else recast(trial, dtype)
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        results = same.both()
+        results = trial.both()
     if not all(bool(torch.isfinite(one).all()) for one in results):
         return float("inf")
     return difference(results, exact)
