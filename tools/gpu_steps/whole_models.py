@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from bench import classifiers
@@ -16,6 +17,7 @@ from slowfast.layers import kernels
 from slowfast.models.build import build_model, input_size
 from slowfast.structures.tensors import tensors_in
 
+Result = TypeVar("Result")
 # Of the largest output, and of the length of the gradient: what rounding through 16 blocks explains, with much room.
 LIMITS = {"float32": (1e-4, 1e-3), "bfloat16": (0.05, 0.25)}
 _WAIT = "synchronizing CUDA operation"  # of the warning that PyTorch gives for each wait
@@ -91,7 +93,7 @@ def waits(options: Options, report: Report) -> None:
             report.fault(f"the {name} made the host wait {count} times for the device, where it need not")
 
 
-def waits_of(run: Callable[[], object], device: torch.device) -> tuple[object, int]:
+def waits_of(run: Callable[[], Result], device: torch.device) -> tuple[Result, int]:
     """What `run()` returns, and how often the host waited for the device meanwhile; a CPU is never waited for."""
     on_gpu = device.type == "cuda"
     with warnings.catch_warnings(record=True) as caught:
