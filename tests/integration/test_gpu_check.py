@@ -231,6 +231,7 @@ def test_waits_are_counted(steps):
 def test_a_file_of_tests_that_fails_is_a_fault(steps, tmp_path):
     file = tmp_path / "test_it.py"
     file.write_text("import pytest\n@pytest.mark.gpu\ndef test_it(): assert 1 == 2\ndef test_other(): assert False\n")
+    (tmp_path / "test_that_names_it.py").write_text('TEXT = "@pytest.mark.gpu"\n')
     assert steps.gpu_tests.marked_files(tmp_path) == [file]
     report = steps.report.Report()
     steps.gpu_tests.run_file(file, report, must_pass=False)

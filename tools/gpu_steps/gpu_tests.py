@@ -9,7 +9,7 @@ from bench.rows import Row
 from gpu_steps.report import Options, Report
 
 ROOT = Path(__file__).resolve().parents[2]
-MARK = "pytest.mark.gpu"
+_MARK = re.compile(r"^\s*(@|pytestmark\b.*)pytest\.mark\.gpu\b", re.MULTILINE)
 _COUNTS = re.compile(r"(\d+) (passed|failed|skipped|errors?|deselected)")
 
 
@@ -23,7 +23,7 @@ def tests(options: Options, report: Report) -> None:
 
 
 def marked_files(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("test_*.py")) if MARK in path.read_text(encoding="utf-8")]
+    return [path for path in sorted(folder.rglob("test_*.py")) if _MARK.search(path.read_text(encoding="utf-8"))]
 
 
 def run_file(file: Path, report: Report, *, must_pass: bool) -> None:
