@@ -11,7 +11,7 @@ from torch import nn
 from slowfast.engine.device.compiling import choose_compiling, compile_in_place
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.memory import advice_when_short
-from slowfast.engine.device.precision import Precision
+from slowfast.engine.device.precision import choose_precision, take_tf32
 from slowfast.engine.device.threads import Threads, set_threads
 from slowfast.engine.record.files import make_folder, save_config
 from slowfast.engine.record.lock import owned
@@ -70,8 +70,9 @@ def _run(
     threads.log()
     kernels.use(cfg.MODEL.KERNELS)
     log.info("%s", model_summary(cfg))
-    described = kernels.describe(device, autocast=cfg.MODEL.PRECISION != "float32")
-    log.info("%s; %s", described, choose_compiling(cfg, device))
+    precision = choose_precision(cfg.MODEL.PRECISION, device)
+    log.info("%s: MODEL.PRECISION is %s", take_tf32(precision, device), cfg.MODEL.PRECISION)
+    log.info("%s; %s", kernels.describe(device, autocast=precision.autocasts), choose_compiling(cfg, device))
     task.prepare()
     inputs = build_inputs(task, device)
     with advice_when_short(cfg, device, training=False):  # the train loop tells of its own steps
@@ -96,7 +97,7 @@ def _train_and_test(task: Task, inputs: Inputs, output: Path, config_file: str, 
 def build_inputs(task: Task, device: torch.device) -> Inputs:
     """How batches of the task are prepared and its model is called."""
     mean, std, bgr = task.normalisation
-    precision = Precision(task.cfg.MODEL.PRECISION)
+    precision = choose_precision(task.cfg.MODEL.PRECISION, device)
     return Inputs(device, mean=mean, std=std, bgr=bgr, arguments=task.arguments, precision=precision)
 
 

@@ -8,7 +8,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.engine.agreement import newest_for_all
-from slowfast.engine.device.precision import Precision
+from slowfast.engine.device.precision import choose_precision
 from slowfast.engine.same_run import describe_changes, refuse_another_run
 from slowfast.models.build import build_model
 from slowfast.solver.build import build_optimizer, build_weight_average
@@ -53,7 +53,7 @@ class RunState:
         """At random weights."""
         model = build_model(cfg).to(device)
         optimizer, average = build_optimizer(cfg, model), build_weight_average(cfg, model)
-        return cls(model, optimizer, average, Precision(cfg.MODEL.PRECISION).scaler(device))
+        return cls(model, optimizer, average, choose_precision(cfg.MODEL.PRECISION, device).scaler(device))
 
     @property
     def model_to_test(self) -> nn.Module:

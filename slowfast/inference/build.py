@@ -18,7 +18,7 @@ from slowfast.datasets.clips.presets import DetectionPreset
 from slowfast.datasets.clips.video_sampling import ClipSampling
 from slowfast.datasets.registry import reading_of
 from slowfast.engine.device.inputs import Inputs
-from slowfast.engine.device.precision import Precision
+from slowfast.engine.device.precision import choose_precision
 from slowfast.inference.streams.clip_stream import Prepare
 from slowfast.layers import kernels
 from slowfast.models.build import build_model, task_of_model
@@ -194,7 +194,7 @@ def _inputs(cfg: CfgNode, task: str, device: torch.device) -> Inputs:
     mean, std, bgr = tuple(cfg.DATA.MEAN), tuple(cfg.DATA.STD), False
     if task == CLASSIFIES:  # detectors are given R, G, B always, as in their test
         mean, std, bgr = normalisation_of(cfg, bgr=reading_of(cfg.TEST.DATASET).bgr)
-    precision = Precision(cfg.MODEL.PRECISION)
+    precision = choose_precision(cfg.MODEL.PRECISION, device)
     return Inputs(device, mean=mean, std=std, bgr=bgr, precision=precision)
 
 

@@ -1,6 +1,7 @@
 """The toy AVA data set: drawn people in real H.264 files, annotated in AVA's official formats.
 
     OUT/videos/toy_0000.mp4 ...                    96 x 120 pixels, 12 frames a second, a cut every two seconds
+    OUT/frames/toy_0000/toy_0000_000001.jpg ...    the same as images, where they are asked for instead of videos
     OUT/annotations/toy_{train,val}.csv            video,timestamp,x1,y1,x2,y2,action_id,person_id; or video,timestamp
     OUT/annotations/toy_{train,val}_excluded_timestamps.csv
     OUT/annotations/toy_{train,val}_tracks.csv     every frame: video,second,x1,y1,x2,y2,action_id,person_id; or video,second
@@ -11,6 +12,7 @@ The key frames are the seconds 1, 3, 5, ... of every video, each in the middle b
 held out. See toy_people.py for why no single key frame tells a motion.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from slowfast.toy.making import claim_folder, make_all
 from slowfast.toy.people import FRAME_HEIGHT, FRAME_WIDTH, person_boxes
 from slowfast.toy.scene import FPS, FRAME_TIMES, SCENE_SECONDS, Scene, key_boxes, render_scene, sample_scene
 from slowfast.utils.cores import effective_cores
-from slowfast.utils.files import write_text
+from slowfast.utils.files import whole_folder, write_loose, write_text
 from slowfast.video.writer import write_video
 
 FORMAT_VERSION = 3  # raise it with every change of what is drawn or annotated
@@ -62,6 +64,7 @@ def make_toy_ava(
     seconds: int = 8,
     seed: int = 0,
     num_workers: int | None = None,
+    frames: bool = False,
 ) -> ToyReport:
     """Make the data set in the folder `out`, or what is missing of it; nothing is done where everything is there.
 
@@ -69,15 +72,17 @@ def make_toy_ava(
     seconds:     length of each, even; seconds / 2 key frames each
     seed:        the same seed makes the same people; each video has its own stream of random numbers
     num_workers: processes that render; None takes the cores at hand, 0 renders in this process
+    frames:      folders of JPEG images (AVA.PIXELS frames) and no videos: for a machine without PyAV
 
     Raises ValueError on impossible arguments, on a folder made with other arguments, and on a folder of something else.
     """
     out = Path(out)
     _check_arguments(videos=videos, seconds=seconds, seed=seed, num_workers=num_workers)
-    claim_folder(out, {"format_version": FORMAT_VERSION, "videos": videos, "seconds": seconds, "seed": seed})
-    missing = [i for i in range(videos) if not _video_path(out, i).is_file()]
+    arguments = {"format_version": FORMAT_VERSION, "videos": videos, "seconds": seconds, "seed": seed}
+    claim_folder(out, arguments | ({"frames": True} if frames else {}))
+    missing = [i for i in range(videos) if not _pixels_path(out, i, frames).exists()]
     annotated = all(path.is_file() for path in _annotation_paths(out / "annotations"))
-    jobs = [(str(_video_path(out, i)), seed, i, seconds) for i in (missing if annotated else range(videos))]
+    jobs = [(str(_pixels_path(out, i, frames)), seed, i, seconds) for i in (missing if annotated else range(videos))]
     workers = effective_cores().count if num_workers is None else num_workers
     made = make_all(_make_video, jobs, num_workers=workers, what="toy videos")
     held_out = [is_held_out(i, videos) for i in range(videos)]
@@ -167,8 +172,9 @@ def _check_arguments(*, videos: int, seconds: int, seed: int, num_workers: int |
         raise ValueError("cannot make the toy data set: " + "; ".join(problems))
 
 
-def _video_path(out: Path, index: int) -> Path:
-    return out / "videos" / f"{video_name(index)}.mp4"
+def _pixels_path(out: Path, index: int, frames: bool) -> Path:
+    """The file of a video, or the folder of its images."""
+    return out / "frames" / video_name(index) if frames else out / "videos" / f"{video_name(index)}.mp4"
 
 
 def _annotation_paths(folder: Path) -> list[Path]:
@@ -181,9 +187,21 @@ def _make_video(path: str, seed: int, index: int, seconds: int) -> tuple[list[st
     """Render one video unless it is there; returns its annotation rows and those of its tracks."""
     cv2.setNumThreads(1)  # one process a core already
     scenes = video_scenes(index, seed=seed, seconds=seconds)
-    if not Path(path).is_file():
-        write_video((frame for scene in scenes for frame in render_scene(scene)), path, FPS)
+    if not Path(path).exists():
+        pictures = (frame for scene in scenes for frame in render_scene(scene))
+        if Path(path).suffix:
+            write_video(pictures, path, FPS)
+        else:
+            _write_images(pictures, Path(path))
     return annotation_rows(video_name(index), scenes), track_rows(video_name(index), scenes)
+
+
+def _write_images(pictures: Iterable[np.ndarray], folder: Path) -> None:
+    """RGB pictures (H, W, 3) uint8 as PySlowFast numbers them, from 1 on; the folder is whole or absent."""
+    with whole_folder(folder) as unfinished:
+        for number, picture in enumerate(pictures, start=1):
+            _, content = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+            write_loose(content.tobytes(), unfinished / f"{folder.name}_{number:06d}.jpg")
 
 
 def _write_annotations(folder: Path, splits: dict[str, list[str]], tracks: dict[str, list[str]], *, seed: int) -> None:

@@ -33,7 +33,7 @@ LISTED = {
     "DETECTION.BOXES": two_stage.GIVEN_BOXES,
     "MODEL.KERNELS": kernels.SETTINGS,
     "MODEL.LOSS_FUNC": ("", losses_build.MASKED_LOSS, *losses_build.LOSS_FUNCTIONS),
-    "MODEL.PRECISION": precision.PRECISIONS,
+    "MODEL.PRECISION": precision.SETTINGS,
     "TEST.FRAME_ORDER": clip_sampling.ORDERS,
     "TEST.KEY_FRAMES": frame_map.KEY_FRAME_SETS,
     "TEST.PROTOCOL": frame_map.PROTOCOLS,

@@ -11,8 +11,8 @@ ROOM = "slowfast/layers/kernels/"
 DOOR = "slowfast.layers.kernels"
 BACKENDS = re.compile("onednn|mkldnn|triton", re.IGNORECASE)
 # About torch.compile, whose own compiler for GPUs is the package triton: the engine looks whether it is installed.
-# A benchmark takes apart what it measures, so tools/bench names kernels one by one.
-ALLOWED = ("slowfast/engine/device/compiling.py", "tools/bench/")
+# What measures takes apart what is measured, so tools/bench and tools/gpu_steps name kernels one by one.
+ALLOWED = ("slowfast/engine/device/compiling.py", "tools/bench/", "tools/gpu_steps/")
 
 
 def outside() -> list[Path]:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from bench.timing import Timing, interleaved, made, peak_megabytes, print_timing
 from bench.utilisation import TRAINING_PASSES, print_utilisation, with_matrix_product
 from torch import Tensor, nn
 from torchvision.models.video import mvit_v2_s
+from torchvision.models.video.mvit import MSBlockConfig, MViT
 
 from slowfast.config import load_cfg
 from slowfast.engine.record.summary import model_summary
@@ -19,7 +21,24 @@ from slowfast.models import build_model
 from slowfast.weights.load import load_weights
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml"
-CLIP = (3, 16, 224, 224)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of both networks and their clips (C, T, H, W). blocks: how many of torchvision's; changes: of our config."""
+
+    clip: tuple[int, int, int, int]
+    blocks: int = 16
+    changes: tuple[str, ...] = ()
+
+
+WHOLE = Size((3, 16, 224, 224))
+# The first two blocks on small clips: shows that the comparison runs, and says nothing about speed.
+SMALL = Size((3, 4, 32, 32), 2, (
+    *("MVIT.DEPTH", "2", "MVIT.DIM_MUL", "[[1, 2.0]]", "MVIT.HEAD_MUL", "[[1, 2.0]]"),
+    *("MVIT.POOL_Q_STRIDE", "[[0, 1, 1, 1], [1, 1, 2, 2]]", "DATA.NUM_FRAMES", "4"),
+    *("DATA.TRAIN_CROP_SIZE", "[32, 32]", "DATA.TEST_CROP_SIZE", "[32, 32]"),
+))  # fmt: skip
 # On a GPU models are compiled; there torchvision is taken as the better of eager and compiled.
 NAMES = {
     "cpu": ("ours", "ours, plain", "torchvision"),
@@ -30,13 +49,13 @@ AGREEMENT = 1e-5
 BFLOAT16_AGREEMENT = 0.05  # of the largest logit, after 16 blocks in bfloat16: only to find what is plainly wrong
 
 
-def build(name: str) -> nn.Module:
+def build(name: str, size: Size = WHOLE) -> nn.Module:
     """The model of that name; all of them get the weights that torchvision draws from one seed."""
     torch.manual_seed(0)
-    theirs = mvit_v2_s()
+    theirs = mvit_v2_s() if size.blocks == WHOLE.blocks else _first_blocks(size)
     if name.startswith("torchvision"):
         return theirs
-    ours = build_model(load_cfg(CONFIG))
+    ours = build_model(load_cfg(CONFIG, size.changes))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "torchvision.pth"
         torch.save(theirs.state_dict(), path)
@@ -44,16 +63,28 @@ def build(name: str) -> nn.Module:
     return ours
 
 
-def make_case(name: str, mode: str, clips: int, device: str) -> Callable[[], Tensor | None]:
+def _first_blocks(size: Size) -> nn.Module:
+    """torchvision's MViTv2-S with its first two blocks only."""
+    kernel = [3, 3, 3]
+    blocks = [
+        MSBlockConfig(1, 96, 96, kernel, kernel, [1, 1, 1], [1, 8, 8]),
+        MSBlockConfig(2, 96, 192, kernel, kernel, [1, 2, 2], [1, 4, 4]),
+    ]
+    _, time, *space = size.clip
+    return MViT(tuple(space), time, blocks, residual_pool=True, residual_with_cls_embed=False, rel_pos_embed=True,
+                proj_after_attn=True, stochastic_depth_prob=0.2)  # fmt: skip
+
+
+def make_case(name: str, mode: str, clips: int, device: str, size: Size = WHOLE) -> Callable[[], Tensor | None]:
     """One forward pass ("model"), which returns logits, or one train step with AdamW ("train") of the model `name`.
 
     In bfloat16 on a GPU. Compiled inference replays CUDA graphs, ours and torchvision's.
     """
     training = mode == "train"
-    model = build(name).to(device).train(training)
+    model = build(name, size).to(device).train(training)
     if name.endswith("compiled"):
         model.compile(dynamic=False, mode=None if training else "reduce-overhead")
-    x = torch.randn(clips, *CLIP, generator=torch.Generator().manual_seed(2)).to(device)
+    x = torch.randn(clips, *size.clip, generator=torch.Generator().manual_seed(2)).to(device)
     labels = torch.arange(clips, device=device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6, fused=True) if training else None
 
@@ -80,10 +111,10 @@ def _worst(found: Tensor, expected: Tensor) -> float:
     return ((found - expected).abs().max() / expected.abs().max()).item()
 
 
-def check() -> None:
+def check(size: Size = WHOLE) -> None:
     """Logits of all three models, and gradients of our two paths, agree; raises RuntimeError where they do not."""
-    x = torch.randn(1, *CLIP, generator=torch.Generator().manual_seed(1))
-    ours, theirs = build("ours").eval(), build("torchvision").eval()
+    x = torch.randn(1, *size.clip, generator=torch.Generator().manual_seed(1))
+    ours, theirs = build("ours", size).eval(), build("torchvision", size).eval()
     with torch.no_grad():
         expected = theirs(x)
     logits = ours(x)
@@ -116,11 +147,16 @@ def check_bfloat16(cases: dict[str, Callable[[], Tensor]]) -> None:
             raise RuntimeError(f"logits of {name} are off by {worst:.1e}, which is above {BFLOAT16_AGREEMENT}")
 
 
-def main(mode: str, *, clips: int, repeats: int, device: torch.device) -> list[Row]:
-    """Print agreement, speed, utilisation and peak memory of MViTv2-S; mode "model" or "train"."""
-    check()
-    names = NAMES[device.type]
-    with made({name: (make_case, name, mode, clips, str(device)) for name in names}, device) as cases:
+def main(
+    mode: str, *, clips: int, repeats: int, device: torch.device, size: Size = WHOLE, names: tuple[str, ...] = ()
+) -> list[Row]:
+    """Print agreement, speed, utilisation and peak memory of MViTv2-S; mode "model" or "train".
+
+    names: of the models, ours first; without them all that NAMES has for the device
+    """
+    check(size)
+    names = names or NAMES[device.type]
+    with made({name: (make_case, name, mode, clips, str(device), size) for name in names}, device) as cases:
         if device.type == "cuda" and mode == "model":
             check_bfloat16(cases)
         timings = interleaved(with_matrix_product(cases, device), repeats=repeats, device=device)
@@ -128,9 +164,9 @@ def main(mode: str, *, clips: int, repeats: int, device: torch.device) -> list[R
     theirs = min((name for name in names if name.startswith("torchvision")), key=lambda name: timings[name].median)
     print_timings({name: timings[name] for name in names}, baseline=theirs, clips=clips)
     passes = TRAINING_PASSES if mode == "train" else 1
-    gmacs = model_summary(load_cfg(CONFIG)).gmacs
+    gmacs = model_summary(load_cfg(CONFIG, size.changes)).gmacs
     print_utilisation(timings, gmacs=gmacs, clips=clips, passes=passes, device=device)
-    peaks = {name: peak_megabytes(make_case, name, mode, clips, str(device), device=device) for name in names}
+    peaks = {name: peak_megabytes(make_case, name, mode, clips, str(device), size, device=device) for name in names}
     for name, peak in peaks.items():
         print(f"peak memory {name:<24}{peak:>8.0f} MiB{peak / peaks[theirs]:>7.2f} of {theirs}")
     return _rows(mode, clips, device, timings, peaks, theirs)

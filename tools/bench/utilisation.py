@@ -13,12 +13,16 @@ _PRODUCTS = 10  # in a row, so that a GPU is never waiting for the next
 
 
 class MatrixProduct:
-    """Large square matrix products: bfloat16 on a GPU, float32 on a CPU, by the kernel that the layers choose there."""
+    """Large square matrix products by the kernel that the layers choose there.
 
-    def __init__(self, device: torch.device) -> None:
-        size, dtype = (8192, torch.bfloat16) if device.type == "cuda" else (1024, torch.float32)
-        self.left, self.right = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
-        self.flops = 2 * size**3 * _PRODUCTS
+    dtype: without one bfloat16 on a GPU and float32 on a CPU
+    """
+
+    def __init__(self, device: torch.device, dtype: torch.dtype | None = None) -> None:
+        self.size, usual = (8192, torch.bfloat16) if device.type == "cuda" else (1024, torch.float32)
+        shape = (self.size, self.size)
+        self.left, self.right = (torch.randn(shape, device=device, dtype=dtype or usual) for _ in range(2))
+        self.flops = 2 * self.size**3 * _PRODUCTS
 
     @torch.no_grad()
     def __call__(self) -> None:

@@ -1,4 +1,4 @@
-"""Make the toy AVA set: bmvit make-toy-ava --out DIR [--videos N] [--seconds S] [--seed K] [--workers W]"""
+"""Make the toy AVA set: bmvit make-toy-ava --out DIR [--videos N] [--seconds S] [--seed K] [--workers W] [--frames]"""
 
 import argparse
 import sys
@@ -19,10 +19,16 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same data set (default 0)")
     parser.add_argument("--workers", type=int, default=None, help="processes; 0 for none (default: the cores at hand)")
+    parser.add_argument("--frames", action="store_true", help="folders of images (AVA.PIXELS frames), and no videos")
     args = parser.parse_args(argv)
     try:
         report = make_toy_ava(
-            args.out, videos=args.videos, seconds=args.seconds, seed=args.seed, num_workers=args.workers
+            args.out,
+            videos=args.videos,
+            seconds=args.seconds,
+            seed=args.seed,
+            num_workers=args.workers,
+            frames=args.frames,
         )
     except (ValueError, OSError, MissingPackageError) as error:
         print(f"make_toy_ava: {error}", file=sys.stderr)

@@ -31,11 +31,12 @@ MODEL = Section(
             at_least(0),
         ),
         "PRECISION": Key(
-            "float32",
-            "In which type the model computes, in training and in testing. bf16, fp16: autocast to it; matching, "
-            "losses and boxes stay in float32, and fp16 scales the loss. PySlowFast's TRAIN.MIXED_PRECISION True means "
-            "bf16 here.",
-            one_of("float32", "bf16", "fp16"),
+            "auto",
+            "In which type the model computes, in training and in testing. auto: bf16 on a GPU that has it (compute "
+            "capability 8.0), else float32. float32: on such a GPU matrix products and convolutions of a run are in TF32. "
+            "bf16, fp16: autocast to it; matching, losses and boxes stay in float32, and fp16 scales the loss. PySlowFast's "
+            "TRAIN.MIXED_PRECISION True means bf16 here, False float32.",
+            one_of("auto", "float32", "bf16", "fp16"),
         ),
         "LOSS_FUNC": Key(
             "",

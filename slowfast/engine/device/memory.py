@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from fvcore.common.config import CfgNode
 
+from slowfast.engine.device.precision import choose_precision
 from slowfast.utils import distributed
 
 GIB = 1 << 30
@@ -72,7 +73,7 @@ def _advice(cfg: CfgNode, device: torch.device, error: BaseException, *, trainin
     lines = [
         f"{where} has too little memory for {'a training step' if training else 'a test batch'}: "
         f"{_gib(peak_bytes(device))} were in use at most{_of_total(device)}{amount}",
-        *(_of_training(cfg) if training else _of_testing(cfg)),
+        *(_of_training(cfg, device) if training else _of_testing(cfg, device)),
     ]
     if device.type != "cuda":
         workers = cfg.DATA_LOADER.NUM_WORKERS
@@ -80,7 +81,7 @@ def _advice(cfg: CfgNode, device: torch.device, error: BaseException, *, trainin
     return "\n  - ".join(lines)
 
 
-def _of_training(cfg: CfgNode) -> list[str]:
+def _of_training(cfg: CfgNode, device: torch.device) -> list[str]:
     """First what leaves the result as it is."""
     train, model, data = cfg.TRAIN, cfg.MODEL, cfg.DATA
     processes = distributed.world_size()
@@ -93,14 +94,14 @@ def _of_training(cfg: CfgNode) -> list[str]:
         lines.append(f"TRAIN.GRAD_ACCUM_STEPS {more} (now {parts}): the same step in {more} parts")
     if not model.ACT_CHECKPOINT:
         lines.append("MODEL.ACT_CHECKPOINT True: activations are computed a second time instead of kept")
-    if model.PRECISION == "float32":
+    if not choose_precision(model.PRECISION, device).autocasts:
         lines.append("MODEL.PRECISION bf16: about half the memory of activations")
     if processes < train.BATCH_SIZE:
         lines.append(f"TRAIN.BATCH_SIZE below {train.BATCH_SIZE}, with SOLVER.BASE_LR lowered alike")
     return [*lines, "a smaller DATA.TRAIN_CROP_SIZE or DATA.NUM_FRAMES: another model"]
 
 
-def _of_testing(cfg: CfgNode) -> list[str]:
+def _of_testing(cfg: CfgNode, device: torch.device) -> list[str]:
     test, data = cfg.TEST, cfg.DATA
     size = f"DATA.NUM_FRAMES {data.NUM_FRAMES} x DATA.TEST_CROP_SIZE {data.TEST_CROP_SIZE}"
     lines = [
@@ -108,7 +109,7 @@ def _of_testing(cfg: CfgNode) -> list[str]:
     ]
     if distributed.world_size() < test.BATCH_SIZE:
         lines.append(f"TEST.BATCH_SIZE below {test.BATCH_SIZE}: the same result")
-    if cfg.MODEL.PRECISION == "float32":
+    if not choose_precision(cfg.MODEL.PRECISION, device).autocasts:
         lines.append("MODEL.PRECISION bf16: about half the memory of activations")
     return [*lines, "a smaller DATA.TEST_CROP_SIZE: another result"]
 

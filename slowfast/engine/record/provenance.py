@@ -15,6 +15,7 @@ from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
 import slowfast
+from slowfast.engine.device.precision import choose_precision
 
 ROOT = Path(slowfast.__file__).resolve().parents[1]
 _GIT_SECONDS = 10
@@ -48,7 +49,7 @@ def provenance(
     return {
         "dataset": cfg.TEST.DATASET,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "precision": cfg.MODEL.PRECISION,
+        "precision": choose_precision(cfg.MODEL.PRECISION, device).name,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
         "versions": {
             "slowfast": slowfast.__version__,

@@ -36,7 +36,7 @@ def test_the_later_of_two_names_counts_and_its_source_is_told(tmp_path):
     ("key", "value", "message"),
     [
         ("AVA.FPS", "0", "DATA.TARGET_FPS (0.0) must be above 0 (AVA.FPS, command line)"),
-        ("TRAIN.MIXED_PRECISION", "maybe", "MODEL.PRECISION ('maybe') must be float32 or bf16 or fp16"),
+        ("TRAIN.MIXED_PRECISION", "maybe", "MODEL.PRECISION ('maybe') must be auto or float32 or bf16 or fp16"),
         ("DETECTION.ENABLE", "maybe", "DETECTION.ENABLE must be True or False, not 'maybe' (command line)"),
     ],
 )

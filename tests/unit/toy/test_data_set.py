@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from scipy.stats import chisquare, ks_2samp
@@ -382,3 +383,21 @@ def test_the_command_line(run_tool, run_main):
     )
     assert refused.stderr.startswith("make_toy_ava: ")
     assert "Traceback" not in refused.stderr
+
+
+# --- images instead of videos ----------------------------------------------------------------------------------------
+
+
+def test_images_instead_of_videos_hold_the_same_pictures(tmp_path):
+    report = make_toy_ava(tmp_path / "ava", videos=2, seconds=2, seed=SEED, num_workers=0, frames=True)
+    assert (report.videos_made, report.videos_reused) == (2, 0) and not (tmp_path / "ava/videos").exists()
+    folder = tmp_path / "ava/frames" / video_name(0)
+    assert sorted(path.name for path in folder.iterdir()) == [f"toy_0000_{n:06d}.jpg" for n in range(1, 25)]
+    drawn = render_scene(video_scenes(0, seed=SEED, seconds=2)[0])
+    for number in (1, 24):
+        found = cv2.cvtColor(cv2.imread(str(folder / f"toy_0000_{number:06d}.jpg")), cv2.COLOR_BGR2RGB)
+        assert np.abs(found.astype(int) - drawn[number - 1]).mean() < 3  # what JPEG loses; 20 with channels exchanged
+    again = make_toy_ava(tmp_path / "ava", videos=2, seconds=2, seed=SEED, num_workers=0, frames=True)
+    assert (again.videos_made, again.videos_reused) == (0, 2)
+    with pytest.raises(ValueError, match="holds a toy data set made with"):
+        make_toy_ava(tmp_path / "ava", videos=2, seconds=2, seed=SEED, num_workers=0)

@@ -67,7 +67,7 @@ def test_a_test_batch_that_does_not_fit():
 
 
 def test_of_a_gpu_its_size_is_told(monkeypatch):
-    properties = type("Properties", (), {"total_memory": 80 << 30})
+    properties = type("Properties", (), {"total_memory": 80 << 30, "major": 9, "minor": 0})
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 79 << 30)
     text = advice(CUDA, device=torch.device("cuda", 0))
@@ -75,6 +75,7 @@ def test_of_a_gpu_its_size_is_told(monkeypatch):
         "the GPU has too little memory for a training step: 79.0 GiB were in use at most of 80.0 GiB when 2.00" in text
     )
     assert "NUM_WORKERS" not in text
+    assert "MODEL.PRECISION" not in text  # auto is bf16 there already
 
 
 @pytest.mark.parametrize(

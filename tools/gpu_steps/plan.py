@@ -1,0 +1,46 @@
+"""The steps of tools/gpu_check.py in the order of what is worth most: where time runs out, the last ones are left out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step.
+
+    name:   of the step, of its function, and of its files in the folder of results
+    module: of tools/gpu_steps that has the function, `name(options, report)`
+    what:   it finds out, in words
+    limit:  seconds after which it is ended; the sum is more than a whole run, few steps need all of theirs
+    least:  seconds below which it is not worth a start
+    """
+
+    name: str
+    module: str
+    what: str
+    limit: int
+    least: int = 10
+
+
+STEPS = (
+    Step("machine", "machine", "versions, copy rate, matrix rates", 45),
+    Step("depthwise", "layer_checks", "every depthwise convolution against float64, with times, by every way", 80),
+    Step("attention", "layer_checks", "every attention against float64, widest first, with times and kernel names", 60),
+    Step("precision", "whole_models", "whole models and their gradients in float32 and bfloat16 against float64", 50),
+    Step("waits", "whole_models", "where a training step makes the host wait for the device", 40),
+    Step("train", "speed", "training step against plain attention: time, utilisation, memory a clip", 150, 25),
+    Step("inference", "speed", "clip to detections, compiled against eager: numbers, then time", 120, 25),
+    Step("tests", "gpu_tests", "the tests that need a GPU, file by file", 90, 15),
+    Step("classifier", "speed", "MViTv2-S forward against torchvision's, both compiled and eager", 130, 25),
+    Step("training", "training", "a training in bfloat16, killed and resumed", 150, 30),
+    Step("profile", "speed", "where the time of a training step goes", 80, 25),
+)
+
+
+def choose(names: Sequence[str] | None) -> list[Step]:
+    """Those steps in the order of `STEPS`; all without names. Raises ValueError for a name that is none."""
+    known = [step.name for step in STEPS]
+    for name in names or ():
+        if name not in known:
+            raise ValueError(f"--only {name}: there is no such step; steps: {', '.join(known)}")
+    return [step for step in STEPS if not names or step.name in names]
