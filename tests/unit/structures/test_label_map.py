@@ -181,6 +181,8 @@ def test_blocks_in_blocks_and_fields_of_others_are_passed_over(tmp_path):
         ('item { name: "a" name: "b" id: 1 }', "line 1: name is there twice in a block"),
         ("item { name: a id: 1 }", "line 1: expected text in quotes, found a"),
         ("item { name id: 1 }", "line 1: expected a value after 'name', found 'id'"),
+        ('name: "a" id: 1', "line 1: expected `item {` or `label {`, found 'name'"),
+        ('item "a" { id: 1 }', "line 1: expected `item {` or `label {`, found 'item'"),
         ('item { name: "a" id: 4000000000 }', "class ids go up to 2147483647, got 4000000000"),
     ],
 )
