@@ -169,11 +169,17 @@ def main(
     peaks = {name: peak_megabytes(make_case, name, mode, clips, str(device), size, device=device) for name in names}
     for name, peak in peaks.items():
         print(f"peak memory {name:<24}{peak:>8.0f} MiB{peak / peaks[theirs]:>7.2f} of {theirs}")
-    return _rows(mode, clips, device, timings, peaks, theirs)
+    return _rows(mode, clips, device, timings, peaks, theirs, size)
 
 
 def _rows(
-    mode: str, clips: int, device: torch.device, timings: dict[str, Timing], peaks: dict[str, float], theirs: str
+    mode: str,
+    clips: int,
+    device: torch.device,
+    timings: dict[str, Timing],
+    peaks: dict[str, float],
+    theirs: str,
+    size: Size,
 ) -> list[Row]:
     """Ours as the engine runs it on that device against the better torchvision: CPU time on a CPU, wall on a GPU."""
     ours = NAMES[device.type][0]
@@ -181,7 +187,8 @@ def _rows(
     own, other = (timings[name].median if on_gpu else timings[name].cpu_median for name in (ours, theirs))
     what = "forward" if mode == "model" else "train step with AdamW"
     goal = GOALS[device.type][mode]
-    title = f"MViTv2-S 16x224 {what}, batch {clips}"
+    name = "MViTv2-S 16x224" if size == WHOLE else f"the first {size.blocks} blocks of MViTv2-S"
+    title = f"{name} {what}, batch {clips}"
     speed = Row(title, f"{own * 1e3:.1f} ms", f"{theirs} {other * 1e3:.1f} ms", f"{other / own:.2f}x", goal)
     ratio = f"{peaks[ours] / peaks[theirs]:.2f}"
     memory = Row("its peak memory", f"{peaks[ours]:.0f} MiB", f"{theirs} {peaks[theirs]:.0f} MiB", ratio)
