@@ -27,7 +27,8 @@ def page_folder(say: Callable[[str], None]) -> Iterator[Path]:
     remove_leftovers(Path(tempfile.gettempdir()), say)
     with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        with open(folder / LOCK, "wb") as lock:
+        (folder / LOCK).touch()
+        with open(folder / LOCK, "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield folder
 
