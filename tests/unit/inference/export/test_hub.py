@@ -108,7 +108,7 @@ def test_nothing_of_the_machine_is_told(weights, tmp_path):
     cfg = loaded.cfg.clone()
     cfg.defrost()
     cfg.OUTPUT_DIR, cfg.AVA.VIDEO_DIR, cfg.DATA.CACHE_DIR = (
-        "/home/lovelace/runs/x",
+        "/srv/lovelace/runs/x",
         "/data/lovelace/videos",
         "runs/cache",
     )
