@@ -159,8 +159,8 @@ class Timeline:
         before, after = indices < 0, times + END_SECONDS >= self.end
         if after[center]:
             raise ClipReadError(self.file, float(times[center]), f"the last frame is shown until second {self.end:.3f}")
-        late = self.frame_seconds if times[center] < -ROUNDING_SECONDS else max(self.frame_seconds, MAX_LATE_SECONDS)
-        if self.times[0] - shown[center] > late:
+        shown_from_0 = self.times[0] <= MAX_LATE_SECONDS + ROUNDING_SECONDS and times[center] >= -ROUNDING_SECONDS
+        if self.times[0] - shown[center] > self.frame_seconds and not shown_from_0:
             raise ClipReadError(
                 self.file, float(times[center]), f"the first frame is shown at second {self.times[0]:.3f}"
             )

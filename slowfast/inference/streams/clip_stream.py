@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slowfast.video.source import ClipReadError, Timeline
+from slowfast.video.source import END_SECONDS, ClipReadError, Timeline
 from slowfast.video.stream import Source, TimedFrame
 
 Region = tuple[float, float, float, float]
@@ -113,7 +113,7 @@ class ClipStream:
                 yield self._make(offsets, np.inf)
         end = self._times[-1] + self.source.last_duration
         self.seconds_read = end
-        while self._key_time + self._tolerance < end:
+        while self._key_time + END_SECONDS < end:
             yield self._make(offsets, end)
 
     @property
