@@ -77,6 +77,7 @@ def test_an_error_leaves_a_process_of_nccl_without_waiting_for_the_others(monkey
     calls = []
     monkeypatch.setattr(dist, "init_process_group", lambda *_, **__: None)
     monkeypatch.setattr(dist, "destroy_process_group", lambda: calls.append("left the group"))
+    monkeypatch.setattr("slowfast.engine.device.launch.begin_watch", lambda *_, **__: None)  # it needs a group
     for name, value in {"RANK": "0", "WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
     cfg = config(0)
