@@ -102,10 +102,14 @@ def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
     return read[key]
 
 
-def _found_and_read(path: str | Path, prefer: str) -> WeightFile:
+def weight_path(path: str | Path) -> Path:
+    """The file that `read_weight_file` reads: in a package (`pip:NAME`), in a folder as model hubs have them, or `path`."""
     path = packaged_file(str(path)) if is_packaged(path) else Path(path)
-    if (path / "model.safetensors").is_file():  # a folder as model hubs have them
-        path = path / "model.safetensors"
+    return path / "model.safetensors" if (path / "model.safetensors").is_file() else path
+
+
+def _found_and_read(path: str | Path, prefer: str) -> WeightFile:
+    path = weight_path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"weights {path} do not exist" if not path.exists() else f"weights {path} are not a file"

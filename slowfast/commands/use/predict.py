@@ -20,6 +20,7 @@ from slowfast.inference.predict import Options, check_options, predict_all
 from slowfast.inference.predict_live import find_live, predict_live, refuse_live
 from slowfast.inference.streams.sources import find_videos, plan_jobs
 from slowfast.inference.written.show import check_display, show_videos
+from slowfast.utils.memory import keep_freed_memory
 from slowfast.utils.text import printable
 
 
@@ -61,6 +62,7 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     options = build_parser(prog).parse_args(argv)
+    keep_freed_memory()
     try:
         live = find_live(options.sources, seconds=options.seconds, say=say)
         if live is not None:

@@ -15,6 +15,7 @@ from slowfast.engine.device.launch import USER_ERRORS
 from slowfast.inference.load import load
 from slowfast.inference.predict import Options
 from slowfast.inference.serve.limits import Limits
+from slowfast.utils.memory import keep_freed_memory
 
 
 def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
@@ -47,6 +48,7 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     options = build_parser(prog).parse_args(argv)
+    keep_freed_memory()
     try:
         from slowfast.inference.serve.run import check_names, serve, take_port
     except ModuleNotFoundError as error:

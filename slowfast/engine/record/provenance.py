@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import slowfast
 from slowfast.engine.device.precision import choose_precision
+from slowfast.weights.file import weight_path
 
 ROOT = Path(slowfast.__file__).resolve().parents[1]
 _GIT_SECONDS = 10
@@ -66,7 +67,7 @@ def provenance(
         "weights": {
             "state_sha256": state_sha256(model.state_dict()),
             "file": weights or None,
-            "file_sha256": file_sha256(weights) if weights else None,
+            "file_sha256": file_sha256(weight_path(weights)) if weights else None,
         },
         "command": {"config": config_file or None, "overrides": list(overrides)},
     }

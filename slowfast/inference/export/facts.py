@@ -18,6 +18,7 @@ from slowfast.datasets.clips.clip_sampling import clip_offsets
 from slowfast.datasets.registry import reading_of
 from slowfast.inference.build import CLASSIFIES, DETECTS, Loaded
 from slowfast.structures.moment import ActionClass
+from slowfast.weights.file import weight_path
 
 FORMAT = "bmvit-export/1"
 Facts = dict[str, Any]
@@ -60,7 +61,7 @@ def facts_of(loaded: Loaded, *, size: tuple[int, int, int], outputs: tuple[str, 
         "outputs": list(outputs),
         "sampling": _sampling(cfg, loaded.task),
         "opset": opset,
-        "checkpoint": {"file": loaded.weights.name, "sha256": sha256_of(loaded.weights)},
+        "checkpoint": {"file": loaded.weights.name, "sha256": sha256_of(weight_path(loaded.weights))},
         # Whether frames are shrunk as a cache keeps them is a setting; where a machine keeps its cache is not.
         "settings": {key: _at(cfg, key) for key in SETTINGS} | {"DATA.CACHE_DIR": "kept" if cfg.DATA.CACHE_DIR else ""},
     }

@@ -17,6 +17,7 @@ from slowfast.engine.record.provenance import state_sha256
 from slowfast.inference.build import Loaded
 from slowfast.inference.export import facts as told
 from slowfast.utils.files import whole_file, write_text
+from slowfast.weights.file import weight_path
 
 CARD = "README.md"  # as hubs show it
 _NOT_SHOWN = ("clips", "clips_per_second", "repeated_frames")
@@ -77,7 +78,7 @@ def hub_config(loaded: Loaded) -> dict[str, Any]:
         "image_mean": mean,
         "image_std": std,
         "version": told.__version__,
-        "checkpoint": {"file": loaded.weights.name, "sha256": told.sha256_of(loaded.weights)},
+        "checkpoint": {"file": loaded.weights.name, "sha256": told.sha256_of(weight_path(loaded.weights))},
         "cfg": without_folders(cfg).dump(),
     }
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from slowfast.engine.record.provenance import state_sha256
+from slowfast.engine.record.provenance import provenance, state_sha256
 from slowfast.inference.build import load_model
 from slowfast.inference.export.hub import CardText, write_hub
 from slowfast.weights.file import read_weight_file
@@ -119,6 +119,16 @@ def test_nothing_of_the_machine_is_told(weights, tmp_path):
     back = load_model(tmp_path / "hub", device="cpu").cfg
     assert (back.OUTPUT_DIR, back.AVA.VIDEO_DIR, back.DATA.CACHE_DIR) == ("x", "videos", "runs/cache")
     assert list(back.AVA.TRAIN_GT_BOX_LISTS) == ["train.csv", "more.csv"]
+
+
+def test_a_folder_is_exported_tested_and_told_of_like_a_file(run_main, weights, tmp_path):
+    export(run_main, weights, tmp_path / "hub")
+    export(run_main, tmp_path / "hub", tmp_path / "again")
+    first, second = (json.loads((tmp_path / name / "config.json").read_text()) for name in ("hub", "again"))
+    assert second["checkpoint"]["sha256"] == first["sha256"]
+    model = load_model(tmp_path / "hub", device="cpu")
+    told = provenance(model.cfg, model.model, torch.device("cpu"), weights=str(tmp_path / "hub"))
+    assert told["weights"]["file_sha256"] == first["sha256"]
 
 
 def test_numbers_that_float16_does_not_hold(weights, tmp_path):
