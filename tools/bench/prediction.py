@@ -27,6 +27,7 @@ from slowfast.inference.streams.sources import Job
 from slowfast.models.build import build_model
 from slowfast.structures.moment import Moment
 from slowfast.utils.files import open_whole, write_text
+from slowfast.utils.memory import keep_freed_memory
 from slowfast.video.stream import FileSource, Source, TimedFrame
 from slowfast.video.writer import write_video
 
@@ -93,7 +94,7 @@ class WatchedSource:
 
     def frames(self) -> Iterator[TimedFrame]:
         for frame in self.watch.iterate("decode", self.source.frames()):
-            yield TimedFrame(frame.time, partial(self._picture, frame))
+            yield TimedFrame(frame.time, partial(self._picture, frame), frame.pixel_aspect)
 
     def _picture(self, frame: TimedFrame) -> np.ndarray:
         with self.watch.part("convert and resize"):
@@ -151,6 +152,7 @@ def main(
     batch: int, repeats: int, device: torch.device,
 ) -> None:  # fmt: skip
     """Print prediction against its parts alone, shares, speed, and what clips share."""
+    keep_freed_memory()  # as tools/predict.py does
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if video is None:
