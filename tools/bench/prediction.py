@@ -124,6 +124,8 @@ class WatchedDetector(ActionDetector):
         """From now on. The batch that goes into it and what is made of its output are another part."""
         self._moments_of = self._inside("batch and post-processing", self._moments_of)  # type: ignore[method-assign]
         self.loaded.model.forward = self._inside("forward", self.loaded.model.forward)
+        if self._reuse is not None:  # it computes frames and clips apart, without that call
+            self._reuse = self._inside("forward", self._reuse)  # type: ignore[assignment]
 
     def _inside(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
