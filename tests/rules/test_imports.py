@@ -1,6 +1,7 @@
 """Importing the package does nothing: no output, no heavy packages, no torch where none is needed."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 
@@ -80,3 +81,11 @@ def test_pyav_is_needed_only_where_a_video_is_opened():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "video files are read and written by PyAV, which is not installed: pip install av\n"
+
+
+def test_pyav_is_reached_by_one_door():
+    """slowfast/video/pyav.py turns off what makes decoding threads and Python wait for each other."""
+    direct = re.compile(r"^\s*(import av\b|from av\b)", re.MULTILINE)
+    files = python_files("slowfast", "tools")
+    others = [name_of(path) for path in files if path.name != "pyav.py" and direct.search(path.read_text())]
+    assert not others, f"write from slowfast.video.pyav import av: {others}"
