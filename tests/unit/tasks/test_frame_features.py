@@ -153,7 +153,9 @@ def test_given_boxes_are_in_pixels_whatever_the_model_is_shown(repo_root, jhmdb,
 def test_detected_boxes_are_tested_on_features(repo_root, jhmdb, tmp_path):
     """Two boxes above the threshold on frame 2, none elsewhere; ids are frame numbers."""
     file = tmp_path / "found.csv"
-    file.write_text("run/d_run_u_0,2,0.1,0.2,0.5,0.9,,0.9\nrun/d_run_u_0,2,0,0,1,1,,0.6\nrun/d_run_u_0,3,0,0,1,1,,0.4\n")
+    file.write_text(
+        "run/d_run_u_0,2,0.1,0.2,0.5,0.9,,0.9\nrun/d_run_u_0,2,0,0,1,1,,0.6\nrun/d_run_u_0,3,0,0,1,1,,0.4\n"
+    )
     two_stage = ["MODEL.MODEL_NAME", "TwoStage", "JHMDB.TEST_PREDICT_BOX_LISTS", f"[{file}]"]
     task, model, inputs = meet(config(repo_root, jhmdb, tmp_path / "features", *two_stage))
     (batch,) = list(task.test_loader())
@@ -168,12 +170,26 @@ def test_detected_boxes_are_tested_on_features(repo_root, jhmdb, tmp_path):
 @pytest.mark.parametrize(
     ("lists", "error", "message"),
     [
-        ("[]", ValueError, r"on jhmdb: name files in JHMDB\.TEST_PREDICT_BOX_LISTS, or set DETECTION\.BOXES groundtruth"),
-        ("[gone.csv]", FileNotFoundError, r"gone\.csv: no such file \(JHMDB\.TEST_PREDICT_BOX_LISTS in JHMDB\.ANNOTATION_DIR\)"),
-        ("[low.csv]", ValueError, r"low\.csv: no box that scores at least 0\.5 \(JHMDB\.DETECTION_SCORE_THRESH\) lies on any"),
+        (
+            "[]",
+            ValueError,
+            r"on jhmdb: name files in JHMDB\.TEST_PREDICT_BOX_LISTS, or set DETECTION\.BOXES groundtruth",
+        ),
+        (
+            "[gone.csv]",
+            FileNotFoundError,
+            r"gone\.csv: no such file \(JHMDB\.TEST_PREDICT_BOX_LISTS in JHMDB\.ANNOTATION_DIR\)",
+        ),
+        (
+            "[low.csv]",
+            ValueError,
+            r"low\.csv: no box that scores at least 0\.5 \(JHMDB\.DETECTION_SCORE_THRESH\) lies on any",
+        ),
     ],
 )
 def test_lists_of_detected_people_that_do_not_fit(repo_root, jhmdb, tmp_path, lists, error, message):
     (jhmdb / "low.csv").write_text("run/d_run_u_0,2,0,0,1,1,,0.4\n")
     with pytest.raises(error, match=message):
-        build_task(config(repo_root, jhmdb, tmp_path, "MODEL.MODEL_NAME", "TwoStage", "JHMDB.TEST_PREDICT_BOX_LISTS", lists))
+        build_task(
+            config(repo_root, jhmdb, tmp_path, "MODEL.MODEL_NAME", "TwoStage", "JHMDB.TEST_PREDICT_BOX_LISTS", lists)
+        )
