@@ -14,12 +14,27 @@ SAMPLINGS = ("time", "segments", "image")
 
 
 @dataclass(frozen=True)
+class Proposals:
+    """Boxes of a person detector for the two-stage model.
+
+    files:     in PySlowFast's layout; none: it is given the annotated people
+    min_score: boxes below it are left out
+    section:   of the config whose keys name them (TRAIN_PREDICT_BOX_LISTS, TEST_PREDICT_BOX_LISTS, DETECTION_SCORE_THRESH);
+               "" where the set has none
+    """
+
+    files: tuple[Path, ...] = ()
+    min_score: float = 0.0
+    section: str = ""
+
+
+@dataclass(frozen=True)
 class KeyFrameSplit:
     """People on key frames: what detectors are trained and tested on.
 
     annotated:      key frames, ground truth, classes, exclusions; tubes where people have them
     pixels, clock:  where frames come from, and what a timestamp means there
-    proposals:      files of detected people for the two-stage model; empty: it is given the annotated ones
+    proposals:      detected people for the two-stage model
     frame_by_frame: every frame may be a key frame: scored in a convention of TUBES, not by AVA's protocol
     no_video_map:   why tubes cannot be scored; "" where they can
     """
@@ -27,7 +42,7 @@ class KeyFrameSplit:
     annotated: AnnotatedSet
     pixels: PixelSource
     clock: SecondClock | FrameClock
-    proposals: tuple[Path, ...] = ()
+    proposals: Proposals = Proposals()
     frame_by_frame: bool = False
     no_video_map: str = ""
 

@@ -273,6 +273,7 @@ def build_two_stage(cfg: CfgNode) -> TwoStage:
         num_classes=num_classes(cfg),
         resolution=cfg.DETECTION.ROI_XFORM_RESOLUTION,
         aligned=cfg.DETECTION.ALIGNED,
+        action_scores=cfg.DETECTION.ACTION_SCORES,
         dropout=cfg.MODEL.DROPOUT_RATE,
         init_scale=cfg.MVIT.HEAD_INIT_SCALE,
     )

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
-from slowfast.models.backbone import Backbone
+from slowfast.models.backbone import Backbone, sees_frames
 from slowfast.models.classifier import ProjectionHead
+from slowfast.models.heads import ACTION_SCORES, log_odds_of_softmax
 from slowfast.models.postprocess import to_original_frame
 from slowfast.models.published_names import publish_backbone_unprefixed
 from slowfast.structures.clip import ClipMeta
@@ -16,7 +17,8 @@ from slowfast.structures.roi import RoIPredictions
 
 
 class TwoStage(nn.Module):
-    """clips (B, 3, T, H, W), normalised RGB, and boxes (K, 5) -> RoIPredictions, in train and eval.
+    """clips (B, 3, T, H, W), normalised RGB, and boxes (K, 5) -> RoIPredictions, in train and eval. A `FrameBackbone` also
+    takes frame features (B, F, T, ...) in place of clips.
 
     boxes: one row per person: index of the clip in the batch, then xyxy in pixels of the input. K may be 0.
     Head: mean over time, RoIAlign, maximum over the region, linear. Boxes are scaled to the token grid by the
@@ -24,6 +26,7 @@ class TwoStage(nn.Module):
 
     resolution: cells of a region along each side
     aligned:    RoIAlign with pixel centres at half integers; False is the older rule of some published models
+    action_scores: "sigmoid" or "softmax", as in `BMViTHeads`
 
     The state dict has the published names: those of the backbone without a prefix, and `head.projection`.
     """
@@ -39,8 +42,14 @@ class TwoStage(nn.Module):
         aligned: bool = True,
         dropout: float = 0.0,
         init_scale: float = 1.0,
+        action_scores: str = "sigmoid",
     ) -> None:
         super().__init__()
+        if action_scores not in ACTION_SCORES:
+            raise ValueError(
+                f"action scores {action_scores!r} unknown; choose from {ACTION_SCORES} (DETECTION.ACTION_SCORES)"
+            )
+        self.one_action = action_scores == "softmax"
         self.backbone = backbone
         self.resolution, self.aligned = resolution, aligned
         self.head = ProjectionHead(backbone.dim, num_classes=num_classes, dropout=dropout, init_scale=init_scale)
@@ -67,7 +76,11 @@ class TwoStage(nn.Module):
             aligned=self.aligned,
         )
         logits = self.head(regions.amax(dim=(2, 3)).to(features.dtype))
+        if self.one_action:
+            logits = log_odds_of_softmax(logits)
         height, width = clips.shape[-2:]
+        if sees_frames(self.backbone) and clips.shape[1] != 3:  # frame features in place of pixels
+            height, width = height * self.backbone.feature_stride, width * self.backbone.feature_stride
         return RoIPredictions(boxes, logits, input_size=(height, width))
 
 

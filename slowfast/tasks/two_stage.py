@@ -32,15 +32,17 @@ class TwoStage(Localization):
         split, training = super()._read(cfg, name), name == "train"
         if not training and cfg.DETECTION.BOXES == "groundtruth":
             return split
-        if not split.proposals and training:
+        given = split.proposals
+        if not given.files and training:
             return split
-        if not split.proposals:
+        if not given.files:
+            where = f"name files in {given.section}.TEST_PREDICT_BOX_LISTS, or " if given.section else "it takes none, "
             raise ValueError(
-                f"DETECTION.BOXES proposals needs boxes to test on {cfg.TEST.DATASET}: name files in "
-                "AVA.TEST_PREDICT_BOX_LISTS (AVA format only), or set DETECTION.BOXES groundtruth for an oracle"
+                f"DETECTION.BOXES proposals needs boxes to test on {cfg.TEST.DATASET}: {where}set DETECTION.BOXES "
+                "groundtruth for an oracle"
             )
         annotated = with_proposals(
-            split.annotated, split.proposals, min_score=cfg.AVA.DETECTION_SCORE_THRESH, training=training
+            split.annotated, given.files, min_score=given.min_score, training=training, section=given.section
         )
         return replace(split, annotated=annotated)
 

@@ -31,12 +31,13 @@ def save(path: Path, given: tuple, constants: dict[str, np.ndarray]) -> Path:
     return path
 
 
-def tensorflow(path: Path, *, size: tuple = ("h", "w"), dtype: int = TensorProto.UINT8) -> Path:
+def tensorflow(path: Path, *, size: tuple = ("h", "w"), dtype: int = TensorProto.UINT8, end: str = "") -> Path:
+    """end: of the names of the outputs; tf2onnx leaves TensorFlow's ":0" there"""
     constants = {
-        "detection_boxes": SEATED[None][:, :, [1, 0, 3, 2]].astype(np.float32),
-        "detection_scores": SCORES[None].astype(np.float32),
-        "detection_classes": CLASSES[None].astype(np.float32),
-        "num_detections": np.array([3], np.float32),
+        f"detection_boxes{end}": SEATED[None][:, :, [1, 0, 3, 2]].astype(np.float32),
+        f"detection_scores{end}": SCORES[None].astype(np.float32),
+        f"detection_classes{end}": CLASSES[None].astype(np.float32),
+        f"num_detections{end}": np.array([3], np.float32),
     }
     return save(path, ("image", dtype, (1, *size, 3)), constants)
 
@@ -60,6 +61,7 @@ def detector_in(path: Path) -> OnnxPersonDetector:
     [
         tensorflow,
         lambda path: tensorflow(path, size=(40, 50)),
+        lambda path: tensorflow(path, end=":0"),
         torchvision,
         lambda path: torchvision(path, size=(40, 50), pixels=(50, 40)),
     ],

@@ -27,6 +27,7 @@ LISTED = {
     "AUG.RE_MODE": erasing.MODES,
     "BMVIT.BOX_TOKENS": token_select.BOX_TOKENS,
     "BMVIT.ACTION_SCORES": heads.ACTION_SCORES,
+    "DETECTION.ACTION_SCORES": heads.ACTION_SCORES,
     "BMVIT.ACTION_TOKENS": token_select.ACTION_TOKENS,
     "DATA.CROP": presets.CROPS,
     "DATA.ENSEMBLE_METHOD": evaluation_build.ENSEMBLES,

@@ -2,8 +2,8 @@
 
 bmvit detect-people --detector person.onnx --cfg FILE --split test --out people.csv [--score 0.05] [KEY VALUE ...]
 
-The CSV has PySlowFast's layout and goes into AVA.TRAIN_PREDICT_BOX_LISTS or AVA.TEST_PREDICT_BOX_LISTS. Exit code 0 on
-success, 1 when an input is wrong; nothing is overwritten.
+The CSV has PySlowFast's layout and goes into AVA.TRAIN_PREDICT_BOX_LISTS, or TEST_PREDICT_BOX_LISTS of AVA or JHMDB.
+Exit code 0 on success, 1 when an input is wrong; nothing is overwritten.
 """
 
 import argparse

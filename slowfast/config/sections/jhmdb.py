@@ -1,6 +1,6 @@
 """Keys of JHMDB-21, annotated in every frame."""
 
-from slowfast.config.keys import Key, Section, at_least, from_to_below, not_empty, one_of
+from slowfast.config.keys import STR, Key, Section, at_least, between, from_to_below, list_of, not_empty, one_of
 
 JHMDB = Section(
     "JHMDB",
@@ -30,6 +30,18 @@ JHMDB = Section(
             1,
             "Test on every n-th annotated frame of a video. Anything but 1 is not comparable with published frame-mAP.",
             at_least(1),
+        ),
+        "TEST_PREDICT_BOX_LISTS": Key(
+            [],
+            "Files in ANNOTATION_DIR of detected people to test the two-stage model on, in PySlowFast's layout with frame "
+            "numbers for seconds; `bmvit detect-people` writes them. Empty: there are none.",
+            kind=list_of(STR),
+        ),
+        "DETECTION_SCORE_THRESH": Key(
+            0.5,
+            "Detected people below this score are not used. Our default: the detector's score does not enter the result, so "
+            "every box counts alike.",
+            between(0, 1),
         ),
     },
 )

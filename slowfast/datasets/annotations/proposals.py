@@ -30,7 +30,7 @@ def read_proposals(path: str | Path, *, min_score: float) -> BoxTable:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file (AVA.TRAIN_PREDICT_BOX_LISTS, AVA.TEST_PREDICT_BOX_LISTS)")
+        raise FileNotFoundError(f"{path}: no such file (TRAIN_PREDICT_BOX_LISTS, TEST_PREDICT_BOX_LISTS)")
     rows, problems = [], []
     with open_text(path) as file:
         for number, columns in enumerate(csv.reader(file), start=1):
@@ -69,10 +69,13 @@ def _parse(columns: list[str]) -> tuple[str, float, list[float], int, float]:
     return video, numbers[0], box, int(label) if label not in ("", "-1") else NO_LABEL, numbers[5]
 
 
-def with_proposals(annotated: AnnotatedSet, files: Sequence[Path], *, min_score: float, training: bool) -> AnnotatedSet:
+def with_proposals(
+    annotated: AnnotatedSet, files: Sequence[Path], *, min_score: float, training: bool, section: str = "AVA"
+) -> AnnotatedSet:
     """The split with other boxes to classify on the same key frames; what is evaluated against stays the same.
 
     training: the annotated people and the detected ones, with the labels of the file; else the detected ones alone
+    section:  of the config whose DETECTION_SCORE_THRESH `min_score` is, for messages
     """
     read = [read_proposals(path, min_score=min_score) for path in files]
     wanted = _listing(annotated.key_frames)
@@ -84,7 +87,7 @@ def with_proposals(annotated: AnnotatedSet, files: Sequence[Path], *, min_score:
     source = ", ".join(map(str, files))
     if not any(len(table.on(annotated.key_frames)) for table in read):
         raise ValueError(
-            f"{source}: no box that scores at least {min_score:g} (AVA.DETECTION_SCORE_THRESH) lies on any of the "
+            f"{source}: no box that scores at least {min_score:g} ({section}.DETECTION_SCORE_THRESH) lies on any of the "
             f"{len(annotated.key_frames)} key frames; of the whole file {sum(map(len, read))} score as much. Is it the "
             "file of another split?"
         )

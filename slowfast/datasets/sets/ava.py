@@ -11,7 +11,7 @@ from slowfast.datasets.annotations.ava import read_ava
 from slowfast.datasets.clips.key_frame_clips import SecondClock
 from slowfast.datasets.registry import register_dataset
 from slowfast.datasets.sets.pixels import existing_file, videos_or_cache
-from slowfast.datasets.split import KeyFrameSplit
+from slowfast.datasets.split import KeyFrameSplit, Proposals
 from slowfast.video.frames import FrameFolders
 from slowfast.video.manifest import check_manifest, check_starts
 from slowfast.video.reader import VideoFiles
@@ -69,6 +69,7 @@ def build_ava(cfg: CfgNode, split: str) -> KeyFrameSplit:
     a, training = cfg.AVA, split == "train"
     clock, files = ava_clock(cfg), ava_files(cfg, split)
     files.check()
+    proposals = Proposals(files.proposals, a.DETECTION_SCORE_THRESH, "AVA")
     annotated = read_ava(
         files.people,
         label_map_file=files.label_map,
@@ -86,12 +87,12 @@ def build_ava(cfg: CfgNode, split: str) -> KeyFrameSplit:
         note = f"frames of {a.FRAME_DIR}: number {first} is second {a.FIRST_SECOND} (AVA.FIRST_FRAME, AVA.FIRST_SECOND)"
         early = frames.starts_before(annotated.key_frames.used_videos)
         notes = (*annotated.notes, note, *([f"warning: {early}"] if early else []))
-        return KeyFrameSplit(replace(annotated, notes=notes), frames, clock, files.proposals)
+        return KeyFrameSplit(replace(annotated, notes=notes), frames, clock, proposals)
     annotated = without_missing_videos(annotated, VideoFiles(a.VIDEO_DIR).path, ignore=a.IGNORE_MISSING_VIDEOS)
     prepared = check_manifest(a.VIDEO_DIR, annotated.key_frames.used_videos)
     check_starts(a.VIDEO_DIR, annotated.key_frames.used_videos, a.FIRST_SECOND)
     annotated = replace(annotated, notes=(*annotated.notes, *prepared))
-    return KeyFrameSplit(annotated, videos_or_cache(cfg, a.VIDEO_DIR), clock, files.proposals)
+    return KeyFrameSplit(annotated, videos_or_cache(cfg, a.VIDEO_DIR), clock, proposals)
 
 
 def ava_frames(cfg: CfgNode, *, training: bool) -> FrameFolders:

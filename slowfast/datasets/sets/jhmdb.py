@@ -1,5 +1,7 @@
 """JHMDB-21: one person on every frame of short clips."""
 
+from pathlib import Path
+
 import numpy as np
 from fvcore.common.config import CfgNode
 
@@ -8,8 +10,8 @@ from slowfast.datasets.annotations.jhmdb import held_out_videos, read_jhmdb
 from slowfast.datasets.annotations.tubes import tubes_of_table
 from slowfast.datasets.clips.key_frame_clips import FrameClock, every_nth
 from slowfast.datasets.registry import Reading, register_dataset
-from slowfast.datasets.sets.pixels import videos_or_cache
-from slowfast.datasets.split import KeyFrameSplit
+from slowfast.datasets.sets.pixels import existing_file, videos_or_cache
+from slowfast.datasets.split import KeyFrameSplit, Proposals
 from slowfast.structures.tube import Tube
 
 
@@ -31,4 +33,14 @@ def build_jhmdb(cfg: CfgNode, split: str) -> KeyFrameSplit:
     key_frames = every_nth(key_frames, j.TRAIN_FRAME_STEP if split == "train" else j.TEST_FRAME_STEP)
     note = f"JHMDB-21 split {j.SPLIT} {which}: {len(key_frames)} key frames of {len(key_frames.used_videos)} videos"
     annotated = AnnotatedSet(key_frames, table, label_map, label_map, notes=(note,), tubes=tubes)
-    return KeyFrameSplit(annotated, videos_or_cache(cfg, j.VIDEO_DIR), FrameClock(), frame_by_frame=True)
+    pixels = videos_or_cache(cfg, j.VIDEO_DIR)
+    return KeyFrameSplit(annotated, pixels, FrameClock(), _proposals(cfg, split), frame_by_frame=True)
+
+
+def _proposals(cfg: CfgNode, split: str) -> Proposals:
+    """Those of a test: a person detector does not tell what people do, so the two-stage model trains on annotated ones."""
+    j = cfg.JHMDB
+    names = [] if split == "train" else [name for name in j.TEST_PREDICT_BOX_LISTS if name]
+    key = "JHMDB.TEST_PREDICT_BOX_LISTS in JHMDB.ANNOTATION_DIR"
+    files = tuple(existing_file(Path(j.ANNOTATION_DIR) / name, key) for name in names)
+    return Proposals(files, j.DETECTION_SCORE_THRESH, "JHMDB")

@@ -35,13 +35,15 @@ class OnnxPersonDetector:
     """
 
     def __init__(self, session: Any, *, file: str, person_class: int = 1) -> None:
-        inputs, outputs = session.get_inputs(), [one.name for one in session.get_outputs()]
+        inputs = session.get_inputs()
+        # tf2onnx keeps TensorFlow's names of tensors, "detection_boxes:0".
+        outputs = {one.name.partition(":")[0]: one.name for one in session.get_outputs()}
         self._session, self._person = session, person_class
         if len(inputs) == 1 and set(_TENSORFLOW) <= set(outputs) and len(inputs[0].shape) == 4:
-            self._names, self._tensorflow = list(_TENSORFLOW), True
+            self._names, self._tensorflow = [outputs[name] for name in _TENSORFLOW], True
             size, wanted = inputs[0].shape[1:3], "tensor(uint8)"
         elif len(inputs) == 1 and set(_TORCHVISION) <= set(outputs) and len(inputs[0].shape) in (3, 4):
-            self._names, self._tensorflow = list(_TORCHVISION), False
+            self._names, self._tensorflow = [outputs[name] for name in _TORCHVISION], False
             size, wanted = inputs[0].shape[-2:], "tensor(float)"
         else:
             taken = ", ".join(f"{one.name} {one.shape}" for one in inputs)

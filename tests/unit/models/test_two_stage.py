@@ -68,6 +68,19 @@ def test_wrong_boxes():
         painted()(CLIPS, torch.zeros(2, 4))
 
 
+def test_exactly_one_action():
+    """A softmax over the head's outputs: the sigmoids of what is returned are its probabilities."""
+    torch.manual_seed(0)
+    one = TwoStage(tiny_mvit(), num_classes=3, action_scores="softmax").eval()
+    several = TwoStage(tiny_mvit(), num_classes=3).eval()
+    several.load_state_dict(one.state_dict())
+    clips, boxes = torch.randn(1, 3, 4, 16, 16), torch.tensor([[0, 1.0, 2, 9, 14], [0, 0, 0, 16, 16]])
+    ours, plain = one(clips, boxes).action_logits, several(clips, boxes).action_logits
+    torch.testing.assert_close(ours.sigmoid(), plain.softmax(-1))
+    with pytest.raises(ValueError, match=r"'max' unknown; choose from .* \(DETECTION\.ACTION_SCORES\)"):
+        TwoStage(tiny_mvit(), num_classes=3, action_scores="max")
+
+
 def test_names_are_the_published_ones():
     names = set(TwoStage(tiny_mvit(), num_classes=3).state_dict())
     assert "blocks.0.attn.qkv.weight" in names and "head.projection.weight" in names

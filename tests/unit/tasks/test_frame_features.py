@@ -145,3 +145,51 @@ def test_given_boxes_are_in_pixels_whatever_the_model_is_shown(repo_root, jhmdb,
     with torch.no_grad():
         found = [model(*t.arguments(inputs.prepare(batch))) for t, batch in ((task, ours), (pixels, theirs))]
     torch.testing.assert_close(found[0].action_logits, found[1].action_logits, rtol=0, atol=5e-3)
+    detected = [task.postprocess()(one, batch.meta) for one, batch in zip(found, (ours, theirs), strict=True)]
+    torch.testing.assert_close(detected[0].boxes, detected[1].boxes)
+    assert detected[0].boxes.max() <= 1 and (detected[0].boxes[:, 2:] - detected[0].boxes[:, :2]).max() < 0.9
+
+
+def test_detected_boxes_are_tested_on_features(repo_root, jhmdb, tmp_path):
+    """Two boxes above the threshold on frame 2, none elsewhere; ids are frame numbers."""
+    file = tmp_path / "found.csv"
+    file.write_text(
+        "run/d_run_u_0,2,0.1,0.2,0.5,0.9,,0.9\nrun/d_run_u_0,2,0,0,1,1,,0.6\nrun/d_run_u_0,3,0,0,1,1,,0.4\n"
+    )
+    two_stage = ["MODEL.MODEL_NAME", "TwoStage", "JHMDB.TEST_PREDICT_BOX_LISTS", f"[{file}]"]
+    task, model, inputs = meet(config(repo_root, jhmdb, tmp_path / "features", *two_stage))
+    (batch,) = list(task.test_loader())
+    with torch.no_grad():
+        found = task.postprocess()(model(*task.arguments(inputs.prepare(batch))), batch.meta)
+    assert [batch.meta[int(i)].timestamp for i in found.clip_index] == [2, 2]
+    boxes = found.boxes[found.boxes[:, 0].argsort()]
+    torch.testing.assert_close(boxes, torch.tensor([[0, 0, 1, 1], [0.1, 0.2, 0.5, 0.9]]))
+    assert not task.train_split.proposals.files  # trained on annotated people
+
+
+@pytest.mark.parametrize(
+    ("lists", "error", "message"),
+    [
+        (
+            "[]",
+            ValueError,
+            r"on jhmdb: name files in JHMDB\.TEST_PREDICT_BOX_LISTS, or set DETECTION\.BOXES groundtruth",
+        ),
+        (
+            "[gone.csv]",
+            FileNotFoundError,
+            r"gone\.csv: no such file \(JHMDB\.TEST_PREDICT_BOX_LISTS in JHMDB\.ANNOTATION_DIR\)",
+        ),
+        (
+            "[low.csv]",
+            ValueError,
+            r"low\.csv: no box that scores at least 0\.5 \(JHMDB\.DETECTION_SCORE_THRESH\) lies on any",
+        ),
+    ],
+)
+def test_lists_of_detected_people_that_do_not_fit(repo_root, jhmdb, tmp_path, lists, error, message):
+    (jhmdb / "low.csv").write_text("run/d_run_u_0,2,0,0,1,1,,0.4\n")
+    with pytest.raises(error, match=message):
+        build_task(
+            config(repo_root, jhmdb, tmp_path, "MODEL.MODEL_NAME", "TwoStage", "JHMDB.TEST_PREDICT_BOX_LISTS", lists)
+        )

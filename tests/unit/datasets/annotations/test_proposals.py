@@ -102,5 +102,5 @@ def test_malformed_lines_are_named(tmp_path, line, message):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"nothing\.csv: no such file \(AVA\.TRAIN_PREDICT_BOX_LISTS"):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.csv: no such file \(TRAIN_PREDICT_BOX_LISTS"):
         read_proposals(tmp_path / "nothing.csv", min_score=0.5)
