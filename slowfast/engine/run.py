@@ -82,16 +82,16 @@ def _run(
 def _train_and_test(task: Task, inputs: Inputs, output: Path, config_file: str, overrides: Sequence[str]) -> None:
     cfg, device = task.cfg, inputs.device
     if cfg.TRAIN.ENABLE:
-        model = train(task, inputs, output)
+        model, evaluation = train(task, inputs, output)
     else:
-        model = model_of_checkpoint(task, device)
+        model, evaluation = model_of_checkpoint(task, device), None
         task.meet_model(model, inputs.pictures)
     if cfg.TEST.ENABLE:
         weights = "" if cfg.TRAIN.ENABLE else cfg.TEST.CHECKPOINT_FILE_PATH
         made_with: dict[str, Any] = {}
         if distributed.is_main():
             made_with = provenance(cfg, model, device, weights=weights, config_file=config_file, overrides=overrides)
-        test(task, model, inputs, output, made_with=made_with)
+        test(task, model, inputs, output, made_with=made_with, evaluation=evaluation)
 
 
 def build_inputs(task: Task, device: torch.device) -> Inputs:
