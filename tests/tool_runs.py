@@ -41,7 +41,9 @@ def process(
         launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [*launcher, str(script), *arguments]
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+    )
     return ToolRun(done.returncode, done.stdout, done.stderr)
 
 

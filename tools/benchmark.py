@@ -6,6 +6,7 @@ python tools/benchmark.py infer --cfg FILE       clip to detections, against our
 python tools/benchmark.py infer --cfg FILE --runtimes   eager, compiled, ONNX Runtime and INT8; --weights: their mAP, too
 python tools/benchmark.py matcher --cfg FILE     share of matcher and criterion in a train step
 python tools/benchmark.py memory --cfg FILE      peak memory of a train step by clip length and size
+python tools/benchmark.py kept --cfg FILE         train steps with freed memory kept and given back
 python tools/benchmark.py attention --cfg FILE   every way to compute each attention of the config
 python tools/benchmark.py pooling --cfg FILE     every way to compute each depthwise convolution of the config
 python tools/benchmark.py frames --cfg FILE       a detector with a network for single frames: what keeping features saves
@@ -38,6 +39,7 @@ from bench import (  # noqa: E402
     explaining,
     frames,
     gpu,
+    kept,
     layers,
     loader,
     prediction,
@@ -54,7 +56,7 @@ from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml")
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
 WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "evaluator", "loader",
-        "predict", "endless", "explain", "realtime")  # fmt: skip
+        "predict", "endless", "explain", "realtime", "kept")  # fmt: skip
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -135,6 +137,8 @@ def main(argv: Sequence[str]) -> int:
     elif args.what == "endless":
         endless.main(setup.cfg_path, args.set, weights=args.weights, seconds=args.seconds or 3600,
                      every=args.every or 1.0, batch=args.clips, device=device)  # fmt: skip
+    elif args.what == "kept":
+        kept.main(setup, repeats=args.repeats)
     elif args.what == "realtime":
         realtime.main(setup, weights=args.weights, video=args.video, seconds=args.seconds or 4,
                       every=args.every or 1 / 15, repeats=args.repeats)  # fmt: skip

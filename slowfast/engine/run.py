@@ -28,6 +28,7 @@ from slowfast.tasks.build import build_task
 from slowfast.tasks.task import Task
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger, setup_logging
+from slowfast.utils.memory import keep_freed_memory
 from slowfast.weights.checkpoint import Checkpointer
 from slowfast.weights.file import reading_once
 from slowfast.weights.load import load_weights
@@ -68,6 +69,8 @@ def _run(
         "%d process(es) on %s, torch %s, output in %s", distributed.world_size(), device, torch.__version__, output
     )
     threads.log()
+    if device.type == "cpu":
+        keep_freed_memory()
     kernels.use(cfg.MODEL.KERNELS)
     log.info("%s", model_summary(cfg))
     precision = choose_precision(cfg.MODEL.PRECISION, device)

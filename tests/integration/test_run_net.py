@@ -233,10 +233,12 @@ def test_out_of_memory_is_advice_and_exit_code_1(run_main, toy_config, overrides
             )
         return forward(model, clips)
 
+    kept: list[bool] = []
+    monkeypatch.setattr("slowfast.engine.run.keep_freed_memory", lambda: kept.append(True))
     monkeypatch.setattr(BMViT, "forward", hungry)
     done = run_main("tools/run_net.py", "--cfg", toy_config, *overrides, expect=1)
     first = "a training step" if fails_in == "training" else "a test batch"
-    assert done.stderr.startswith(f"error: the machine has too little memory for {first}: ")
+    assert done.stderr.startswith(f"error: the machine has too little memory for {first}: ") and kept
     assert "when 2.00 GiB more were asked for" in done.stderr and f"\n  - {advice}" in done.stderr
     assert "Traceback" not in done.stderr
 
