@@ -12,7 +12,7 @@ import pytest
 from slowfast.utils.seed import seed_everything
 from tests.isolation import unchanged
 from tests.once import Once
-from tests.tool_runs import ToolRun, here, process
+from tests.tool_runs import SECONDS, ToolRun, here, process
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +58,10 @@ def run_main(repo_root: Path, tmp_path: Path) -> Callable[..., ToolRun]:
 def run_tool(repo_root: Path, tmp_path: Path) -> Callable[..., ToolRun]:
     """Run a script of tools/ as a user does: a process of its own, another folder, no installed package on the path."""
 
-    def run(script: str, *arguments: str, processes: int = 0, expect: int | None = 0) -> ToolRun:
-        return process(repo_root / script, arguments, cwd=tmp_path, processes=processes).checked(expect)
+    def run(
+        script: str, *arguments: str, processes: int = 0, expect: int | None = 0, seconds: float = SECONDS
+    ) -> ToolRun:
+        done = process(repo_root / script, arguments, cwd=tmp_path, processes=processes, seconds=seconds)
+        return done.checked(expect)
 
     return run

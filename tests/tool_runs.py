@@ -14,6 +14,8 @@ import pytest
 
 from tests.isolation import unchanged
 
+SECONDS = 400.0
+
 
 @dataclass(frozen=True)
 class ToolRun:
@@ -30,14 +32,18 @@ class ToolRun:
         return self
 
 
-def process(script: Path, arguments: Sequence[str], *, cwd: Path, processes: int = 0) -> ToolRun:
-    """`python SCRIPT ARGUMENTS`, or that many processes of torchrun."""
+def process(
+    script: Path, arguments: Sequence[str], *, cwd: Path, processes: int = 0, seconds: float = SECONDS
+) -> ToolRun:
+    """`python SCRIPT ARGUMENTS`, or that many processes of torchrun. seconds: after which it is killed"""
     launcher = [sys.executable]
     if processes:
         launcher += ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = [*launcher, str(script), *arguments]
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=seconds, check=False
+    )
     return ToolRun(done.returncode, done.stdout, done.stderr)
 
 

@@ -6,9 +6,11 @@ python tools/benchmark.py infer --cfg FILE       clip to detections, against our
 python tools/benchmark.py infer --cfg FILE --runtimes   eager, compiled, ONNX Runtime and INT8; --weights: their mAP, too
 python tools/benchmark.py matcher --cfg FILE     share of matcher and criterion in a train step
 python tools/benchmark.py memory --cfg FILE      peak memory of a train step by clip length and size
+python tools/benchmark.py kept --cfg FILE         train steps with freed memory kept and given back
 python tools/benchmark.py attention --cfg FILE   every way to compute each attention of the config
 python tools/benchmark.py pooling --cfg FILE     every way to compute each depthwise convolution of the config
 python tools/benchmark.py frames --cfg FILE       a detector with a network for single frames: what keeping features saves
+python tools/benchmark.py realtime --cfg FILE     such a detector whole on a stream, in PyTorch and in ONNX Runtime
 python tools/benchmark.py gpu                    all of these on a GPU, as a table in a file
 python tools/benchmark.py evaluator              the AVA frame-mAP against a per-frame implementation
 python tools/benchmark.py explain --cfg FILE     a detector with and without the attention of `predict --explain`
@@ -37,10 +39,12 @@ from bench import (  # noqa: E402
     explaining,
     frames,
     gpu,
+    kept,
     layers,
     loader,
     prediction,
     reading,
+    realtime,
     runtimes,
     start,
     worker_memory,
@@ -52,7 +56,7 @@ from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml")
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
 WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "evaluator", "loader",
-        "predict", "endless", "explain")  # fmt: skip
+        "predict", "endless", "explain", "realtime", "kept")  # fmt: skip
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -82,11 +86,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--weights",
         type=Path,
-        help="predict, endless: a checkpoint, not random weights; infer --runtimes: its test, too",
+        help="predict, endless, realtime: a checkpoint, not random weights; infer --runtimes: its test, too",
     )
-    parser.add_argument("--video", type=Path, help="predict: a video to use instead of one that is made")
-    parser.add_argument("--seconds", type=float, help="predict, endless: of the video that is made (default 20, 3600)")
-    parser.add_argument("--every", type=float, help="predict, endless: seconds between key frames (default 0.5, 1)")
+    parser.add_argument("--video", type=Path, help="predict, realtime: a video to use instead of one that is made")
+    parser.add_argument(
+        "--seconds", type=float, help="predict, endless, realtime: of the video that is made (default 20, 3600, 4)"
+    )
+    parser.add_argument(
+        "--every", type=float, help="predict, endless, realtime: seconds between key frames (default 0.5, 1, 1/15)"
+    )
     parser.add_argument("--out", type=Path, default=Path("gpu_results.md"), help="gpu: the file to write")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="gpu: some of it, such as --only model train")
     parser.add_argument(
@@ -129,6 +137,11 @@ def main(argv: Sequence[str]) -> int:
     elif args.what == "endless":
         endless.main(setup.cfg_path, args.set, weights=args.weights, seconds=args.seconds or 3600,
                      every=args.every or 1.0, batch=args.clips, device=device)  # fmt: skip
+    elif args.what == "kept":
+        kept.main(setup, repeats=args.repeats)
+    elif args.what == "realtime":
+        realtime.main(setup, weights=args.weights, video=args.video, seconds=args.seconds or 4,
+                      every=args.every or 1 / 15, repeats=args.repeats)  # fmt: skip
     elif args.what == "evaluator":
         for rows in args.rows:
             evaluator.main(rows, repeats=args.repeats)

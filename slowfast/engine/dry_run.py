@@ -105,6 +105,8 @@ def _try(task: Task, inputs: Inputs, output: Path, folder: Path) -> Estimates:
                 told.test += _try_evaluation(
                     task, model, trial.loader, trial.evaluator, inputs, told, f"test {trial.name}".rstrip()
                 )
+        if cfg.TRAIN.ENABLE and task.evaluates_as_tested:  # the last evaluation is the test
+            told.test = 0.0
     peak = max(distributed.gather_objects(peak_bytes(inputs.device))) / GIB
     where = "of GPU memory" if inputs.device.type == "cuda" else "of memory (without loader processes)"
     told.say("%.1f GiB %s at most, of one process", peak, where)

@@ -28,6 +28,7 @@ from slowfast.tasks.build import build_task
 from slowfast.tasks.task import Task
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger, setup_logging
+from slowfast.utils.memory import keep_freed_memory
 from slowfast.weights.checkpoint import Checkpointer
 from slowfast.weights.file import reading_once
 from slowfast.weights.load import load_weights
@@ -68,6 +69,8 @@ def _run(
         "%d process(es) on %s, torch %s, output in %s", distributed.world_size(), device, torch.__version__, output
     )
     threads.log()
+    if device.type == "cpu":
+        keep_freed_memory()
     kernels.use(cfg.MODEL.KERNELS)
     log.info("%s", model_summary(cfg))
     precision = choose_precision(cfg.MODEL.PRECISION, device)
@@ -82,16 +85,16 @@ def _run(
 def _train_and_test(task: Task, inputs: Inputs, output: Path, config_file: str, overrides: Sequence[str]) -> None:
     cfg, device = task.cfg, inputs.device
     if cfg.TRAIN.ENABLE:
-        model = train(task, inputs, output)
+        model, evaluation = train(task, inputs, output)
     else:
-        model = model_of_checkpoint(task, device)
+        model, evaluation = model_of_checkpoint(task, device), None
         task.meet_model(model, inputs.pictures)
     if cfg.TEST.ENABLE:
         weights = "" if cfg.TRAIN.ENABLE else cfg.TEST.CHECKPOINT_FILE_PATH
         made_with: dict[str, Any] = {}
         if distributed.is_main():
             made_with = provenance(cfg, model, device, weights=weights, config_file=config_file, overrides=overrides)
-        test(task, model, inputs, output, made_with=made_with)
+        test(task, model, inputs, output, made_with=made_with, evaluation=evaluation)
 
 
 def build_inputs(task: Task, device: torch.device) -> Inputs:

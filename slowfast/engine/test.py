@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.prefetch import Prefetch
 from slowfast.engine.device.requests import Requests, StoppedError
 from slowfast.engine.record.epoch_report import UnreadableDataError
+from slowfast.engine.record.provenance import state_sha256
 from slowfast.engine.record.results import SHOWN_REASONS, Tested, log_unreadable, record
 from slowfast.engine.record.run_log import RunLog
 from slowfast.structures.clip import ClipBatch, Meta
@@ -32,6 +34,25 @@ class Evaluator(Protocol):
 
     def evaluate(self, gather: Callable[[Any], list[Any]] | None = None) -> Result:
         """Score what all processes kept; `gather` gives every process the picklable objects of all."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An evaluation after `epoch` that looked at what a test looks at; weights: `state_sha256` of what was evaluated."""
+
+    tested: Tested
+    weights: str
+    epoch: int
+
+    @classmethod
+    def of(cls, task: Task, model: nn.Module, tested: Tested, epoch: int) -> "Evaluation | None":
+        """None where no test of this run can be the same."""
+        if not (task.cfg.TEST.ENABLE and task.evaluates_as_tested):
+            return None
+        return cls(tested, state_sha256(model.state_dict()), epoch)
+
+    def is_of(self, model: nn.Module) -> bool:
+        return self.weights == state_sha256(model.state_dict())
 
 
 @torch.no_grad()
@@ -132,25 +153,35 @@ def _refuse_not_finite(finite: Sequence[tuple[Tensor, Sequence[Any]]], what: str
 
 
 def test(
-    task: Task, model: nn.Module, inputs: Inputs, output: Path, *, made_with: dict[str, Any] | None = None
+    task: Task,
+    model: nn.Module,
+    inputs: Inputs,
+    output: Path,
+    *,
+    made_with: dict[str, Any] | None = None,
+    evaluation: Evaluation | None = None,
 ) -> Tested:
     """Test `model` and leave in `output` what the task writes, metrics.json and the report.
 
     made_with: what the result was made with (`record/provenance.py`), "run" in metrics.json
+    evaluation: of this run, in this process: where it was of these very weights it is the test
     Where the task has several trials, metrics.json is the last one's with all of them as "tests", and so is the result.
     """
     log, trials = get_logger(), {}
     for trial in task.trials():
-        what = f"testing {trial.name}".rstrip()
-        tested = evaluate(
-            model,
-            trial.loader,
-            trial.evaluator,
-            inputs=inputs,
-            postprocess=task.postprocess(),
-            what=what,
-            max_unreadable=task.cfg.DATA.MAX_UNREADABLE,
-        )
+        if evaluation is not None and evaluation.is_of(model):
+            log.info("the test is the evaluation of epoch %d: same weights, clips and rules", evaluation.epoch)
+            tested = evaluation.tested
+        else:
+            tested = evaluate(
+                model,
+                trial.loader,
+                trial.evaluator,
+                inputs=inputs,
+                postprocess=task.postprocess(),
+                what=f"testing {trial.name}".rstrip(),
+                max_unreadable=task.cfg.DATA.MAX_UNREADABLE,
+            )
         metrics: dict[str, Any] = {}
         if distributed.is_main():
             metrics = tested.metrics() | task.finish(tested.result, output, suffix=trial.suffix)

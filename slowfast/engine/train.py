@@ -25,7 +25,7 @@ from slowfast.engine.record.step_log import StepLog
 from slowfast.engine.record.time_left import TimeLeft
 from slowfast.engine.run_state import RunState, start_or_resume
 from slowfast.engine.saving import Evaluated, Saving, note_evaluated, read_evaluated
-from slowfast.engine.test import evaluate
+from slowfast.engine.test import Evaluation, evaluate
 from slowfast.engine.train_one_epoch import EpochPlan, train_one_epoch
 from slowfast.losses.criterion import Criterion
 from slowfast.solver.build import build_schedule, describe_rates
@@ -43,8 +43,9 @@ from slowfast.weights.checkpoint import Checkpointer, Position, write_atomically
 EVALUATED = "evaluated.json"  # beside the checkpoints
 
 
-def train(task: Task, inputs: Inputs, output: Path) -> nn.Module:
-    """Train as the task's config says and return the model to test: the weight average, else the last weights.
+def train(task: Task, inputs: Inputs, output: Path) -> tuple[nn.Module, Evaluation | None]:
+    """Train as the task's config says and return the model to test (the weight average, else the last weights) and the
+    last evaluation, if there was one in this process that looked at what a test looks at.
 
     The randomness of a step depends on seed, epoch, step and rank only, so a run that goes on repeats a straight one.
     Raises StoppedError once it has saved, where it is asked to stop.
@@ -62,7 +63,7 @@ def train(task: Task, inputs: Inputs, output: Path) -> nn.Module:
             if report.stopped:
                 training.stop()
             training.evaluate()
-    return training.state.model_to_test
+    return training.state.model_to_test, training.evaluation
 
 
 @dataclass
@@ -84,6 +85,7 @@ class Training:
     checkpoints: Checkpointer
     log: RunLog
     time_left: TimeLeft
+    evaluation: Evaluation | None = None
 
     @classmethod
     def begin(cls, task: Task, inputs: Inputs, output: Path, requests: Requests) -> "Training":
@@ -117,7 +119,7 @@ class Training:
             task.validation_loader(),
             checkpoints,
             RunLog(output, tensorboard=cfg.TENSORBOARD.ENABLE, reached=reached),
-            _time_left(cfg, loader.steps),
+            _time_left(task, loader.steps),
         )
 
     def epoch(self) -> EpochReport:
@@ -285,6 +287,7 @@ class Training:
             self.log.show(epoch, self.task.curves(tested.result), self.task.pictures(tested.result))
         state.best, state.best_metric, state.since_best, state.evaluated = best.value, best.metric, best.since, epoch
         note_evaluated(self.checkpoints.folder / EVALUATED, Evaluated(epoch, best.value, best.metric, best.since))
+        self.evaluation = Evaluation.of(self.task, state.model_to_test, tested, epoch)
         self.time_left.note("evaluation", time.perf_counter() - start)
 
 
@@ -301,11 +304,12 @@ def _to_agree_on(cfg: CfgNode, state: RunState, loader: TrainLoader) -> dict[str
     }
 
 
-def _time_left(cfg: CfgNode, steps: int) -> TimeLeft:
+def _time_left(task: Task, steps: int) -> TimeLeft:
+    cfg = task.cfg
     return TimeLeft(
         epochs=cfg.SOLVER.MAX_EPOCH,
         steps=steps,
         eval_period=cfg.TRAIN.EVAL_PERIOD,
         checkpoint_period=cfg.TRAIN.CHECKPOINT_PERIOD,
-        final_test=cfg.TEST.ENABLE,
+        final_test=cfg.TEST.ENABLE and not task.evaluates_as_tested,
     )

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeGuard
 
+import torch
 from torch import Tensor, nn
 
 from slowfast.layers.token_grid import Size3
 from slowfast.models.encoded import Encoded
+
+_MANY = 32
 
 
 class Backbone(Protocol):
@@ -55,6 +58,11 @@ class FrameBackbone(Backbone, Protocol):
         """(B, F, T, H / feature_stride, W / feature_stride), the features of the T frames of each clip in their order ->
         what the backbone makes of these clips.
         """
+
+
+def frames_at_once(device: torch.device) -> int:
+    """How many frames go through the per-frame part of a backbone together: a CPU's caches hold the maps of one."""
+    return 1 if device.type == "cpu" else _MANY
 
 
 def sees_frames(backbone: object) -> TypeGuard[FrameBackbone]:

@@ -11,13 +11,10 @@ from slowfast.datasets.build import build_feature_clips, build_views
 from slowfast.datasets.features.feature_clips import FeatureReport, count
 from slowfast.datasets.features.store import FeatureStore
 from slowfast.datasets.split import KeyFrameSplit
-from slowfast.models.backbone import sees_frames
+from slowfast.models.backbone import frames_at_once, sees_frames
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.utils.progress import progress
-
-_FRAMES_AT_ONCE = {"cpu": 1}  # a CPU's caches hold the maps of one frame; elsewhere many
-_MANY = 32
 
 
 class FrameFeatures:
@@ -73,4 +70,4 @@ class FrameFeatures:
     def _features(self, frames: Tensor) -> Tensor:
         """(3, n, h, w) uint8 RGB -> (n, F, h / 32, w / 32)."""
         x = self.pictures(frames)
-        return torch.cat([self.features_of(part) for part in x.split(_FRAMES_AT_ONCE.get(x.device.type, _MANY))])
+        return torch.cat([self.features_of(part) for part in x.split(frames_at_once(x.device))])

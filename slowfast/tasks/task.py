@@ -140,6 +140,14 @@ class Task(ABC):
         """The tests of a run, one after the other; all on the same test split and the same weights."""
         yield Trial("", self.test_loader(), self.evaluator())
 
+    @property
+    def evaluates_as_tested(self) -> bool:
+        """An evaluation in training and the test of a run look at the same clips by the same rules: this task changes
+        neither of them.
+        """
+        theirs = (Task.validation_loader, Task.validation_evaluator, Task.trials)
+        return theirs == (type(self).validation_loader, type(self).validation_evaluator, type(self).trials)
+
     @abstractmethod
     def finish(self, result: Any, output: Path, *, suffix: str = "") -> dict[str, Any]:
         """Write the files of a test into `output`, on the main process; result: what the task's evaluator gave.

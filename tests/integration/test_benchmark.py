@@ -354,3 +354,49 @@ def test_frames_are_seen_once(tool, repo_root, capsys):
     for what in ("folded", "from features"):
         assert float(re.search(rf"^{what}: largest difference (\S+) of", printed, re.MULTILINE)[1]) < 1e-3
     assert re.search(r"^one frame, the rest kept( +\S+){5}$", printed, re.MULTILINE)
+
+
+@pytest.mark.long
+def test_realtime_compares_before_it_times(tool, repo_root, capsys, monkeypatch):
+    """In PyTorch; the two ONNX files have tests of their own, and take half a minute to write."""
+    import bench.realtime
+
+    monkeypatch.setattr(bench.realtime, "_exported", lambda loaded, folder: {})
+    threads, lite = torch.get_num_threads(), str(repo_root / "configs/JHMDB/BMViT_lite.yaml")
+    small = ["DATA.TEST_CROP_SIZE", "[64, 64]", "MVIT.DEPTH", "1", "MVIT.EMBED_DIM", "16", "MVIT.NUM_HEADS", "2"]
+    line = ["realtime", "--cfg", lite, "--device", "cpu", "--threads", "1", "--repeats", "1", "--seconds", "0.5"]
+    try:
+        assert tool.main([*line, "--set", *small, "TEST.ACTOR_THRESHOLD", "0"]) == 0
+        printed = capsys.readouterr().out
+        with pytest.raises(SystemExit, match="for backbones that see single frames, not for MViT"):
+            tool.main(["realtime", "--cfg", str(repo_root / TOY), "--device", "cpu", "--set", *SMALL])
+        monkeypatch.setattr(bench.realtime, "_AGREEMENT", 0.0)
+        with pytest.raises(RuntimeError, match="speeds of different numbers mean nothing"):
+            tool.main([*line, "--set", *small, "TEST.ACTOR_THRESHOLD", "0"])
+    finally:
+        torch.set_num_threads(threads)
+    # Half a second, a key frame every two frames of it; a clip shows every fourth frame, so that half of them are shown.
+    found = re.search(r"15 frames, 0.5 s; (\d+) key frames, .*; (\d+) of the (\d+) frames that clips show go", printed)
+    key_frames, seen, asked = map(int, found.groups())
+    assert key_frames == 8 and asked == 8 * key_frames and seen <= 9
+    off, people = re.search(
+        r"checked: eager, frames once against eager, whole clips: (\S+) at most, (\d+) people", printed
+    ).groups()
+    assert float(off) < 1e-5 and int(people) == 16 * key_frames  # 4 x 4 tokens
+    assert re.search(
+        r"^eager, frames once: [\d.]+ key frames/s, \d+ frames/s of video by the clock; .*; goal 15$", printed, re.M
+    )
+    assert re.search(r"^eager, frames once, [\d.]+ ms a key frame: .*image network [\d.]+", printed, re.M)
+
+
+def test_kept_memory_is_timed_and_counted(tool, run, monkeypatch):
+    from bench import kept
+    from bench.timing import in_this_process
+
+    told = []
+    monkeypatch.setattr(kept, "keep_freed_memory", lambda: told.append(True) or True)
+    monkeypatch.setattr(kept, "peak_megabytes", lambda make, setup, keep, device: 110.0 if keep else 100.0)
+    with in_this_process():
+        out = run("kept", "--people", "2")
+    assert re.findall(r"^(given back|kept) +\d+\.\d+ +\S+ +\S+x", out, re.MULTILINE) == ["given back", "kept"]
+    assert re.search(r"^peak memory kept +110 MiB beyond the built model$", out, re.MULTILINE) and told == [True]

@@ -28,6 +28,7 @@ def test_a_run_leaves_everything(run_main, train_once, toy_config, trained, tmp_
     assert "6 clips a step over all machines, 2 steps an epoch; learning rate " in printed
     assert "epoch 1/1, step 1/2: loss " in printed and "epoch 1/1, step 2/2: loss " in printed
     assert "1 thread a process on the CPU: OMP_NUM_THREADS is 1" in printed
+    assert "the test is the evaluation of epoch 1: same weights, clips and rules" in printed
     assert "parameters" in printed.lower() and "GMACs" in printed and "4x8x10" not in printed
 
     assert sorted(p.name for p in trained.iterdir()) == sorted(
@@ -114,6 +115,15 @@ def test_a_checkpoint_is_tested_without_training(run_main, toy_config, overrides
     assert found["run"]["config_sha256"] == hashlib.sha256(written).hexdigest() != expected["run"]["config_sha256"]
     assert found["run"]["precision"] == "float32" and found["run"]["versions"]["torch"] == torch.__version__
     assert found["run"]["command"] == {"config": toy_config, "overrides": [*overrides, *test_only]}
+
+    # A run that is finished, tested by another rule: nothing of its evaluation is taken.
+    done = run_main(
+        "tools/run_net.py", "--cfg", toy_config, *overrides, "SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0.5",
+        *("TEST.MAX_PEOPLE", "1"),
+    )  # fmt: skip
+    assert "the test is the evaluation" not in done.stdout
+    rows = [(tmp_path / run / "people.csv").read_text().splitlines() for run in ("run", "test")]
+    assert len(rows[0]) == 2 < len(rows[1])  # one on each of the two key frames
 
     # Tested as another network they would have another number, and no word about it.
     other = [*overrides, *test_only, "BMVIT.BOX_PRIOR", "False"]
@@ -223,10 +233,12 @@ def test_out_of_memory_is_advice_and_exit_code_1(run_main, toy_config, overrides
             )
         return forward(model, clips)
 
+    kept: list[bool] = []
+    monkeypatch.setattr("slowfast.engine.run.keep_freed_memory", lambda: kept.append(True))
     monkeypatch.setattr(BMViT, "forward", hungry)
     done = run_main("tools/run_net.py", "--cfg", toy_config, *overrides, expect=1)
     first = "a training step" if fails_in == "training" else "a test batch"
-    assert done.stderr.startswith(f"error: the machine has too little memory for {first}: ")
+    assert done.stderr.startswith(f"error: the machine has too little memory for {first}: ") and kept
     assert "when 2.00 GiB more were asked for" in done.stderr and f"\n  - {advice}" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -4,6 +4,7 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import slowfast
@@ -35,3 +36,19 @@ def test_they_find_a_real_person_who_plays_golf(folder, shared_dir, action="golf
     best = [max(moment.people, key=lambda one: one.score) for moment in moments if moment.people]
     assert len(best) >= len(moments) - 1
     assert Counter(one.actions[0].name for one in best).most_common(1)[0][0] == action
+
+
+def test_frames_seen_once_give_the_numbers_of_whole_clips(folder, shared_dir):
+    video = min((shared_dir / "data/jhmdb/videos/golf").glob("*.mp4"))
+    once, whole = (slowfast.load(folder, device="cpu") for _ in range(2))
+    whole._reuse = None
+    found, expected = (
+        [
+            (*p.box, p.score, *(a.score for a in sorted(p.actions, key=lambda a: a.id)))
+            for m in moments
+            for p in m.people
+        ]
+        for moments in (list(model.stream(video, every=4 / 30)) for model in (once, whole))
+    )
+    assert len(found) >= 10 and once._reuse.computed < once._reuse.asked / 4
+    np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)

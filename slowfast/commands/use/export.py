@@ -2,6 +2,7 @@
 
 bmvit export --weights best.pyth --format onnx
 bmvit export --weights best.pyth --format onnx --int8 --out small.onnx
+bmvit export --weights best.pyth --format onnx --by-frame
 bmvit export --weights best.pyth --format safetensors --out my-model
 bmvit export --weights best.pyth --format safetensors --half --card about.md --metrics runs/mine/metrics.json
 
@@ -33,6 +34,11 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--labels", metavar="FILE", help="its class names (.pbtxt, JSON or text), where it holds none")
     parser.add_argument("--opset", type=int, default=DEFAULT_OPSET, help=f"of ONNX (default {DEFAULT_OPSET})")
     parser.add_argument("--int8", action="store_true", help="ONNX with 8-bit weights: smaller, and less exact")
+    parser.add_argument(
+        "--by-frame",
+        action="store_true",
+        help="two ONNX files, of single frames and of clips: a frame of a stream goes through its network once",
+    )
     parser.add_argument("--half", action="store_true", help="safetensors with float16 numbers: half the size")
     parser.add_argument(
         "--card", metavar="FILE", help="safetensors: Markdown about data and licences, for its README.md"
@@ -50,10 +56,17 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         if options.metrics and not options.card:
             raise ValueError("--metrics is for the card: give its text by --card")
         card = CardText.read(options.card, options.metrics) if options.card else None
-        check_out(out, options.format, card=card is not None)
+        check_out(out, options.format, card=card is not None, by_frame=options.by_frame)
         loaded = load_model(options.weights, cfg=options.cfg, labels=options.labels, device="cpu")
         done = write_export(
-            loaded, options.format, out, opset=options.opset, int8=options.int8, half=options.half, card=card
+            loaded,
+            options.format,
+            out,
+            opset=options.opset,
+            int8=options.int8,
+            half=options.half,
+            card=card,
+            by_frame=options.by_frame,
         )
     except USER_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)

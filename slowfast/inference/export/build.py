@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from slowfast.engine.device.inputs import Inputs
@@ -12,6 +12,7 @@ from slowfast.engine.device.precision import Precision
 from slowfast.inference.build import DETECTS, Loaded
 from slowfast.inference.export.facts import Facts, classes_of, config_of, facts_of
 from slowfast.inference.export.graph import ClassifierGraph, DetectorGraph
+from slowfast.inference.export.onnx_by_frame import OnnxByFrame, open_frames
 from slowfast.inference.export.onnx_file import OnnxNetwork, open_onnx
 from slowfast.layers import kernels
 from slowfast.structures.clip import ClipBatch
@@ -48,14 +49,22 @@ class Exportable:
     @torch.no_grad()
     def program(self) -> ExportedProgram:
         """The torch.export program, for any number of clips. Raises ValueError where the network cannot be traced."""
-        clips = self.example(TRACED_BATCH)
-        try:
-            with kernels.for_export():
-                return torch.export.export(self.graph, (clips,), dynamic_shapes={"clips": {0: Dim("batch", min=1)}})
-        except torch._dynamo.exc.UserError as error:
-            raise ValueError(
-                f"{self.loaded.weights}: its network cannot be exported for any number of clips: {_reason(error)}"
-            ) from error
+        return traced(self.graph, self.example(TRACED_BATCH), name="clips", weights=self.loaded.weights)
+
+
+@torch.no_grad()
+def traced(graph: nn.Module, example: Tensor, *, name: str, weights: Path) -> ExportedProgram:
+    """The torch.export program of a graph for any number of rows of its one input, called `name`.
+
+    weights: whose it is, for the ValueError where it cannot be traced
+    """
+    try:
+        with kernels.for_export():
+            return torch.export.export(graph, (example,), dynamic_shapes={name: {0: Dim("batch", min=1)}})
+    except torch._dynamo.exc.UserError as error:
+        raise ValueError(
+            f"{weights}: its network cannot be exported for any number of {name}: {_reason(error)}"
+        ) from error
 
 
 def _reason(error: Exception) -> str:
@@ -90,7 +99,8 @@ class UnpreparedInputs(Inputs):
 
 
 def load_onnx(path: str | Path, *, threads: int = 0) -> Loaded:
-    """A file of `bmvit export --format onnx`, ready to predict: its metadata decide everything.
+    """A file of `bmvit export --format onnx`, ready to predict: its metadata decide everything. Of two files that
+    `--by-frame` wrote it is the one of clips; the other one lies beside it.
 
     threads: of ONNX Runtime; 0 for as many as there are cores
 
@@ -107,7 +117,9 @@ def load_onnx(path: str | Path, *, threads: int = 0) -> Loaded:
         bgr=bool(norm.get("bgr", False)),
         precision=Precision(),
     )
-    network = OnnxNetwork(session, detects=facts["task"] == DETECTS)
+    network: nn.Module = OnnxNetwork(session, detects=facts["task"] == DETECTS)
+    if "frames" in facts:
+        network = OnnxByFrame(open_frames(path, facts["frames"], threads=threads), session)
     return Loaded(path, cfg, facts["task"], network.eval(), inputs, classes)
 
 

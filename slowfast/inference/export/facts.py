@@ -21,6 +21,7 @@ from slowfast.structures.moment import ActionClass
 from slowfast.weights.file import weight_path
 
 FORMAT = "bmvit-export/1"
+FRAME_PART = "FrameFeatures"  # the task of a file that sees single frames, one of two (`by_frame.py`)
 Facts = dict[str, Any]
 
 # The keys that prediction reads of a detector and of a classifier; a test compares both kinds with their checkpoints.
@@ -107,8 +108,11 @@ def written(facts: Facts) -> dict[str, str]:
     return {name: json.dumps(value) for name, value in facts.items()}
 
 
-def read(path: Path, texts: dict[str, str]) -> Facts:
-    """Facts from their JSON. Raises ValueError for a file that another program wrote, or a later version of this one."""
+def read(path: Path, texts: dict[str, str], *, frame_part: bool = False) -> Facts:
+    """Facts from their JSON. Raises ValueError for a file that another program wrote, or a later version of this one.
+
+    frame_part: it is the file of single frames
+    """
     missing = [name for name in NEEDED if name not in texts]
     if missing:
         raise ValueError(
@@ -123,7 +127,11 @@ def read(path: Path, texts: dict[str, str]) -> Facts:
         raise ValueError(
             f"{path} has the format {facts['format']}, and this version reads {FORMAT}; export the checkpoint again"
         )
-    if facts["task"] not in (DETECTS, CLASSIFIES):
+    if facts["task"] == FRAME_PART and not frame_part:
+        raise ValueError(
+            f"{path} is the part of an export that sees single frames; give the other file that was written with it"
+        )
+    if facts["task"] not in (DETECTS, CLASSIFIES) and not frame_part:
         raise ValueError(f"{path} is of the task {facts['task']!r}; there is prediction for {DETECTS} and {CLASSIFIES}")
     return facts
 

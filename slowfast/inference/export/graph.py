@@ -24,7 +24,7 @@ class _Graph(nn.Module):
         self.register_buffer("scale", (1 / (255 * spread)).view(1, 3, 1, 1, 1))
         self.register_buffer("shift", (middle / spread).view(1, 3, 1, 1, 1))
 
-    def _normalised(self, clips: Tensor) -> Tensor:
+    def normalised(self, clips: Tensor) -> Tensor:
         """As ClipBatch.normalized does."""
         clips = clips.float() * self.scale - self.shift
         return clips.flip(1) if self.bgr else clips
@@ -40,10 +40,15 @@ class DetectorGraph(_Graph):
     outputs = DETECTOR_OUTPUTS
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        predictions = self.model(self._normalised(clips))
+        predictions = self.model(self.normalised(clips))
         assert isinstance(predictions, Predictions)
-        found = predictions.candidates
-        return found.boxes.clamp(0, 1), found.actor, found.scores
+        return detector_outputs(predictions)
+
+
+def detector_outputs(predictions: Predictions) -> tuple[Tensor, Tensor, Tensor]:
+    """As `DetectorGraph` gives them."""
+    found = predictions.candidates
+    return found.boxes.clamp(0, 1), found.actor, found.scores
 
 
 class ClassifierGraph(_Graph):
@@ -61,5 +66,5 @@ class ClassifierGraph(_Graph):
         self.multi_label = multi_label
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.model(self._normalised(clips)).float()
+        logits = self.model(self.normalised(clips)).float()
         return logits.sigmoid() if self.multi_label else logits.softmax(dim=-1), logits

@@ -30,7 +30,7 @@ def onnx_bytes(program: ExportedProgram, example: Tensor, facts: Facts) -> bytes
             (example,),
             dynamo=True,
             opset_version=facts["opset"],
-            input_names=["clips"],
+            input_names=[facts["input"]["name"]],
             output_names=facts["outputs"],
             verbose=False,
         )
@@ -53,10 +53,13 @@ def onnx_bytes(program: ExportedProgram, example: Tensor, facts: Facts) -> bytes
     return content
 
 
-def open_onnx(path: Path, *, threads: int = 0) -> tuple[Any, Facts]:
-    """The session of ONNX Runtime on the CPU, and what the file says of itself. Errors as `load_onnx`."""
+def open_onnx(path: Path, *, threads: int = 0, frame_part: bool = False) -> tuple[Any, Facts]:
+    """The session of ONNX Runtime on the CPU, and what the file says of itself. Errors as `load_onnx`.
+
+    frame_part: it is the file of single frames, one of two
+    """
     session = session_of(path, threads=threads)
-    facts = told.read(path, dict(session.get_modelmeta().custom_metadata_map))
+    facts = told.read(path, dict(session.get_modelmeta().custom_metadata_map), frame_part=frame_part)
     given, wanted = [one.name for one in session.get_outputs()], list(facts.get("outputs", []))
     if given != wanted or [one.name for one in session.get_inputs()] != [facts["input"]["name"]]:
         raise ValueError(f"{path}: its inputs and outputs are not those that its metadata name; export it again")

@@ -13,9 +13,11 @@ from torch import Tensor
 from slowfast.inference.build import Loaded, load_model
 from slowfast.inference.export import facts as told
 from slowfast.inference.export.build import TRACED_BATCH, Exportable, build_exportable, in_float32
+from slowfast.inference.export.by_frame import Parts, frames_name
 from slowfast.inference.export.extra import from_extra
 from slowfast.inference.export.hub import CardText, hub_files, write_hub
-from slowfast.inference.export.onnx_file import DEFAULT_OPSET, OPSETS, onnx_bytes, open_onnx
+from slowfast.inference.export.onnx_by_frame import OnnxByFrame
+from slowfast.inference.export.onnx_file import DEFAULT_OPSET, OPSETS, onnx_bytes, open_onnx, session_of
 from slowfast.inference.export.quantise import int8_bytes
 from slowfast.utils.files import whole_file, write_bytes
 
@@ -39,11 +41,13 @@ def default_out(weights: Path, kind: str) -> Path:
     return weights.with_suffix("") if kind == "safetensors" else weights.with_suffix(SUFFIXES[kind])
 
 
-def check_out(out: Path, kind: str, *, card: bool = False) -> None:
+def check_out(out: Path, kind: str, *, card: bool = False, by_frame: bool = False) -> None:
     """Raises ValueError or OSError where `out` cannot be written, or would overwrite something."""
     if kind != "safetensors" and out.suffix != SUFFIXES[kind]:
         raise ValueError(f"--out {out} must end in {SUFFIXES[kind]} for --format {kind}")
     files = [out] if kind != "safetensors" else list(hub_files(out, card=card))
+    if by_frame:
+        files.append(frames_name(out))
     if kind != "safetensors" and out.is_dir():
         raise ValueError(f"--out {out} is a folder; give the name of the file")
     for file in files:
@@ -67,10 +71,12 @@ def write_export(
     int8: bool = False,
     half: bool = False,
     card: CardText | None = None,
+    by_frame: bool = False,
 ) -> Written:
     """Write `loaded` in a format of FORMATS, and compare what was written with the network in memory.
 
     opset: of ONNX; int8: its matrix products with 8-bit weights, ONNX only
+    by_frame: two ONNX files, of single frames and of clips, so that frames of a stream are computed once
     half:  numbers in float16; card: what is told of the weights beside them; both of safetensors only
 
     Raises ValueError for what cannot be, and FloatingPointError where the file gives other numbers; nothing is left then.
@@ -83,13 +89,19 @@ def write_export(
         raise ValueError(f"--int8 is a way to write ONNX, and --format is {kind}")
     if kind != "safetensors" and (half or card is not None):
         raise ValueError(f"--half and --card are for --format safetensors, and --format is {kind}")
-    check_out(out, kind, card=card is not None)
+    if by_frame and (int8 or kind != "onnx"):
+        raise ValueError(
+            f"--by-frame writes two ONNX files of float32 numbers; leave {'--int8' if int8 else f'--format {kind}'} out"
+        )
+    check_out(out, kind, card=card is not None, by_frame=by_frame)
     out.parent.mkdir(parents=True, exist_ok=True)
     loaded = in_float32(loaded)
     if kind == "safetensors":
         files = write_hub(loaded, out, half=half, card=card)
         return Written(files, {}, _rounding(loaded, files[0]) if half else ())
     exportable = build_exportable(loaded)
+    if by_frame:
+        return _write_by_frame(exportable, out, opset)
     return _write_program(exportable, out) if kind == "torch" else _write_onnx(exportable, out, opset, int8)
 
 
@@ -121,6 +133,23 @@ def _write_onnx(exportable: Exportable, out: Path, opset: int, int8: bool) -> Wr
             write_bytes(small, temporary)
             notes = _loss(exportable, _session_of(temporary), len(content), len(small))
     return Written((out,), worst, notes)
+
+
+def _write_by_frame(exportable: Exportable, out: Path, opset: int) -> Written:
+    for module in ("onnx", "onnxscript", "onnxruntime"):
+        from_extra(module)
+    parts, frames_out = Parts(exportable), frames_name(out)
+    with whole_file(frames_out) as frames, whole_file(out) as clips:
+        parts.write(frames, clips, opset=opset, name=frames_out.name)
+        threads = torch.get_num_threads()
+        network = OnnxByFrame(*(session_of(path, threads=threads) for path in (frames, clips)))
+
+        def run(clips: Tensor) -> tuple[Tensor, ...]:
+            found = network(clips)
+            return found.boxes, found.actor, found.scores
+
+        worst = _compared(exportable, run, clips)
+    return Written((frames_out, out), worst)
 
 
 def _session_of(path: Path) -> Callable[[Tensor], tuple[Tensor, ...]]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from slowfast.datasets.clips.collate import collate
 from slowfast.engine.device.inputs import Inputs
 from slowfast.inference.streams.clip_stream import ShownFrame, StreamedClip
-from slowfast.models.backbone import sees_frames
+from slowfast.models.backbone import frames_at_once, sees_frames
 from slowfast.structures.clip import ClipMeta, ClipSample
 from slowfast.structures.predictions import Predictions
 
@@ -29,13 +29,14 @@ class FrameReuse:
     Features are kept on the frames themselves (`ShownFrame.features`), on the device, and so no longer than the stream
     keeps a frame for clips to come.
 
-    model:    a detector whose backbone is a `FrameBackbone`, in eval
+    model:    a detector whose backbone is a `FrameBackbone`, in eval; of the weights of its per-frame part as they are now
     inputs:   normalises frames as it does clips, and knows device and precision
     computed: frames that went through the per-frame part so far; asked: those that clips showed
     """
 
     def __init__(self, model: nn.Module, inputs: Inputs) -> None:
         self.model, self.inputs = model, inputs
+        self._features_of = model.backbone.folded_frames()  # type: ignore[operator, union-attr]  # `reuses_frames` was asked
         self.computed, self.asked = 0, 0
 
     @torch.no_grad()
@@ -56,7 +57,7 @@ class FrameReuse:
         ]
         size = (1, *frames[0].pixels.shape[-2:])
         prepared = self.inputs.prepare(collate(samples, blank_size=size, num_classes=0)).clips.squeeze(2)
-        features = self.model.backbone.frame_features(prepared)  # type: ignore[operator, union-attr]
+        features = torch.cat([self._features_of(part) for part in prepared.split(frames_at_once(prepared.device))])
         for frame, made in zip(frames, features, strict=True):
             # A copy: a view would keep the features of all the others alive.
             frame.features = made.clone()

@@ -313,6 +313,15 @@ def test_a_network_of_another_width_is_an_error(tmp_path):
         load_weights(build(TOY), path)
 
 
+def test_weights_of_another_architecture(tmp_path):
+    """A file of ours, of BMViT on MViT, for the small detector: nothing of its image network is there."""
+    small = ("MVIT.EMBED_DIM", 16, "MVIT.NUM_HEADS", 2, "MVIT.DEPTH", 1)
+    with pytest.raises(ValueError, match="nothing was loaded") as error:
+        load_weights(build("JHMDB/BMViT_lite", *small), saved(tmp_path, {"model_state": build(TOY).state_dict()}))
+    text = str(error.value)
+    assert "backbone.frames." in text and "Is it a file of another model?" in text
+
+
 def test_names_of_no_known_project(tmp_path):
     with pytest.raises(ValueError, match="Its parameter names are not those of a project we know"):
         load_weights(build(TOY), saved(tmp_path, {"state_dict": {"stem.conv.weight": torch.ones(2)}}))

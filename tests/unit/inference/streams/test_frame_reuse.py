@@ -39,6 +39,9 @@ class FakeImageNetwork(nn.Module):
         self.seen += len(frames)
         return torch.tanh(self.alone(frames))
 
+    def folded_frames(self):
+        return self.frame_features
+
     def forward_features(self, features: Tensor) -> Tensor:
         return self.together(features).permute(0, 2, 3, 4, 1)
 
