@@ -47,13 +47,26 @@ class Orientations:
 
     A container tells it of all frames. An SEI stands at a key frame and holds up to the next one, and FFmpeg tells it
     of the frame alone that it stands at.
+
+    PyAV's `side_data` is asked where it may say something new, and not of every frame: once asked, a frame and its side
+    data refer to each other, so the decoder's memory of it is free only when Python next collects such circles.
     """
 
     def __init__(self) -> None:
         self._since: list[int] = []  # timestamps from which another one holds
         self._held: list[Orientation] = []
+        self._rotation = 0  # degrees that PyAV tells of the frame that was asked last
+        self._anywhere = False  # frames that are no key frames may say something new
+
+    def look_anywhere(self) -> None:
+        """An SEI was found that does not stand at a key frame."""
+        self._anywhere = True
 
     def note(self, frame: av.VideoFrame) -> None:
+        rotation = frame.rotation
+        if self._held and rotation == self._rotation and not frame.key_frame and not self._anywhere:
+            return
+        self._rotation = rotation
         now = orientation_of(frame)
         if now is None:
             now = UPRIGHT if frame.key_frame or not self._held else self._held[-1]
