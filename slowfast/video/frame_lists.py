@@ -6,7 +6,6 @@ as the other rows and the files say; where they do not tell, it is an error.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ import numpy as np
 
 from slowfast.utils.reading import reading
 from slowfast.utils.text import open_text
+from slowfast.video.frame_files import FrameFiles
 
 FRAME_LIST_HEADER = "original_vido_id video_id frame_id path labels"  # the misspelling is PySlowFast's
 _QUOTED = re.compile(r'"(?P<video>[^"]*)" (?P<number>\d+) (?P<frame>\d+) (?P<rest>.+)$')
@@ -23,17 +23,6 @@ _PLAIN = re.compile(r'([^ "]+) (\d+) (\d+) ([^ "]*[^ "\d][^ "]*) "[^"]*"$')
 _LABELS = re.compile(r' (?:"[^"]*"|[\d,]*)$')
 _SHOWN = 3
 MAX_FRAME = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class FrameFiles:
-    """The frames of a video.
-
-    ids: (N,) int64 ascending; paths: (N,) UTF-8 bytes in one array (millions of strings fill memory)
-    """
-
-    ids: np.ndarray
-    paths: np.ndarray
 
 
 class _Row(NamedTuple):

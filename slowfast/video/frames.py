@@ -8,12 +8,15 @@ import string
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from slowfast.utils.reading import reason_of
-from slowfast.video.frame_lists import FRAME_LIST_HEADER, FrameFiles, read_frame_lists
+from slowfast.utils.shared_arrays import for_workers, from_parent
+from slowfast.video.frame_files import FrameFiles, joined, split
+from slowfast.video.frame_lists import FRAME_LIST_HEADER, read_frame_lists
 from slowfast.video.open_video import shrink
 from slowfast.video.source import ClipPixels, ClipReadError, VideoLength, check_positions
 from slowfast.video.whole_pictures import what_is_missing
@@ -56,6 +59,23 @@ class FrameFolders:
         self.first_frame = None if first_frame < 0 else first_frame
         lists = [frame_lists] if isinstance(frame_lists, str | Path) else list(frame_lists or ())
         self._videos: dict[str, FrameFiles] = read_frame_lists(lists, self.root) if self._from_lists else {}
+        self._sent: tuple[tuple[str, ...], dict[str, Any]] | None = None  # all workers are sent the same memory
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Loader workers share the lists: AVA's are hundreds of megabytes, which each would be sent one by one."""
+        if self._sent is None:
+            columns = joined(self._videos) if self._from_lists else joined({})
+            names = columns.pop("names")
+            sent = for_workers(columns, at_once=True)
+            if self._from_lists:
+                self._videos = split({"names": names, **from_parent(sent)})  # this process has no second copy either
+            self._sent = names, sent
+        return self.__dict__ | {"_videos": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        names, sent = state["_sent"]
+        self._videos = split({"names": names, **from_parent(sent)})
 
     @property
     def videos(self) -> tuple[str, ...]:
@@ -68,7 +88,8 @@ class FrameFolders:
         """The files of these videos as frame lists have them, below `root`; nothing without lists."""
         for video in videos if self._from_lists else ():
             if video in self._videos:
-                yield from (path.decode() for path in self._videos[video].paths)
+                files = self._videos[video]
+                yield from (self._file(video, files, place) for place in range(len(files.ids)))
 
     def check(self, video: str) -> None:
         """Raises ClipReadError where the lists do not hold the video, or no folder with a frame in it is there."""
@@ -165,7 +186,7 @@ class FrameFolders:
             raise ClipReadError(folder, key, reason, "frame")
         frames: np.ndarray | None = None
         for number, place in enumerate(position.tolist()):
-            picture = self._decode(folder, key, files.paths[place].decode(), short_side)
+            picture = self._decode(folder, key, self._file(video, files, place), short_side)
             if frames is None:
                 frames = np.empty((len(numbers), *picture.shape), np.uint8)
             if picture.shape != frames.shape[1:]:
@@ -204,7 +225,16 @@ class FrameFolders:
             if number == following:
                 raise ClipReadError(str(folder), key, f"frame {number} is there twice: {name} and {other}", "frame")
         ids = np.array([number for number, _ in found], dtype=np.int64)
+        if all(name == self._name(video, number) for number, name in found):
+            return FrameFiles(ids)  # a worker may come to know all folders of AVA: 30 bytes a frame less
         return FrameFiles(ids, np.array([f"{video}/{name}".encode() for _, name in found]))
+
+    def _file(self, video: str, files: FrameFiles, place: int) -> str:
+        """Below `root`, of the frame at a position of `files`."""
+        if files.paths is None:
+            return f"{video}/{self._name(video, int(files.ids[place]))}"
+        path: bytes = files.paths[place]
+        return path.decode()
 
     def _no_folder(self, video: str, key: int | None) -> ClipReadError:
         reason = f"no such folder; is {self.root} the folder of the frame folders?"

@@ -26,6 +26,7 @@ from slowfast.video.decoding.colours import ToRGB
 from slowfast.video.decoding.notes import note
 from slowfast.video.decoding.orientation import UPRIGHT, Orientations
 from slowfast.video.decoding.settling import Settling
+from slowfast.video.decoding.turning_sei import TurningSEI
 from slowfast.video.pyav import av
 from slowfast.video.source import ClipReadError, Timeline, tolerance_of
 
@@ -256,11 +257,11 @@ class OpenVideo:
             is_last = packet is None or not packet.size
             missing += bool(packet is not None and packet.size and not packet.is_discard) - len(decoded)
             # PyAV does not tell of an error among the last frames of several threads.
-            if not self._careful and (
-                any(f.is_corrupt for f in decoded) or (missing and is_last and self._threads > 1)
-            ):
+            if not self._careful and missing and is_last and self._threads > 1:
                 raise _DoubtError
             for frame in decoded:
+                if not self._careful and frame.is_corrupt:
+                    raise _DoubtError
                 waiting = waiting and not frame.key_frame
                 if waiting:
                     settling.drop(frame)
@@ -272,9 +273,12 @@ class OpenVideo:
     def _packets(self, settling: Settling) -> Iterator[av.Packet | None]:
         """At the end one that asks the decoder for what it still holds, also where the file breaks off."""
         was_corrupt = False
+        turning = TurningSEI(self.codec, self._stream.codec_context.extradata)
         try:
             for packet in self._demuxed():
                 settling.send(packet)
+                if packet.size and not packet.is_keyframe and turning.is_in(packet):
+                    self._orientations.look_anywhere()
                 # Where FFmpeg cuts a stream into frames itself, the mark is on the frame before the one it is meant for.
                 if packet.size and (packet.is_corrupt or (was_corrupt and self.may_be_joined)):
                     self._broken(settling, packet.pts)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from slowfast.video.decoding.chosen_pictures import ChosenPictures
 from slowfast.video.frame_index import frame_index, has_index, is_joined
 from slowfast.video.open_video import OpenVideo, UnreadableError, named_errors
 from slowfast.video.pyav import av
@@ -34,37 +35,43 @@ def read_times(path: str | Path, times: np.ndarray, *, center: int, threads: int
             with OpenVideo(path, threads=threads) as video:
                 if video.may_be_joined and is_joined(path):
                     break
-                frames = _window(video, times, start)
+                pictures = _window(video, times, start)
                 if video.disordered:
                     break
-                if frames is None:
+                if pictures is None:
                     continue
                 indices, clamped = video.timeline().at_times(times, center=center)
-                return _gather(video, frames, indices, clamped)
+                return ClipPixels(pictures.at(indices), clamped, video.pixel_aspect)
         return _read_by_index(path, times, center=center, threads=threads)
 
 
-def _window(video: OpenVideo, times: np.ndarray, start: float | None) -> dict[int, av.VideoFrame] | None:
-    """Decode from the key frame at `start` past the last of `times`; the frames that they show, by position.
+def _window(video: OpenVideo, times: np.ndarray, start: float | None) -> ChosenPictures | None:
+    """Decode from the key frame at `start` past the last of `times`; the pictures that they show, by position.
 
     None when the key frame found comes after the first of `times`. Of the frames on both sides of a time only the one
-    that is shown is kept: a window may be hundreds of frames long, and held frames make the decoder take new memory.
+    that is shown is converted.
     """
-    asked = np.sort(times)
+    asked = np.sort(times).tolist()
     if start is not None and not video.seek(start):
         return None
-    kept: dict[int, av.VideoFrame] = {}
+    pictures = ChosenPictures(len(asked))
+
+    def choose(index: int, frame: av.VideoFrame) -> None:
+        if index not in pictures:
+            pictures.add(index, video.rgb(frame))
+
     before: tuple[float, av.VideoFrame] | None = None
-    answered, beyond = 0, 0
+    index = answered = beyond = 0
     for index, (second, frame) in enumerate(video.frames(from_key_frame=start is not None)):
-        if before is None:
-            if start is not None and second > asked[0] + ROUNDING_SECONDS:
-                return None
-            kept[0] = frame
+        if before is None and start is not None and second > asked[0] + ROUNDING_SECONDS:
+            return None
         while answered < len(asked) and asked[answered] + ROUNDING_SECONDS < second:
-            if before is not None:
-                late = is_nearer(second, before[0], float(asked[answered]), video.tolerance)
-                kept[index if late else index - 1] = frame if late else before[1]
+            if before is None:
+                choose(0, frame)
+            elif is_nearer(second, before[0], asked[answered], video.tolerance):
+                choose(index, frame)
+            else:
+                choose(index - 1, before[1])
             answered += 1
         before = second, frame
         if second > asked[-1]:
@@ -72,15 +79,10 @@ def _window(video: OpenVideo, times: np.ndarray, start: float | None) -> dict[in
             if beyond > _LOOK_BEYOND:
                 break
     if before is None:
-        return kept if start is None else None
-    kept[index] = before[1]
-    return kept
-
-
-def _gather(video: OpenVideo, frames: dict[int, av.VideoFrame], indices: np.ndarray, clamped: int) -> ClipPixels:
-    """Convert each distinct frame once and stack them in the order asked for."""
-    pictures = {index: video.rgb(frames[index]) for index in np.unique(indices).tolist()}
-    return ClipPixels(np.stack([pictures[index] for index in indices.tolist()]), clamped, video.pixel_aspect)
+        return pictures if start is None else None
+    if answered < len(asked):
+        choose(index, before[1])
+    return pictures
 
 
 def _read_by_index(path: str | Path, times: np.ndarray, *, center: int, threads: int) -> ClipPixels:
@@ -99,15 +101,19 @@ def read_frames(path: str | Path, numbers: np.ndarray, *, center: int, threads: 
     numbers = np.asarray(numbers, dtype=np.int64)
     with named_errors(path, int(numbers[center]), "frame"), OpenVideo(path, threads=threads) as video:
         wanted = set((numbers - 1).tolist()) | {0}
-        frames: dict[int, av.VideoFrame] = {}
+        pictures = ChosenPictures(len(numbers) + 2)  # the first and the last frame stand in for those beyond
+        last: av.VideoFrame | None = None
+        index = 0
         for index, (_, frame) in enumerate(video.frames()):
-            if index - 1 not in wanted:
-                frames.pop(index - 1, None)  # only the last frame of all stays without being asked for
-            frames[index] = frame
+            if index in wanted:
+                pictures.add(index, video.rgb(frame))
+            last = frame
             if index >= max(wanted):
                 break
         indices, clamped = video.timeline().at_numbers(numbers, center=center)
-        return _gather(video, frames, indices, clamped)
+        if last is not None and index not in pictures:
+            pictures.add(index, video.rgb(last))
+        return ClipPixels(pictures.at(indices), clamped, video.pixel_aspect)
 
 
 def read_all(path: str | Path, *, short_side: int | None = None, threads: int = 0) -> tuple[np.ndarray, np.ndarray]:

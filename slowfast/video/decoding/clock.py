@@ -39,13 +39,17 @@ class Clock:
     _offset: float = 0.0  # of a clock that started again
     _jumped: bool = False
     _before: float | None = None  # second of the frame before the last one
+    _unit: Fraction | None = None  # of durations; making one for each frame takes as long as all else here
+
+    def __post_init__(self) -> None:
+        self._up, self._down = self.time_base.numerator, self.time_base.denominator
 
     def copy(self) -> Clock:
         return replace(self, times=list(self.times), damaged=[list(pair) for pair in self.damaged])
 
     def second(self, pts: int) -> float:
         # Whole numbers divide to the nearest float, as a Fraction does, in a tenth of its time.
-        return pts * self.time_base.numerator / self.time_base.denominator - self.zero + self._offset
+        return pts * self._up / self._down - self.zero + self._offset
 
     def jump(self) -> None:
         """The next frame is somewhere else in the file: that it is earlier says nothing."""
@@ -72,8 +76,10 @@ class Clock:
         if not self.remember:
             self.times.clear()
         self.times.append(second)
-        if frame.duration:
-            self.last_shown = frame.duration, frame.time_base or self.time_base
+        duration = frame.duration
+        if duration:
+            self._unit = self._unit or frame.time_base or self.time_base
+            self.last_shown = duration, self._unit
         return second
 
     def _shown_at(self, pts: int | None, previous: float | None) -> float:

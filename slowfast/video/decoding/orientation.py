@@ -47,14 +47,30 @@ class Orientations:
 
     A container tells it of all frames. An SEI stands at a key frame and holds up to the next one, and FFmpeg tells it
     of the frame alone that it stands at.
+
+    Frames are asked where they may say something new, and never themselves: once asked for its side data, a frame of
+    PyAV and they refer to each other, and the decoder's memory of it is free only when Python next collects such
+    circles. A stamp of four pixels carries the same side data.
     """
 
     def __init__(self) -> None:
         self._since: list[int] = []  # timestamps from which another one holds
         self._held: list[Orientation] = []
+        self._rotation = 0  # degrees that PyAV tells of the frame that was asked last
+        self._anywhere = False  # frames that are no key frames may say something new
+        self._stamps = av.video.reformatter.VideoReformatter()
+
+    def look_anywhere(self) -> None:
+        """An SEI was found that does not stand at a key frame."""
+        self._anywhere = True
 
     def note(self, frame: av.VideoFrame) -> None:
-        now = orientation_of(frame)
+        rotation = frame.rotation
+        if self._held and rotation == self._rotation and not frame.key_frame and not self._anywhere:
+            return
+        self._rotation = rotation
+        stamp = self._stamps.reformat(frame, width=2, height=2, format="gray", interpolation="POINT", threads=1)
+        now = orientation_of(stamp)
         if now is None:
             now = UPRIGHT if frame.key_frame or not self._held else self._held[-1]
         if not self._held or now != self._held[-1]:

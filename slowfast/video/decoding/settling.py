@@ -33,8 +33,10 @@ class Settling:
     def send(self, packet: av.Packet) -> None:
         """This packet goes to the decoder now."""
         self._sent += 1
-        if packet.pts is not None and packet.size and not packet.is_discard:
-            self._open[packet.pts] = self._sent
+        pts = packet.pts
+        if pts is not None and packet.size and not packet.is_discard:
+            self._open.pop(pts, None)  # the order is that of the numbers
+            self._open[pts] = self._sent
 
     def broke(self, pts: int | None) -> None:
         """The packet sent last is damaged."""
@@ -42,11 +44,13 @@ class Settling:
 
     def drop(self, frame: av.VideoFrame) -> int:
         """A frame has come; the number of its packet. It is not given, and does not count, unless it is held too."""
-        number = self._sent if frame.pts is None else self._open.get(frame.pts, self._sent)
-        for pts, sent in list(self._open.items()):
-            # What is earlier will not come any more; nor what was sent long ago, before the clock was set anew.
-            if (frame.pts is not None and pts <= frame.pts) or sent < self._sent - _MOST_HELD:
-                del self._open[pts]
+        shown, waiting = frame.pts, self._open
+        number = self._sent if shown is None else waiting.pop(shown, self._sent)
+        long_ago = self._sent - _MOST_HELD
+        # What is earlier will not come any more; nor what was sent long ago, before the clock was set anew.
+        over = [pts for pts, sent in waiting.items() if sent < long_ago or (shown is not None and pts < shown)]
+        for pts in over:
+            del waiting[pts]
         return number
 
     def hold(self, frame: av.VideoFrame) -> None:
@@ -59,10 +63,12 @@ class Settling:
         """(second, frame) of those whose fate is known, all of them where nothing more comes."""
         while self._held:
             number, frame = self._held[0]
-            if not ended and len(self._held) <= _MOST_HELD and min(self._open.values(), default=number) < number:
+            first = next(iter(self._open.values()), number)  # the smallest
+            if not ended and len(self._held) <= _MOST_HELD and first < number:
                 return
             self._held.popleft()
-            self._tell(number)
+            if self._broken:
+                self._tell(number)
             second = self._note(frame)
             if frame.key_frame:
                 self._key_second = max(self._key_second, second)

@@ -1,4 +1,8 @@
+import copy
+import io
+import pickle
 import zipfile
+from multiprocessing.reduction import ForkingPickler
 
 import cv2
 import numpy as np
@@ -170,3 +174,50 @@ def test_frames_before_second_0_are_told_of(tmp_path):
     assert told.endswith("Then AVA.FIRST_FRAME is 0")
     found = FrameFolders(tmp_path, fps=2)
     assert found.find_first_frame(["a", "b"]) == 0 and found.starts_before(["a", "b"]) == ""
+
+
+def sent(thing) -> bytes:
+    """As a loader worker is sent it."""
+    buffer = io.BytesIO()
+    ForkingPickler(buffer, pickle.HIGHEST_PROTOCOL).dump(thing)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def long_lists(tmp_path):
+    """Two videos with 40,000 frames listed of them, three of which are there."""
+    write_frames(tmp_path / "a name", [7, 8])
+    write_frames(tmp_path / "v", [40_000], shown=lambda _: 9)
+    rows = [f'"a name" 0 {i} "a name/a name_{i:06d}.jpg" ""' for i in range(3, 20_000)]
+    rows += [f'v 1 {i} v/v_{i:06d}.jpg ""' for i in range(20_001, 40_001)]
+    return FrameFolders(tmp_path, fps=10, frame_lists=write_list(tmp_path / "train.csv", rows))
+
+
+def test_workers_share_long_frame_lists(long_lists):
+    plain = pickle.dumps(long_lists.__dict__)
+    first, second = sent(long_lists), sent(long_lists)
+    assert len(first) < 10_000 < 1_000_000 < len(plain)
+    for source in (pickle.loads(first), pickle.loads(second), long_lists):  # this process goes on with the same memory
+        assert source.videos == ("a name", "v") and source.span("a name") == (3, 19_999)
+        assert numbers_of(source.read_frames("a name", np.array([8, 7]), center=0)) == [8, 7]
+        assert numbers_of(source.read_frames("v", np.array([40_000]), center=0)) == [9]
+        assert next(source.listed_files(["v"])) == "v/v_020001.jpg"
+        with pytest.raises(ClipReadError, match="the frame lists do not hold video 'w'"):
+            source.check("w")
+
+
+def test_any_other_copy_of_frame_lists_is_whole(long_lists):
+    before = list(long_lists.listed_files(["a name", "v"]))
+    for copied in (pickle.loads(pickle.dumps(long_lists)), copy.deepcopy(long_lists)):
+        assert list(copied.listed_files(["a name", "v"])) == before
+        assert copied.root == long_lists.root and copied.fps == 10
+
+
+def test_names_that_the_pattern_gives_are_not_kept(tmp_path):
+    write_frames(tmp_path / "v", range(1, 6))
+    write_frames(tmp_path / "w", range(1, 6), name="{video}_{frame:03d}.jpg")
+    source = FrameFolders(tmp_path, fps=10)
+    for video in ("v", "w"):  # the second has other names, which are kept
+        assert numbers_of(source.read_frames(video, np.array([2, 5]), center=0)) == [2, 5]
+        assert numbers_of(pickle.loads(sent(source)).read_frames(video, np.array([2, 5]), center=0)) == [2, 5]
+    assert source._videos["v"].paths is None and source._videos["w"].paths is not None
