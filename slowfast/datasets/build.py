@@ -40,6 +40,7 @@ __all__ = [
     "build_label_preset",
     "build_mask_shape",
     "build_mixup",
+    "build_preset",
     "build_test_loader",
     "build_test_preset",
     "build_train_loader",
@@ -79,7 +80,8 @@ def build_test_preset(cfg: CfgNode) -> DetectionPreset:
     return DetectionPreset(size=_size(cfg.DATA.TEST_CROP_SIZE), keep_aspect=keep_aspect)
 
 
-def _preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:
+def build_preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:
+    """What the "train" or "test" split does to clips. Raises ValueError for classes to exchange that there are not."""
     if split == "test":
         return build_test_preset(cfg)
     d = cfg.DATA
@@ -116,7 +118,7 @@ def build_clips(cfg: CfgNode, name: str, split: KeyFrameSplit) -> KeyFrameClips:
         shape=ClipShape(
             cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, "forward" if name == "train" else cfg.TEST.FRAME_ORDER
         ),
-        preset=_preset(cfg, name, split.annotated.label_map),
+        preset=build_preset(cfg, name, split.annotated.label_map),
         strict=cfg.DATA.STRICT,
         seed=cfg.RNG_SEED,
     )
@@ -124,7 +126,7 @@ def build_clips(cfg: CfgNode, name: str, split: KeyFrameSplit) -> KeyFrameClips:
 
 def build_views(cfg: CfgNode, label_map: LabelMap) -> Views:
     """The fixed views that DATA.FEATURE_VIEWS counts."""
-    return Views(build_test_preset(cfg), _preset(cfg, "train", label_map), seed=cfg.RNG_SEED)
+    return Views(build_test_preset(cfg), build_preset(cfg, "train", label_map), seed=cfg.RNG_SEED)
 
 
 def build_feature_clips(cfg: CfgNode, name: str, split: KeyFrameSplit, store: FeatureStore) -> FeatureClips:
