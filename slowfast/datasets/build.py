@@ -27,6 +27,7 @@ from slowfast.datasets.clips.workers import ClipLoader, Watched, begin, check_sh
 from slowfast.datasets.features.feature_clips import FeatureClips
 from slowfast.datasets.features.store import FeatureStore
 from slowfast.datasets.features.views import Views
+from slowfast.datasets.prepared import check_prepared
 from slowfast.datasets.registry import find_dataset
 from slowfast.datasets.split import KeyFrameSplit, Split, VideoSplit
 from slowfast.structures.label_map import LabelMap
@@ -64,7 +65,16 @@ def read_split(cfg: CfgNode, split: str) -> Split:
         refuse_outside(videos, f"{name}, {split}")
         if isinstance(found.pixels, FrameFolders):
             refuse_outside(found.pixels.listed_files(videos), f"{name}, {split}, frame lists")
-    return found
+    return _with_prepared(found)
+
+
+def _with_prepared(split: Split) -> Split:
+    """With what the records of prepared videos say in its notes. Raises ValueError where they say otherwise."""
+    if isinstance(split, VideoSplit):
+        return replace(split, notes=(*split.notes, *check_prepared(split.pixels, split.videos.names, None)))
+    annotated = split.annotated
+    prepared = check_prepared(split.pixels, annotated.key_frames.used_videos, split.clock)
+    return replace(split, annotated=replace(annotated, notes=(*annotated.notes, *prepared)))
 
 
 # ------------------------------------------------------------------------------------------------------ key frames
