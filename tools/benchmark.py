@@ -16,6 +16,7 @@ python tools/benchmark.py evaluator              the AVA frame-mAP against a per
 python tools/benchmark.py explain --cfg FILE     a detector with and without the attention of `predict --explain`
 python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
 python tools/benchmark.py loader --task reading   clips of videos and frame folders against PyAV and cv2.imread alone
+python tools/benchmark.py loader --task transforms  a training clip of cached pixels, colours changed by the loader or the device
 python tools/benchmark.py loader --task start    annotations of AVA's size to key frames, and to loader workers
 python tools/benchmark.py loader --task memory   memory of loader workers over --reads clips
 python tools/benchmark.py predict --cfg FILE     prediction on a file against decoding and the forward pass alone
@@ -47,6 +48,7 @@ from bench import (  # noqa: E402
     realtime,
     runtimes,
     start,
+    transforms,
     worker_memory,
 )  # fmt: skip
 from bench.detector import Setup  # noqa: E402
@@ -55,6 +57,7 @@ from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 
 CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml")
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
+TRANSFORMED = [DETECTOR, str(Path(DETECTOR).parents[1] / "JHMDB" / "BMViT_small_scratch.yaml")]
 WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "evaluator", "loader",
         "predict", "endless", "explain", "realtime", "kept")  # fmt: skip
 
@@ -76,9 +79,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--task",
-        choices=("classification", "reading", "start", "memory"),
+        choices=("classification", "reading", "transforms", "start", "memory"),
         default="classification",
-        help="loader: training clips of classifiers, reading alone, the start-up of AVA, or workers' memory",
+        help="loader: training clips of classifiers, reading alone, transforms alone, the start-up of AVA, or workers' memory",
     )
     parser.add_argument("--reads", type=int, default=10_000, help="loader --task memory: clips")
     parser.add_argument("--videos", type=int, default=8, help="loader: how many are made")
@@ -125,6 +128,8 @@ def main(argv: Sequence[str]) -> int:
     measure = {"clips": args.clips, "repeats": args.repeats, "device": device}
     if args.what == "loader" and args.task == "reading":
         reading.main(repeats=args.repeats)
+    elif args.what == "loader" and args.task == "transforms":
+        transforms.main([args.cfg] if args.cfg else TRANSFORMED, args.set, repeats=args.repeats)
     elif args.what == "loader" and args.task == "start":
         start.main(1_600_000)
     elif args.what == "loader" and args.task == "memory":

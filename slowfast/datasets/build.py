@@ -27,6 +27,7 @@ from slowfast.datasets.clips.workers import ClipLoader, Watched, begin, check_sh
 from slowfast.datasets.features.feature_clips import FeatureClips
 from slowfast.datasets.features.store import FeatureStore
 from slowfast.datasets.features.views import Views
+from slowfast.datasets.prepared import check_prepared
 from slowfast.datasets.registry import find_dataset
 from slowfast.datasets.split import KeyFrameSplit, Split, VideoSplit
 from slowfast.structures.label_map import LabelMap
@@ -40,6 +41,7 @@ __all__ = [
     "build_label_preset",
     "build_mask_shape",
     "build_mixup",
+    "build_preset",
     "build_test_loader",
     "build_test_preset",
     "build_train_loader",
@@ -63,7 +65,16 @@ def read_split(cfg: CfgNode, split: str) -> Split:
         refuse_outside(videos, f"{name}, {split}")
         if isinstance(found.pixels, FrameFolders):
             refuse_outside(found.pixels.listed_files(videos), f"{name}, {split}, frame lists")
-    return found
+    return _with_prepared(found)
+
+
+def _with_prepared(split: Split) -> Split:
+    """With what the records of prepared videos say in its notes. Raises ValueError where they say otherwise."""
+    if isinstance(split, VideoSplit):
+        return replace(split, notes=(*split.notes, *check_prepared(split.pixels, split.videos.names, None)))
+    annotated = split.annotated
+    prepared = check_prepared(split.pixels, annotated.key_frames.used_videos, split.clock)
+    return replace(split, annotated=replace(annotated, notes=(*annotated.notes, *prepared)))
 
 
 # ------------------------------------------------------------------------------------------------------ key frames
@@ -79,7 +90,8 @@ def build_test_preset(cfg: CfgNode) -> DetectionPreset:
     return DetectionPreset(size=_size(cfg.DATA.TEST_CROP_SIZE), keep_aspect=keep_aspect)
 
 
-def _preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:
+def build_preset(cfg: CfgNode, split: str, label_map: LabelMap) -> DetectionPreset:
+    """What the "train" or "test" split does to clips. Raises ValueError for classes to exchange that there are not."""
     if split == "test":
         return build_test_preset(cfg)
     d = cfg.DATA
@@ -116,7 +128,7 @@ def build_clips(cfg: CfgNode, name: str, split: KeyFrameSplit) -> KeyFrameClips:
         shape=ClipShape(
             cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, "forward" if name == "train" else cfg.TEST.FRAME_ORDER
         ),
-        preset=_preset(cfg, name, split.annotated.label_map),
+        preset=build_preset(cfg, name, split.annotated.label_map),
         strict=cfg.DATA.STRICT,
         seed=cfg.RNG_SEED,
     )
@@ -124,7 +136,7 @@ def build_clips(cfg: CfgNode, name: str, split: KeyFrameSplit) -> KeyFrameClips:
 
 def build_views(cfg: CfgNode, label_map: LabelMap) -> Views:
     """The fixed views that DATA.FEATURE_VIEWS counts."""
-    return Views(build_test_preset(cfg), _preset(cfg, "train", label_map), seed=cfg.RNG_SEED)
+    return Views(build_test_preset(cfg), build_preset(cfg, "train", label_map), seed=cfg.RNG_SEED)
 
 
 def build_feature_clips(cfg: CfgNode, name: str, split: KeyFrameSplit, store: FeatureStore) -> FeatureClips:

@@ -65,6 +65,7 @@ class ClipSample:
     actions: (n, C) float32 0/1
     flipped: boxes, actions and meta are those of the mirrored clip, and the pixels still have to be mirrored; that is
              done for the whole batch on the device (ClipBatch.mirrored). Whoever shows a sample shows `mirrored_clip`.
+    colours: factors of brightness, contrast and saturation, which are still to be changed there, too; None for no change
     """
 
     clip: Tensor
@@ -72,10 +73,11 @@ class ClipSample:
     actions: Tensor
     meta: ClipMeta
     flipped: bool = False
+    colours: tuple[float, float, float] | None = None
 
     @property
     def mirrored_clip(self) -> Tensor:
-        """(3, T, H, W) uint8 RGB: the pixels that belong to the boxes."""
+        """(3, T, H, W) uint8 RGB: the pixels that belong to the boxes, in the colours of the video."""
         return self.clip.flip(-1) if self.flipped else self.clip
 
 
@@ -86,6 +88,18 @@ class UnreadableClip:
     video: str
     timestamp: float
     reason: str
+
+
+class ColourChange(Protocol):
+    """What training does to the colours of a whole batch on the device (`datasets/augment/colours.py`)."""
+
+    def __call__(self, clips: Tensor) -> Tensor:
+        """clips (B, 3, T, H, W) float32 RGB from 0 to 255, mirrored where they are to be; may be changed in place."""
+        ...
+
+    def map(self, change: TensorMap) -> "ColourChange":
+        """The same with `change` applied to the tensors that belong on the device."""
+        ...
 
 
 class BatchAugmentation(Protocol):
@@ -109,6 +123,7 @@ class ClipBatch:
     meta:    what names each clip: its `key` is (video, timestamp) or (video, view)
     flipped: (B,) bool, clips whose pixels still have to be mirrored (see ClipSample); None when there are none
     augmentation: what is still to be done to them once they are normalised; None for nothing
+    colours: what is still to be done to their colours once they are mirrored and floats; None for nothing
     """
 
     clips: Tensor
@@ -117,6 +132,7 @@ class ClipBatch:
     unreadable: tuple[UnreadableClip, ...] = ()
     flipped: Tensor | None = None
     augmentation: BatchAugmentation | None = None
+    colours: ColourChange | None = None
 
     def __len__(self) -> int:
         return len(self.meta)
@@ -129,8 +145,15 @@ class ClipBatch:
         """The same batch with `change` applied to every tensor."""
         flipped = None if self.flipped is None else change(self.flipped)
         augmentation = None if self.augmentation is None else self.augmentation.map(change)
-        targets = self.targets.map(change)
-        return replace(self, clips=change(self.clips), targets=targets, flipped=flipped, augmentation=augmentation)
+        colours = None if self.colours is None else self.colours.map(change)
+        return replace(
+            self,
+            clips=change(self.clips),
+            targets=self.targets.map(change),
+            flipped=flipped,
+            augmentation=augmentation,
+            colours=colours,
+        )
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "ClipBatch":
         return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
@@ -149,13 +172,17 @@ class ClipBatch:
     def normalized(self, mean: Tensor, std: Tensor) -> "ClipBatch":
         """The batch with float32 clips (pixel / 255 - mean) / std; mean and std are (3,), RGB, in [0, 1].
 
+        Before that their `colours` are changed, and none are left to change. Mirrored clips have to be mirrored by then.
         Features of frames stay as they are.
         """
         if self.clips.is_floating_point():
             return self
         shape = (1, 3, 1, 1, 1)
         scale = (1 / (255 * std)).view(shape)
-        return replace(self, clips=self.clips.float().mul_(scale).sub_((mean / std).view(shape)))
+        pixels = self.clips.float()
+        if self.colours is not None:
+            pixels = self.colours(pixels)
+        return replace(self, clips=pixels.mul_(scale).sub_((mean / std).view(shape)), colours=None)
 
     def augmented(self) -> "ClipBatch":
         """The batch after its `augmentation`, with none left to do. The clips are normalised and may change in place."""

@@ -1,7 +1,6 @@
 """Features of frames made once with the weights at hand, for a backbone whose image network is frozen."""
 
 import hashlib
-from collections.abc import Callable
 
 import torch
 from fvcore.common.config import CfgNode
@@ -10,8 +9,10 @@ from torch import Tensor, nn
 from slowfast.datasets.build import build_feature_clips, build_views
 from slowfast.datasets.features.feature_clips import FeatureReport, count
 from slowfast.datasets.features.store import FeatureStore
+from slowfast.datasets.features.views import VideoView
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.models.backbone import frames_at_once, sees_frames
+from slowfast.tasks.task import Pictures
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.utils.progress import progress
@@ -20,11 +21,11 @@ from slowfast.utils.progress import progress
 class FrameFeatures:
     """What `model.backbone.frame_features` makes of the frames of a run, in DATA.FEATURE_CACHE.
 
-    pictures: (3, n, h, w) uint8 RGB -> (n, 3, h, w) as the network takes them, on the device
+    pictures: (3, n, h, w) uint8 RGB and how its colours are changed -> (n, 3, h, w) as the network takes them, on the device
     stride:   pixels of the input along each side that one place of the features covers
     """
 
-    def __init__(self, cfg: CfgNode, model: nn.Module, pictures: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, cfg: CfgNode, model: nn.Module, pictures: Pictures) -> None:
         backbone = model.get_submodule("backbone")
         if not sees_frames(backbone):
             raise ValueError(
@@ -67,7 +68,7 @@ class FrameFeatures:
         get_logger().info("%s: %s", name, FeatureReport.of_all(reports))
 
     @torch.no_grad()
-    def _features(self, frames: Tensor) -> Tensor:
-        """(3, n, h, w) uint8 RGB -> (n, F, h / 32, w / 32)."""
-        x = self.pictures(frames)
+    def _features(self, view: VideoView) -> Tensor:
+        """n frames -> (n, F, h / 32, w / 32)."""
+        x = self.pictures(view.clip, view.colours)
         return torch.cat([self.features_of(part) for part in x.split(frames_at_once(x.device))])

@@ -30,7 +30,7 @@ from slowfast.structures.clip import ClipBatch
 from slowfast.structures.result import Ranked
 from slowfast.tasks.frame_features import FrameFeatures
 from slowfast.tasks.probing import name_broken_videos
-from slowfast.tasks.task import Task
+from slowfast.tasks.task import Pictures, Task
 from slowfast.tasks.tube_scores import score_tubes
 from slowfast.utils import distributed
 from slowfast.utils.ava_csv import write_detections_csv
@@ -85,7 +85,7 @@ class Localization(Task):
         if self.cfg.TRAIN.ENABLE:
             yield "train", self.train_split
 
-    def meet_model(self, model: nn.Module, pictures: Callable[[Tensor], Tensor]) -> None:
+    def meet_model(self, model: nn.Module, pictures: Pictures) -> None:
         if not self.cfg.DATA.FEATURE_VIEWS:
             return
         self.features = FrameFeatures(self.cfg, model, pictures)

@@ -10,6 +10,7 @@ import numpy as np
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
+from slowfast.datasets.augment.colours import ColourFactors
 from slowfast.losses.criterion import Criterion
 from slowfast.structures.clip import ClipBatch
 from slowfast.structures.result import Ranked
@@ -50,6 +51,10 @@ def normalisation_of(cfg: CfgNode, *, bgr: bool) -> Normalisation:
     """
     order = slice(None, None, -1 if bgr else 1)
     return Normalisation(tuple(cfg.DATA.MEAN[order]), tuple(cfg.DATA.STD[order]), bgr != cfg.DATA.REVERSE_INPUT_CHANNEL)
+
+
+# (3, n, h, w) uint8 RGB and how their colours are changed -> (n, 3, h, w) as a network takes them, on the device.
+Pictures = Callable[[Tensor, ColourFactors | None], Tensor]
 
 
 @dataclass(frozen=True)
@@ -94,10 +99,11 @@ class Task(ABC):
     def prepare(self) -> None:
         """Say what was read, and do what should be done once before the first clip is asked for."""
 
-    def meet_model(self, model: nn.Module, pictures: Callable[[Tensor], Tensor]) -> None:  # noqa: B027 (most do nothing)
+    def meet_model(self, model: nn.Module, pictures: Pictures) -> None:  # noqa: B027 (most do nothing)
         """Do what needs the weights before the first clip is asked for; here nothing.
 
-        pictures: (3, n, h, w) uint8 RGB -> (n, 3, h, w) as the network takes them, on the device
+        pictures: (3, n, h, w) uint8 RGB and how its colours are changed -> (n, 3, h, w) as the network takes them, on the
+                  device
         """
 
     @abstractmethod

@@ -113,6 +113,17 @@ def _plain(folder: Path, video: str) -> str:
     return video if record_path(folder, video).is_file() else str(Path(video).with_suffix("")).replace("\\", "/")
 
 
+def check_whole(folder: str | Path, videos: Sequence[str]) -> None:
+    """Raises ValueError where videos were cut out of their movies: annotations that count frames count those of the whole."""
+    cut = [record for record in records_of(Path(folder), videos) if record.done.get("window")]
+    if cut:
+        raise ValueError(
+            f"{folder}: {len(cut)} videos are a window of their movies (such as {cut[0].file}, from second "
+            f"{cut[0].starts_at:g} on), and the annotations count frames from the start of each movie; prepare them again "
+            "without --window"
+        )
+
+
 def check_starts(folder: str | Path, videos: Sequence[str], first_second: float) -> None:
     """Raises ValueError where videos were cut to start at another second of their movies than AVA.FIRST_SECOND says."""
     records = [record for record in records_of(Path(folder), videos) if record.starts_at]

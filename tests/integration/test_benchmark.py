@@ -190,6 +190,24 @@ def test_loader_prints_its_ratio_to_the_usual_route(tool, repo_root, capsys, mon
     assert re.search(r"^workers, each with a core of its own, for a step of 32 clips: \d+ for 0.1 s", out, re.MULTILINE)
 
 
+def test_transforms_print_what_a_worker_is_spared(tool, capsys, monkeypatch):
+    monkeypatch.setattr("bench.transforms.CACHED", {"AVA": (48, 64)})
+    monkeypatch.setattr("bench.transforms.CLIPS", 2)
+    threads = torch.get_num_threads()
+    line = ["loader", "--task", "transforms", "--device", "cpu", "--repeats", "1", "--cfg", "configs/AVA/BMViT_S.yaml"]
+    assert tool.main([*line, "--set", "DATA.TRAIN_CROP_SIZE", "32", "DATA.NUM_FRAMES", "4"]) == 0
+    torch.set_num_threads(threads)
+    out = capsys.readouterr().out
+    assert float(re.search(r"^checked: 2 still clips differ by at most (\S+) of 255 levels", out, re.MULTILINE)[1]) < 5
+    rows = re.findall(r"^(\w[\w ,]+?) +(\S+) cpu ms a clip +(\S+)x$", out, re.MULTILINE)
+    assert [name for name, *_ in rows] == [
+        *("worker, before", "worker, now", "worker, no colours"),
+        "colours on this CPU as device",
+    ]
+    with pytest.raises(ValueError, match=r"changes no colours: DATA\.COLOR_JITTER is 0"):
+        tool.main([*line, "--set", "DATA.COLOR_JITTER", "0"])
+
+
 def test_predict_prints_overhead_shares_and_what_clips_share(run):
     out = run("predict", "--seconds", "2", "--clips", "2")
     assert re.search(r"^texture.mp4: 60 frames, 2 s; 4 clips of \(3, 4, 32, 32\), a key frame every 0.5 s$", out, re.M)

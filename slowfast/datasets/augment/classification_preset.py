@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slowfast.datasets.augment.colours import ColourFactors, draw_colours
 from slowfast.datasets.augment.draws import draw_seed
 from slowfast.datasets.augment.erasing import IMAGE_TRIES, VIDEO_TRIES, check_mode, draw_rectangles
 from slowfast.datasets.augment.operations import IMAGE_FILL, VIDEO_FILL, Colour, check_interpolation
@@ -28,7 +29,6 @@ from slowfast.datasets.augment.resized_crop import (
     shrink_all,
 )
 from slowfast.datasets.augment.view_crops import Resize, ViewCrops
-from slowfast.datasets.clips.transforms import jitter_colours
 
 
 @dataclass(frozen=True)
@@ -85,18 +85,20 @@ class LabelAugmentation:
 
 @dataclass(frozen=True)
 class LabelInput:
-    """One clip, and what is still to be done to it on the device, in this order: mirror, normalise, erase.
+    """One clip, and what is still to be done to it on the device, in this order: mirror, colours, normalise, erase.
 
     clip:       (3, T, h, w) uint8 RGB
     flipped:    its pixels still have to be mirrored
     rectangles: (R, 4) int64, what `erase` fills in the mirrored clip; zeros for nothing
     erase_seed: of the noise
+    colours:    factors of brightness, contrast and saturation; None for no change
     """
 
     clip: Tensor
     flipped: bool
     rectangles: Tensor
     erase_seed: int
+    colours: ColourFactors | None = None
 
 
 class LabelPreset:
@@ -135,8 +137,10 @@ class LabelPreset:
             pixels = self._crop_image(frames, aug, generator)
             if _flips(aug, generator):
                 pixels = np.ascontiguousarray(pixels[:, :, ::-1])
-            pixels, flipped = self._change_colours(pixels, aug, generator), False
+            colours, flipped = self._draw_colours(aug, generator), False
+            pixels = self._rand_augmented(pixels, aug, generator)
         else:
+            colours = self._draw_colours(aug, generator)
             pixels = self._augment_video(shrink_all(frames, self.short_side), aug, generator)
             flipped = _flips(aug, generator)
         height, width = pixels.shape[1:3]
@@ -144,26 +148,26 @@ class LabelPreset:
         rectangles = draw_rectangles(
             height, width, aug.erase_probability, generator, count=aug.erase_count, tries=tries
         )
-        return LabelInput(_to_clip(pixels), flipped, rectangles, draw_seed(generator))
+        return LabelInput(_to_clip(pixels), flipped, rectangles, draw_seed(generator), colours)
 
-    def _change_colours(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
-        """RandAugment, which moves pixels as well; or without it the jitter."""
-        if self.rand_augment is not None:
-            fill = aug.fill or (IMAGE_FILL if self.image else VIDEO_FILL)
-            return self.rand_augment(frames, generator, fill=fill, interpolation=aug.interpolation)
-        if not aug.colour:
+    def _draw_colours(self, aug: LabelAugmentation, generator: torch.Generator) -> ColourFactors | None:
+        """Colours are changed only where there is no RandAugment, which does so itself."""
+        return draw_colours(aug.colour, generator) if aug.colour and self.rand_augment is None else None
+
+    def _rand_augmented(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
+        """RandAugment, if there is any."""
+        if self.rand_augment is None:
             return frames
-        pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
-        return jitter_colours(pixels, aug.colour, generator).permute(0, 2, 3, 1).numpy()
+        fill = aug.fill or (IMAGE_FILL if self.image else VIDEO_FILL)
+        return self.rand_augment(frames, generator, fill=fill, interpolation=aug.interpolation)
 
     def _augment_video(self, frames: np.ndarray, aug: LabelAugmentation, generator: torch.Generator) -> np.ndarray:
         """RandAugment and the crop; what the crop discards is not computed."""
         height, width = frames.shape[1:3]
         if aug.jitter is not None:
-            return self._scale_and_cut(self._change_colours(frames, aug, generator), aug, generator)
+            return self._scale_and_cut(self._rand_augmented(frames, aug, generator), aug, generator)
         size = (self.size, self.size)
         if self.rand_augment is None:
-            frames = self._change_colours(frames, aug, generator)
             box = random_resized_box(height, width, area=aug.area, aspect=aug.aspect, generator=generator)
             return crop_and_resize_plain(frames, box, size)
         draws = self.rand_augment.draw(generator)

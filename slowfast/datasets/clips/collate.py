@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from slowfast.datasets.augment.colours import ClipColours, ColourFactors
 from slowfast.structures.clip import ClipBatch, ClipMeta, ClipSample, UnreadableClip
 from slowfast.structures.targets import People
 
@@ -27,6 +28,8 @@ def collate(
         return ClipBatch(torch.zeros(1, 3, *blank_size, dtype=torch.uint8), nobody, (), unreadable)
     height = max(s.clip.shape[2] for s in read)
     width = max(s.clip.shape[3] for s in read)
+    drawn = [None if s.colours is None else ColourFactors(*s.colours) for s in read]
+    colours = ClipColours.of(drawn, [(s.clip.shape[2], s.clip.shape[3]) for s in read])
     read = [_pad(s, height, width) for s in read]
     targets = People(
         torch.cat([s.boxes for s in read]),
@@ -35,7 +38,7 @@ def collate(
     )
     flipped = torch.tensor([s.flipped for s in read]) if any(s.flipped for s in read) else None
     clips = torch.stack([s.clip for s in read])
-    return ClipBatch(clips, targets, tuple(s.meta for s in read), unreadable, flipped)
+    return ClipBatch(clips, targets, tuple(s.meta for s in read), unreadable, flipped, colours=colours)
 
 
 def _pad(sample: ClipSample, height: int, width: int) -> ClipSample:

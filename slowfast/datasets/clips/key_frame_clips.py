@@ -95,7 +95,7 @@ class KeyFrameClips(Dataset):
         generator = generator_for(self.seed, epoch, index)
         made = self.preset(read.frames, boxes, actions, generator, pixel_aspect=read.pixel_aspect)
         meta = ClipMeta(video, timestamp, made.region, repeated_frames=read.clamped)
-        return ClipSample(made.clip, made.boxes, made.actions, meta, made.flipped)
+        return ClipSample(made.clip, made.boxes, made.actions, meta, made.flipped, made.colours)
 
 
 def every_nth(key_frames: KeyFrames, step: int) -> KeyFrames:

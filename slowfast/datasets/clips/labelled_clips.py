@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from slowfast.datasets.augment.batch import LabelBatchAugmentation
 from slowfast.datasets.augment.classification_preset import LabelInput, LabelPreset
+from slowfast.datasets.augment.colours import ClipColours
 from slowfast.datasets.augment.draws import GeneratorDraws
 from slowfast.datasets.augment.mixup import neighbour_partners
 from slowfast.datasets.clips.video_sampling import ClipSampling, read_clips
@@ -145,4 +146,7 @@ def collate_labelled(
         unreadable,
         flipped if flipped.any() else None,
         augmentation,
+        ClipColours.of(
+            [clip.colours for clip in inputs], [(clip.clip.shape[-2], clip.clip.shape[-1]) for clip in inputs]
+        ),
     )

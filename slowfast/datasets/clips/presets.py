@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slowfast.datasets.augment.colours import ColourFactors, draw_colours
 from slowfast.datasets.clips import transforms as T
 from slowfast.structures.boxes import xyxy_to_cxcywh
 
@@ -45,6 +46,7 @@ class Input:
     """clip (3, T, h, w) uint8 RGB; boxes (n, 4) cxcywh in [0, 1] of it; actions (n, C); region as in ClipMeta.
 
     flipped: all but the pixels is mirrored, as in ClipSample
+    colours: still to be changed, as in ClipSample
     """
 
     clip: Tensor
@@ -52,6 +54,7 @@ class Input:
     actions: Tensor
     region: T.Region
     flipped: bool
+    colours: ColourFactors | None = None
 
 
 class DetectionPreset:
@@ -87,15 +90,15 @@ class DetectionPreset:
         pixels, region = T.crop_and_resize(pixels, region, size)
         people, keep = T.boxes_in_region(people, region, min_visible=0.0 if aug is None else aug.min_visible)
         does = torch.as_tensor(actions, dtype=torch.float32)[keep]
-        flipped = False
+        flipped, colours = False, None
         if aug is not None:
             flipped = aug.flip and torch.rand((), generator=generator).item() < 0.5
             if flipped:
                 people, region = T.mirror(people, region)
                 does = _swap(does, aug.swap_actions)
             if aug.colour:
-                pixels = T.jitter_colours(pixels, aug.colour, generator)
-        return Input(pixels.transpose(0, 1).contiguous(), xyxy_to_cxcywh(people), does, region, flipped)
+                colours = draw_colours(aug.colour, generator)
+        return Input(pixels.transpose(0, 1).contiguous(), xyxy_to_cxcywh(people), does, region, flipped, colours)
 
     def show(self, frames: np.ndarray, *, pixel_aspect: float = 1.0) -> tuple[Tensor, T.Region]:
         """The pixels alone, as a test shows them: (T, H, W, 3) uint8 RGB -> (3, T, h, w) uint8, and the region as in ClipMeta."""

@@ -87,11 +87,3 @@ def mirror(boxes: Tensor, region: Region) -> tuple[Tensor, Region]:
     """
     flipped = torch.stack([1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]], dim=1)
     return flipped, (region[2], region[1], region[0], region[3])
-
-
-def jitter_colours(frames: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Brightness, contrast and saturation of the whole clip, each by one factor from 1 - strength to 1 + strength."""
-    low, high = max(0.0, 1 - strength), 1 + strength
-    frames = F.adjust_brightness(frames, _uniform(low, high, generator))
-    frames = F.adjust_contrast(frames, _uniform(low, high, generator))
-    return F.adjust_saturation(frames, _uniform(low, high, generator))

@@ -12,13 +12,13 @@ from slowfast.datasets.annotations.key_frames import KeyFrames
 from slowfast.datasets.clips.clip_sampling import clip_offsets
 from slowfast.datasets.clips.key_frame_clips import ClipShape
 from slowfast.datasets.features.store import FeatureStore, VideoFeatures
-from slowfast.datasets.features.views import PLAIN, Views, people_in_view
+from slowfast.datasets.features.views import PLAIN, VideoView, Views, people_in_view
 from slowfast.structures.clip import ClipMeta, ClipSample, UnreadableClip
 from slowfast.utils.seed import generator_for
 from slowfast.video.source import ClipReadError, PixelSource
 
-# A view of a video, (3, n, h, w) uint8 RGB -> the features of its frames, (n, F, h', w').
-MakeFeatures = Callable[[Tensor], Tensor]
+# A view of a video, n frames -> the features of its frames, (n, F, h', w').
+MakeFeatures = Callable[[VideoView], Tensor]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class FeatureClips(Dataset):
         row[len(wanted) - late :] = len(wanted) - 1  # and these the last one
         kept, row = np.unique(row, return_inverse=True)
         shown = self.presets.show(view, video, read.frames[kept], boxes, pixel_aspect=read.pixel_aspect)
-        features = features_of(shown.clip).to(torch.float16).cpu().numpy()
+        features = features_of(shown).to(torch.float16).cpu().numpy()
         self.store.write(video, view, VideoFeatures(wanted, row, features, shown.region, first, last))
         return "made"
 

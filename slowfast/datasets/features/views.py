@@ -7,20 +7,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slowfast.datasets.augment.colours import ColourFactors
 from slowfast.datasets.clips import transforms as T
 from slowfast.datasets.clips.presets import DetectionPreset
 from slowfast.structures.boxes import xyxy_to_cxcywh
 from slowfast.utils.seed import generator_for
 
 PLAIN = 0  # the view of a test
+_COLOURS = 2  # count up when the same factors give other colours
 
 
 @dataclass(frozen=True)
 class VideoView:
-    """clip: (3, n, h, w) uint8 RGB, mirrored where the view is; region: as in ClipMeta, x1 > x2 where it is mirrored."""
+    """clip: (3, n, h, w) uint8 RGB, mirrored where the view is; region: as in ClipMeta, x1 > x2 where it is mirrored;
+    colours: of the view, still to be changed in all of its frames; None for no change."""
 
     clip: Tensor
     region: T.Region
+    colours: ColourFactors | None = None
 
 
 class Views:
@@ -35,10 +39,12 @@ class Views:
     @property
     def identity(self) -> dict[str, object]:
         """What the pixels of a view depend on, beside the video and the number of the view."""
+        augmentation = self.augmented.augmentation
         return {
             "plain": [*self.plain.size, self.plain.keep_aspect],
             "augmented": [*self.augmented.size, self.augmented.keep_aspect, str(self.augmented.augmentation)],
             "seed": self.seed,
+            **({"colours": _COLOURS} if augmentation is not None and augmentation.colour else {}),
         }
 
     def show(
@@ -52,7 +58,7 @@ class Views:
         classes = 1 + max((index for pair in swaps for index in pair), default=0)  # what they do is asked per key frame
         nothing = np.zeros((len(boxes), classes))
         made = preset(frames, boxes, nothing, generator, pixel_aspect=pixel_aspect)
-        return VideoView(made.clip.flip(-1) if made.flipped else made.clip, made.region)
+        return VideoView(made.clip.flip(-1) if made.flipped else made.clip, made.region, made.colours)
 
 
 def people_in_view(

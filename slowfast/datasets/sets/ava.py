@@ -13,7 +13,6 @@ from slowfast.datasets.registry import register_dataset
 from slowfast.datasets.sets.pixels import existing_file, videos_or_cache
 from slowfast.datasets.split import KeyFrameSplit, Proposals
 from slowfast.video.frames import FrameFolders
-from slowfast.video.manifest import check_manifest, check_starts
 from slowfast.video.reader import VideoFiles
 
 
@@ -89,9 +88,6 @@ def build_ava(cfg: CfgNode, split: str) -> KeyFrameSplit:
         notes = (*annotated.notes, note, *([f"warning: {early}"] if early else []))
         return KeyFrameSplit(replace(annotated, notes=notes), frames, clock, proposals)
     annotated = without_missing_videos(annotated, VideoFiles(a.VIDEO_DIR).path, ignore=a.IGNORE_MISSING_VIDEOS)
-    prepared = check_manifest(a.VIDEO_DIR, annotated.key_frames.used_videos)
-    check_starts(a.VIDEO_DIR, annotated.key_frames.used_videos, a.FIRST_SECOND)
-    annotated = replace(annotated, notes=(*annotated.notes, *prepared))
     return KeyFrameSplit(annotated, videos_or_cache(cfg, a.VIDEO_DIR), clock, proposals)
 
 

@@ -7,7 +7,6 @@ from slowfast.datasets.registry import register_dataset
 from slowfast.datasets.sets.labels import refuse_label_file
 from slowfast.datasets.sets.pixels import video_files
 from slowfast.datasets.split import VideoSplit
-from slowfast.video.manifest import check_manifest
 
 
 @register_dataset("folder")
@@ -18,5 +17,4 @@ def build_folder(cfg: CfgNode, split: str) -> VideoSplit:
         videos, notes = read_split_folders(root, split, kind=VIDEOS)
     else:
         videos, notes = read_held_out(root, split, kind=VIDEOS, fraction=cfg.DATA.HELD_OUT)
-    notes = (*notes, *check_manifest(root, videos.names))
     return VideoSplit(videos, video_files(cfg, root), notes=notes)

@@ -7,7 +7,6 @@ from slowfast.datasets.registry import register_dataset
 from slowfast.datasets.sets.labels import class_names_of, list_of_split
 from slowfast.datasets.sets.pixels import video_files
 from slowfast.datasets.split import VideoSplit
-from slowfast.video.manifest import check_manifest
 
 
 @register_dataset("kinetics")
@@ -22,5 +21,4 @@ def build_kinetics(cfg: CfgNode, split: str) -> VideoSplit:
         multi_label=d.MULTI_LABEL,
         class_names=names if named else None,
     )
-    notes = (*notes, *check_manifest(d.PATH_PREFIX or ".", videos.names))
     return VideoSplit(videos, video_files(cfg, d.PATH_PREFIX or "."), notes=notes)

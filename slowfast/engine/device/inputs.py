@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from slowfast.datasets.augment.colours import ClipColours, ColourFactors
 from slowfast.engine.device.compiling import FullBatches
 from slowfast.engine.device.precision import Precision
 from slowfast.structures.clip import ClipBatch
@@ -47,19 +48,22 @@ class Inputs:
     def prepare(self, batch: ClipBatch) -> ClipBatch:
         """Move a batch to the device as uint8, a quarter of the bytes of float (Prefetch may have done it before).
 
-        There the clips that are marked so are mirrored, all are normalised, (pixel / 255 - mean) / std, and what training
-        does to a whole batch is done.
+        There the clips that are marked so are mirrored, colours are changed, all are normalised, (pixel / 255 - mean) / std,
+        and what training does to a whole batch is done.
         """
         batch = batch.to(self.device, non_blocking=True).mirrored().normalized(self.mean, self.std)
         if self.bgr:
             batch = replace(batch, clips=batch.clips.flip(1))
         return batch.augmented()
 
-    def pictures(self, frames: Tensor) -> Tensor:
+    def pictures(self, frames: Tensor, colours: ColourFactors | None = None) -> Tensor:
         """(3, n, h, w) uint8 RGB -> (n, 3, h, w) as the network takes them, on the device: for a part of it that sees single
         frames.
+
+        colours: how they are changed, as those of one clip
         """
-        batch = ClipBatch(frames[None], Labels(torch.zeros(1, dtype=torch.int64)), ())
+        change = ClipColours.of([colours], [(frames.shape[-2], frames.shape[-1])])
+        batch = ClipBatch(frames[None], Labels(torch.zeros(1, dtype=torch.int64)), (), colours=change)
         return self.prepare(batch).clips[0].transpose(0, 1)
 
     def predictor(self, model: nn.Module) -> Callable[[ClipBatch], Any]:

@@ -15,6 +15,7 @@ from slowfast.datasets.annotations.tubes import read_tubes
 from slowfast.datasets.annotations.video_lists import read_video_list
 from slowfast.datasets.build import read_split
 from slowfast.datasets.clips.key_frame_clips import FrameClock, SecondClock
+from slowfast.datasets.prepared import check_prepared
 from slowfast.datasets.sets.ava import ava_clock, ava_files, ava_frames
 from slowfast.datasets.sets.labels import class_names_of, list_of_split
 from slowfast.datasets.split import KeyFrameSplit, VideoSplit
@@ -27,7 +28,6 @@ from slowfast.preparation.validation.split import CheckedSplit
 from slowfast.preparation.validation.videos import Pixels, VideoCheck, check_unlabelled, check_videos
 from slowfast.structures.problem import Problem
 from slowfast.video.cache import CachedVideos
-from slowfast.video.manifest import check_manifest, check_starts
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
 
@@ -289,7 +289,7 @@ def check_detection(
             faults.add("refused", f"{split.name}: {error}")
             continue
         checks.append(VideoCheck(split.name, key_frames, source, found.clock, _places(split)))
-    _check_records(found, checks, faults)
+    _check_records(checks, faults)
     check_videos(checks, faults, decode=decode, ignore_missing=found.ignore_missing)
     if found.folder is not None and checks:
         used = [name for split in found.splits for name in split.table.videos]
@@ -298,16 +298,11 @@ def check_detection(
     return tuple(facts), tuple(checks)
 
 
-def _check_records(found: _Detection, checks: Sequence[VideoCheck], faults: Faults) -> None:
+def _check_records(checks: Sequence[VideoCheck], faults: Faults) -> None:
     """Prepared videos against their records, as a training does at its start."""
-    if found.folder is None:
-        return
     for check in checks:
-        names = check.key_frames.used_videos
         try:
-            check_manifest(found.folder, names)
-            if isinstance(found.clock, SecondClock):
-                check_starts(found.folder, names, found.clock.first_second)
+            check_prepared(check.pixels, check.key_frames.used_videos, check.clock)
         except ValueError as error:
             faults.add("changed video", f"{check.name}: {error}")
 

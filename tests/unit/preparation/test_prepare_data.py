@@ -178,6 +178,22 @@ def test_several_processes_and_a_missing_movie(movies, tmp_path, capsys):
     assert "2 movies: 1 prepared, 0 were ready, 1 failed\n  gone: no such movie" in capsys.readouterr().out
 
 
+def test_names_may_have_blanks_folders_and_extensions(tmp_path, capsys):
+    for name in ("in the park/a clip", "b"):
+        path = tmp_path / "movies" / f"{name}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_video(path, frames=4)
+    names = tmp_path / "names.txt"
+    names.write_text("in the park/a clip.MP4\n\nin the park/gone\n")
+    line = [str(tmp_path / "movies"), "--out", str(tmp_path / "out"), "--workers", "0", "--names", str(names)]
+    assert main([*line, "--short-side", "24"]) == 1
+    told = capsys.readouterr().out
+    assert "2 movies: 1 prepared, 0 were ready, 1 failed\n  in the park/gone: no such movie" in told
+    assert (tmp_path / "out" / "in the park" / "a clip.mp4").is_file() and not (tmp_path / "out" / "b.mp4").exists()
+    names.write_text("\n")
+    assert main(line) == 1 and "no name of a video in it (--names)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

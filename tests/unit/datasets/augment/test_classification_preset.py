@@ -7,6 +7,7 @@ from PIL import Image
 from torchvision import transforms
 
 from slowfast.datasets.augment.classification_preset import LabelAugmentation, LabelPreset
+from slowfast.datasets.augment.colours import draw_colours
 from slowfast.datasets.augment.draws import draw_seed
 from slowfast.datasets.augment.erasing import draw_rectangles
 from slowfast.datasets.augment.operations import IMAGE_FILL
@@ -159,12 +160,17 @@ def test_all_frames_are_treated_alike():
 def test_colour_jitter_is_there_without_rand_augment_only():
     frames = video(32, 32)
     jittered = LabelPreset(size=32, short_side=32, augmentation=LabelAugmentation(colour=0.4, **WHOLE))
-    assert (as_frames(jittered(frames, generator(0)).clip) != frames).any()
+    found = jittered(frames, generator(0))
+    np.testing.assert_array_equal(as_frames(found.clip), frames)  # the device changes them
+    assert found.colours == draw_colours(0.4, generator(0))  # the first that is drawn
     both, alone = (
         LabelPreset(size=32, short_side=32, augmentation=LabelAugmentation(colour=c, rand_augment=KINETICS, **WHOLE))
         for c in (0.4, 0.0)
     )
     assert torch.equal(both(frames, generator(1)).clip, alone(frames, generator(1)).clip)
+    assert both(frames, generator(1)).colours is None
+    image = LabelPreset(size=32, short_side=32, augmentation=LabelAugmentation(colour=0.4, **WHOLE), image=True)
+    assert image(frames[:1], generator(2)).colours not in (None, (1, 1, 1))
 
 
 def test_the_interpolation_is_the_one_asked_for():

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from slowfast.datasets.annotations.key_frames import build_key_frames
+from slowfast.datasets.augment.colours import ClipColours
 from slowfast.datasets.clips.collate import collate
 from slowfast.datasets.clips.key_frame_clips import ClipShape, FrameClock, KeyFrameClips
 from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
 from slowfast.datasets.features.feature_clips import FeatureClips, FeatureReport, count
 from slowfast.datasets.features.store import FeatureStore, VideoFeatures
-from slowfast.datasets.features.views import Views, people_in_view
+from slowfast.datasets.features.views import VideoView, Views, people_in_view
 from slowfast.structures.box_table import BoxTable
 from slowfast.structures.clip import ClipSample, UnreadableClip
 from slowfast.structures.label_map import LabelMap
@@ -66,9 +67,11 @@ def presets(*, flip: bool = False, crop: str = "box_safe") -> Views:
     return Views(DetectionPreset(size=SIZE), DetectionPreset(size=SIZE, augmentation=augmentation), seed=5)
 
 
-def pixels_as_features(clip: torch.Tensor) -> torch.Tensor:
-    """Features that are the pixels themselves: (3, n, h, w) -> (n, 3, h, w)."""
-    return clip.transpose(0, 1).float()
+def pixels_as_features(view: VideoView) -> torch.Tensor:
+    """Features that are the pixels themselves, as the device shows them: (n, 3, h, w)."""
+    change = ClipColours.of([view.colours], [view.clip.shape[-2:]])
+    clip = view.clip[None].float()
+    return (change(clip) if change else clip)[0].transpose(0, 1)
 
 
 def clips(folder, *, frames=FRAMES, pixels=None, views=3, identity=None, **options) -> FeatureClips:
