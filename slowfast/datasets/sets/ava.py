@@ -10,11 +10,10 @@ from slowfast.datasets.annotations.annotated_set import without_missing_videos
 from slowfast.datasets.annotations.ava import read_ava
 from slowfast.datasets.clips.key_frame_clips import SecondClock
 from slowfast.datasets.registry import register_dataset
-from slowfast.datasets.sets.pixels import existing_file, videos_or_cache
+from slowfast.datasets.sets.pixels import existing_file, video_files, videos_or_cache
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.video.frames import FrameFolders
 from slowfast.video.manifest import check_manifest, check_starts
-from slowfast.video.reader import VideoFiles
 
 
 @dataclass(frozen=True)
@@ -87,11 +86,12 @@ def build_ava(cfg: CfgNode, split: str) -> KeyFrameSplit:
         early = frames.starts_before(annotated.key_frames.used_videos)
         notes = (*annotated.notes, note, *([f"warning: {early}"] if early else []))
         return KeyFrameSplit(replace(annotated, notes=notes), frames, clock, files.proposals)
-    annotated = without_missing_videos(annotated, VideoFiles(a.VIDEO_DIR).path, ignore=a.IGNORE_MISSING_VIDEOS)
+    videos = video_files(cfg, a.VIDEO_DIR)
+    annotated = without_missing_videos(annotated, videos.check, ignore=a.IGNORE_MISSING_VIDEOS)
     prepared = check_manifest(a.VIDEO_DIR, annotated.key_frames.used_videos)
     check_starts(a.VIDEO_DIR, annotated.key_frames.used_videos, a.FIRST_SECOND)
     annotated = replace(annotated, notes=(*annotated.notes, *prepared))
-    return KeyFrameSplit(annotated, videos_or_cache(cfg, a.VIDEO_DIR), clock, files.proposals)
+    return KeyFrameSplit(annotated, videos_or_cache(cfg, a.VIDEO_DIR, videos), clock, files.proposals)
 
 
 def ava_frames(cfg: CfgNode, *, training: bool) -> FrameFolders:
