@@ -44,12 +44,12 @@ class RemoteVideos(VideoFiles):
 
     def identity(self, video: str) -> dict[str, object]:
         file = self._file(video)
-        return {"path": self.store.address.of(file.name), "size": file.size, "mtime_ns": file.tag}
+        return {"path": self._shown(file), "size": file.size, "mtime_ns": file.tag}
 
     @contextmanager
     def held(self, video: str) -> Iterator[Path]:
         file = self._file(video)
-        url = self.store.address.of(file.name)
+        url = self._shown(file)
         assert file.size is not None  # _file sees to it
         try:
             with self.kept.hold(self._name(file), file.size, partial(self.store.fetch, file)) as path:
@@ -64,8 +64,12 @@ class RemoteVideos(VideoFiles):
 
     def _name(self, file: RemoteFile) -> str:
         """In the folder of fetched files: another state of the file has another one."""
-        state = f"{self.store.address.of(file.name)}|{file.size}|{file.tag}"
-        return f"{hashlib.sha256(state.encode()).hexdigest()[:32]}{PurePosixPath(file.name).suffix}"
+        state = f"{self._shown(file)}|{file.start}|{file.size}|{file.tag}"
+        return f"{hashlib.sha256(state.encode()).hexdigest()[:32]}{PurePosixPath(file.member or file.name).suffix}"
+
+    def _shown(self, file: RemoteFile) -> str:
+        url = self.store.address.of(file.name)
+        return f"{url}, member {file.member}" if file.member else url
 
     def _file(self, video: str) -> RemoteFile:
         """Raises ClipReadError: the store does not answer, has no such video, several, or tells no size."""
@@ -77,7 +81,7 @@ class RemoteVideos(VideoFiles):
                 raise ClipReadError(url, None, f"not found out whether it is there: {error}") from error
             if file.size is None:
                 raise ClipReadError(url, None, "the store does not tell how large it is, so nothing could be compared")
-            self.kept.check(file.size, self.store.address.of(file.name))
+            self.kept.check(file.size, self._shown(file))
             self._found[video] = file
         return self._found[video]
 

@@ -50,6 +50,7 @@ class RemoteFile:
 
     tag: differs where the file has changed; md5: its checksum in hexadecimal, "" where the store gives none; sure_md5:
     False for an S3 ETag, which is the MD5 sum of most files and something else for encrypted ones
+    start, member: of a part of a file: its first byte, and what it is called; `size` is then that of the part
     """
 
     name: str
@@ -57,6 +58,8 @@ class RemoteFile:
     tag: str
     md5: str = ""
     sure_md5: bool = True
+    start: int = 0
+    member: str = ""
 
 
 class Store:
@@ -110,6 +113,10 @@ class Store:
         names = ((PurePosixPath(info["name"]).name, info) for info in found if info["type"] != "directory")
         return {base: _remote_file(f"{folder}/{base}" if folder else base, info) for base, info in names}
 
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
+        """All of a small file, or the bytes from `start` up to `stop`. Raises FetchError."""
+        return bytes(self._asked(lambda fs: fs.cat_file(self.address.real(name), start=start, end=stop)))
+
     def fetch(self, file: RemoteFile, sink: IO[bytes]) -> None:
         """Write the file to `sink`, from its beginning, and compare size and checksum.
 
@@ -146,8 +153,15 @@ class Store:
     def _chunks(self, fs: Any, file: RemoteFile) -> Iterator[bytes]:
         url = self.address.real(file.name)
         source = self._limited(lambda: fs.open(url, "rb", block_size=CHUNK, cache_type="none"))
+        left = file.size if file.member else None  # of a part of a file
         try:
-            while chunk := self._limited(lambda: source.read(CHUNK)):
+            if file.member:
+                source.seek(file.start)
+            while left is None or left > 0:
+                chunk = self._limited(lambda count=CHUNK if left is None else min(CHUNK, left): source.read(count))
+                if not chunk:
+                    break
+                left = None if left is None else left - len(chunk)
                 yield chunk
         finally:
             source.close()

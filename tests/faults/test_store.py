@@ -1,0 +1,75 @@
+"""Videos in a store: a run is the same as from a folder, and ends where the store is gone."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.integration.conftest import SHORT
+from tests.unit.video.remote.faulty_store import FaultyStore
+
+
+@pytest.fixture
+def faulty(toy_data):
+    FaultyStore.reset()
+    for path in (toy_data / "videos").iterdir():
+        FaultyStore.put(f"videos/{path.name}", path.read_bytes())
+    yield FaultyStore
+    FaultyStore.reset()
+
+
+@pytest.fixture
+def train(run_main, toy_config, overrides, tmp_path):
+    def train(url: str, *more: str, expect: int = 0):
+        place = ("AVA.VIDEO_DIR", url, "DATA.CACHE_DIR", "", "DATA.REMOTE_CACHE_DIR", str(tmp_path / "kept"))
+        workers = ("DATA_LOADER.NUM_WORKERS", "0", "DATA.REMOTE_TRIES", "1")
+        return run_main(
+            "tools/run_net.py", "--cfg", toy_config, *overrides, *SHORT, *place, *workers, *more, expect=expect
+        )
+
+    return train
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    (file,) = (run / "checkpoints").glob("checkpoint_epoch_*.pyth")
+    return torch.load(file, weights_only=True)["model_state"]
+
+
+def test_a_run_from_a_store_is_that_from_a_folder(train, trained, toy_data, tmp_path):
+    """The store has room for three of eight videos, so that most leave and come again."""
+    sizes = sorted(path.stat().st_size for path in (toy_data / "videos").iterdir())
+    room = str(sum(sizes[-3:]) / 1e9)
+    options = ("OUTPUT_DIR", str(tmp_path / "other"), "TEST.ENABLE", "False", "DATA.REMOTE_CACHE_GB", room)
+    train((toy_data / "videos").as_uri(), *options)
+    expected, found = weights(trained), weights(tmp_path / "other")
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert sum(path.stat().st_size for path in (tmp_path / "kept").iterdir()) <= float(room) * 1e9
+
+
+def test_a_store_that_goes_ends_a_run(train, faulty, tmp_path):
+    def gone(what):
+        if what == "open":
+            raise ConnectionRefusedError("refused")
+
+    faulty.before = gone
+    done = train("faulty://videos", expect=1)
+    assert "DATA.MAX_UNREADABLE" in done.stderr and "cannot read faulty://videos/" in done.stderr
+    assert "given up after 1 try (DATA.REMOTE_TRIES): ConnectionRefusedError: refused" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "told"),
+    [
+        ("faulty://nowhere", (), "faulty://nowhere: the store answers, and has nothing there"),
+        ("faulty://videos", ("DATA.REMOTE_CACHE_DIR", ""), "name a folder on a disk of this machine"),
+        ("faulty://videos", ("DATA.REMOTE_CACHE_GB", "1e-6"), "raise DATA.REMOTE_CACHE_GB"),
+        ("faulty://videos", ("AVA.ANNOTATION_DIR", "s3://b/v"), "AVA.ANNOTATION_DIR (s3://b/v) must be a path"),
+        ("https://me:hunter2@h/v", (), "AVA.VIDEO_DIR is a URL with a password or a token in it"),
+        ("https://h/v?sig=hunter2", (), "AVA.VIDEO_DIR is a URL with a password or a token in it"),
+        ("https://h/v?sig=$NO_SUCH", (), "the environment has no variable NO_SUCH"),
+    ],
+)
+def test_what_cannot_begin(train, faulty, tmp_path, url, more, told):
+    done = train(url, *more, expect=1)
+    assert told in done.stderr and "hunter2" not in done.stdout + done.stderr
+    assert not list(tmp_path.rglob("*.pyth"))
