@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from slowfast.engine.device.requests import STOPPED_EXIT_CODE
+from slowfast.preparation.movies.all_movies import movies_below
+from slowfast.preparation.movies.shards import write_shards
 from tests.integration.conftest import SHORT
 from tests.unit.video.remote.faulty_store import FaultyStore
 
@@ -44,6 +47,26 @@ def test_a_run_from_a_store_is_that_from_a_folder(train, trained, toy_data, tmp_
     expected, found = weights(trained), weights(tmp_path / "other")
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert sum(path.stat().st_size for path in (tmp_path / "kept").iterdir()) <= float(room) * 1e9
+
+
+def test_a_run_that_began_with_files_ends_with_shards_bit_for_bit_the_same(train, trained, toy_data, tmp_path):
+    report = write_shards(movies_below([toy_data / "videos"]), tmp_path / "shards", shard_bytes=30_000)
+    assert report.written > 2
+    out = ("OUTPUT_DIR", str(tmp_path / "other"))
+    train(str(toy_data / "videos"), *out, "TRAIN.TIME_LIMIT", "1e-6", expect=STOPPED_EXIT_CODE)
+    done = train(report.root, *out, "TEST.ENABLE", "False")
+    assert "going on after epoch 0 and 1 steps" in done.stdout
+    expected, found = weights(trained), weights(tmp_path / "other")
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_a_damaged_shard_is_clips_that_cannot_be_read(train, toy_data, tmp_path):
+    """The last video of the first shard is cut off; DATA.PROBE_SECONDS tells of it before the first step."""
+    report = write_shards(movies_below([toy_data / "videos"]), tmp_path / "shards", shard_bytes=30_000)
+    first = tmp_path / "shards/shard-000000.tar"
+    first.write_bytes(first.read_bytes()[:-20_000])
+    done = train(report.root, "DATA.STRICT", "True", expect=1)
+    assert f"{first}, member " in done.stderr and "the shard is cut off: it has " in done.stderr
 
 
 def test_a_store_that_goes_ends_a_run(train, faulty, tmp_path):

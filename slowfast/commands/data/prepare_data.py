@@ -30,7 +30,9 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="movies, or folders of them")
     parser.add_argument("--out", metavar="DIR", help="the folder to make (mode index: the folder of the movies)")
-    parser.add_argument("--mode", choices=(*MODES, "shards"), default=default.mode, help=f"what to make (default {default.mode})")
+    parser.add_argument(
+        "--mode", choices=(*MODES, "shards"), default=default.mode, help=f"what to make (default {default.mode})"
+    )
     parser.add_argument(
         "--short-side",
         type=int,
@@ -76,8 +78,14 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         parser.error("--mode index takes one folder, or --out DIR")
     out = Path(args.out) if args.out else sources[0]
     try:
+        movies = movies_below(sources)
+        names = Path(args.names).read_text(encoding="utf-8").split() if args.names else []
+        movies = {name: movies[name] for name in movies if not names or name in names}
         if args.mode == "shards":
-            print(write_shards(movies_below(sources), out, shard_bytes=int(args.shard_gb * 1e9)))
+            missing = [name for name in names if name not in movies]
+            if missing:
+                raise ValueError(f"{args.names}: no such movie: {', '.join(missing)}; nothing was packed")
+            print(write_shards(movies, out, shard_bytes=int(args.shard_gb * 1e9)))
             return 0
         wanted = Wanted(
             mode=args.mode,
@@ -88,9 +96,6 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
             quality=args.quality,
             window=None if args.window is None else (args.window[0], args.window[1]),
         )
-        movies = movies_below(sources)
-        names = Path(args.names).read_text(encoding="utf-8").split() if args.names else []
-        movies = {name: movies[name] for name in movies if not names or name in names}
         workers = effective_cores().count if args.workers is None else args.workers
         report = prepare_all(
             movies, out, wanted, wanted_names=[Path(n).stem for n in names if n not in movies], workers=workers

@@ -98,7 +98,9 @@ class RemoteVideos(VideoFiles):
             names = ", ".join(PurePosixPath(file.name).name for file in found)
             raise ClipReadError(url, None, f"several files have this name: {names}; keep one")
         if not found:
-            raise ClipReadError(url, None, f"no such file{tried}; is {self.store.address.shown} the folder of the videos?")
+            raise ClipReadError(
+                url, None, f"no such file{tried}; is {self.store.address.shown} the folder of the videos?"
+            )
         return found[0]
 
     def _listed(self, names: list[str]) -> list[RemoteFile]:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, Any, TypeVar
 
@@ -154,11 +155,15 @@ class Store:
         url = self.address.real(file.name)
         source = self._limited(lambda: fs.open(url, "rb", block_size=CHUNK, cache_type="none"))
         left = file.size if file.member else None  # of a part of a file
+
+        def following() -> bytes:
+            return bytes(source.read(CHUNK if left is None else min(CHUNK, left)))
+
         try:
             if file.member:
                 source.seek(file.start)
             while left is None or left > 0:
-                chunk = self._limited(lambda count=CHUNK if left is None else min(CHUNK, left): source.read(count))
+                chunk = self._limited(following)
                 if not chunk:
                     break
                 left = None if left is None else left - len(chunk)
@@ -175,7 +180,7 @@ class Store:
                 time.sleep(min(_LONGEST_WAIT, 2.0 ** (number - 1)))
             try:
                 fs = self._file_system()
-                answer = self._limited(lambda fs=fs: request(fs)) if limited else request(fs)
+                answer = self._limited(partial(request, fs)) if limited else request(fs)
                 self._silent = False
                 return answer
             except (_SinkError, MissingPackageError, StoreError):
@@ -225,7 +230,9 @@ class Store:
             except ImportError as error:
                 package = _PIP.get(protocol)
                 advice = f"pip install {package}" if package else self.address.scrubbed(reason_of(error))
-                raise MissingPackageError(f"{shown}: {protocol}:// needs a package that is not installed: {advice}") from None
+                raise MissingPackageError(
+                    f"{shown}: {protocol}:// needs a package that is not installed: {advice}"
+                ) from None
             except ValueError as error:
                 raise StoreError(f"{shown}: {self.address.scrubbed(reason_of(error))}") from None
         return self._fs

@@ -131,10 +131,14 @@ class ShardIndex:
     @classmethod
     def of(cls, members: dict[str, list[Member]]) -> "ShardIndex":
         """members: of each shard. Raises ValueError where two files have one name."""
-        rows = sorted((member.name.encode(), k, *member[1:]) for k, some in enumerate(members.values()) for member in some)
+        rows = sorted(
+            (member.name.encode(), k, *member[1:]) for k, some in enumerate(members.values()) for member in some
+        )
         names, shard, offset, size = zip(*rows, strict=True) if rows else ((), (), (), ())
         found = cls(
-            tuple(members), np.array(names, dtype="S"), *(np.array(part, dtype=np.int64) for part in (shard, offset, size))
+            tuple(members),
+            np.array(names, dtype="S"),
+            *(np.array(part, dtype=np.int64) for part in (shard, offset, size)),
         )
         twice = np.flatnonzero(found.names[1:] == found.names[:-1])
         if len(twice):

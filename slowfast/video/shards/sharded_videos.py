@@ -135,5 +135,7 @@ def find_member(index: ShardIndex, video: str, extensions: tuple[str, ...], root
         told = ", ".join(f"{PurePosixPath(member.name).name} in {shard}" for shard, member in found)
         raise ClipReadError(f"{root}, member {video}", None, f"several files have this name: {told}; keep one")
     tried = " ".join(extensions)
-    reason = f"none of {len(index.shards)} shards has it, with none of the extensions {tried} (they have {len(index)} files)"
+    reason = (
+        f"none of {len(index.shards)} shards has it, with none of the extensions {tried} (they have {len(index)} files)"
+    )
     raise ClipReadError(f"{root}, member {video}", None, reason)

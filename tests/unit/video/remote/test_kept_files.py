@@ -55,7 +55,9 @@ def test_files_in_use_stay(kept):
 
 
 def test_a_file_larger_than_all_may_be(kept):
-    with pytest.raises(KeptFilesError, match=r"^s3://b/x.mp4 has 2 GB, and all files .* 1e-07: raise DATA.REMOTE_CACHE"):
+    with pytest.raises(
+        KeptFilesError, match=r"^s3://b/x.mp4 has 2 GB, and all files .* 1e-07: raise DATA.REMOTE_CACHE"
+    ):
         kept.check(2_000_000_000, "s3://b/x.mp4")
     with pytest.raises(KeptFilesError, match="REMOTE_CACHE_GB"):
         use(kept, "a", 101)

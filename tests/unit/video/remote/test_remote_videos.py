@@ -64,7 +64,9 @@ def test_errors_name_the_url(remote, faulty):
     with pytest.raises(ClipReadError, match=r"cannot read faulty://videos/a.mp4 at 9.000 s: the last frame") as failed:
         remote.read("a", np.array([9.0]), center=0)
     assert "kept" not in str(failed.value)
-    with pytest.raises(ClipReadError, match=r"faulty://videos/no: no such file, with none .* is faulty://videos the folder"):
+    with pytest.raises(
+        ClipReadError, match=r"faulty://videos/no: no such file, with none .* is faulty://videos the folder"
+    ):
         remote.check("no")
     with pytest.raises(ClipReadError, match=r"faulty://videos/no.mp4: no such file; is"):
         remote.check("no.mp4")

@@ -53,7 +53,9 @@ def test_a_request_is_tried_again(store, faulty, waits):
 
 def test_tries_have_an_end_and_others_have_one_until_the_store_is_back(store, faulty, waits):
     faulty.before = Failing("open", 4, ConnectionResetError("reset by peer"))
-    with pytest.raises(FetchError, match=r"^given up after 3 tries \(DATA.REMOTE_TRIES\): ConnectionResetError: reset by"):
+    with pytest.raises(
+        FetchError, match=r"^given up after 3 tries \(DATA.REMOTE_TRIES\): ConnectionResetError: reset by"
+    ):
         fetched(store)
     faulty.before.left, asked = 2, len(faulty.asked)
     store._silent = True
@@ -80,7 +82,7 @@ def test_a_store_that_does_not_answer(store, faulty, kind):
 def test_what_another_try_does_not_change_is_not_tried(store, faulty, waits):
     file = store.info("a.mp4")
     faulty.before = Failing("open", 1, PermissionError("Access Denied"))
-    with pytest.raises(FetchError, match="^PermissionError: Access Denied"):
+    with pytest.raises(FetchError, match=r"^PermissionError: Access Denied"):
         store.fetch(file, io.BytesIO())
     faulty().rm("faulty://videos/a.mp4")
     with pytest.raises(FetchError, match="FileNotFoundError"):
@@ -117,12 +119,12 @@ def test_a_wrong_checksum_is_an_error_but_for_an_etag_that_is_none(store, faulty
 
 def test_connecting(store, faulty, monkeypatch):
     store.connect()
-    with pytest.raises(StoreError, match="^faulty://other: the store answers, and has nothing there"):
+    with pytest.raises(StoreError, match=r"^faulty://other: the store answers, and has nothing there"):
         Store("faulty://other").connect()
     faulty.before = Failing("exists", 9, ConnectionRefusedError("refused"))
-    with pytest.raises(StoreError, match="^faulty://videos: given up after 3 tries .* refused"):
+    with pytest.raises(StoreError, match=r"^faulty://videos: given up after 3 tries .* refused"):
         store.connect()
-    with pytest.raises(StoreError, match="^nothing://b: Protocol not known: nothing"):
+    with pytest.raises(StoreError, match=r"^nothing://b: Protocol not known: nothing"):
         Store("nothing://b").connect()
 
     def missing(url):
