@@ -6,6 +6,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast.config.sections.data import height_width
 from slowfast.config.sections.train import DATASET_NAMES, KEY_FRAME_DATASETS, TUBE_DATASETS
+from slowfast.config.urls import OF_THIS_MACHINE, OF_VIDEOS, problems_of_urls
 
 Check = Callable[[CfgNode], Iterable[str]]
 _CHECKS: list[tuple[tuple[str, ...], Check]] = []
@@ -357,3 +358,8 @@ def _mask_over_time(cfg: CfgNode) -> Iterable[str]:
             f"AUG.MASK_WINDOW_SIZE ({window}) must have {times} times, DATA.NUM_FRAMES ({cfg.DATA.NUM_FRAMES}) over "
             f"MVIT.PATCH_STRIDE[0] ({cfg.MVIT.PATCH_STRIDE[0]})"
         )
+
+
+# ---------------------------------------------------------------------------------------------------------- places
+
+_reads(*OF_THIS_MACHINE, *OF_VIDEOS)(problems_of_urls)

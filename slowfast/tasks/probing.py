@@ -12,11 +12,12 @@ from slowfast.video.reader import VideoFiles
 
 def name_broken_videos(cfg: CfgNode, split: str, pixels: object, videos: Sequence[str]) -> None:
     """Each process tries its share of the videos; the log tells which cannot be opened. Nothing for other sources:
-    a cache decodes what it lacks before the run, frames and images have no header worth a look.
+    a cache decodes what it lacks before the run, frames and images have no header worth a look, and videos of another
+    machine would all have to be fetched.
 
     Raises ValueError with DATA.STRICT where there is one.
     """
-    if not isinstance(pixels, VideoFiles) or not cfg.DATA.PROBE_SECONDS:
+    if not isinstance(pixels, VideoFiles) or not pixels.near or not cfg.DATA.PROBE_SECONDS:
         return
     share = list(dict.fromkeys(videos))[distributed.rank() :: distributed.world_size()]
     report = ProbeReport.of_all(distributed.gather_objects(probe(pixels, share, seconds=float(cfg.DATA.PROBE_SECONDS))))

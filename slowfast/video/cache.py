@@ -76,18 +76,18 @@ class CachedVideos:
         self.short_side = short_side
         self.built = 0
         self.rebuilt = 0
-        self._open: OrderedDict[Path, _Entry] = OrderedDict()
+        self._open: OrderedDict[str, _Entry] = OrderedDict()  # by the name of the entry
 
     def __getstate__(self) -> dict[str, object]:
         return self.__dict__ | {"_open": OrderedDict()}  # a pickled memory map would carry the pixels
 
     def read(self, video: str, times: np.ndarray, *, center: int) -> ClipPixels:
-        entry = self._entry(self.source.path(video), self.source.threads)
+        entry = self._entry(video, self.source.threads)
         indices, clamped = entry.timeline.at_times(np.asarray(times), center=center)
         return ClipPixels(np.asarray(entry.frames[indices]), clamped, entry.pixel_aspect)
 
     def read_frames(self, video: str, numbers: np.ndarray, *, center: int) -> ClipPixels:
-        entry = self._entry(self.source.path(video), self.source.threads)
+        entry = self._entry(video, self.source.threads)
         indices, clamped = entry.timeline.at_numbers(numbers, center=center)
         return ClipPixels(np.asarray(entry.frames[indices]), clamped, entry.pixel_aspect)
 
@@ -127,8 +127,10 @@ class CachedVideos:
         return PrefillReport(outcomes.count("built") + rebuilt, rebuilt, outcomes.count("reused"), tuple(failed))
 
     def _there(self, videos: Sequence[str]) -> list[Path]:
-        """The files of those that have one."""
-        found = []
+        """The files of those that have one on this machine."""
+        found: list[Path] = []
+        if not self.source.near:  # what they will take would only be known once they were fetched
+            return found
         for video in videos:
             try:
                 found.append(self.source.path(video))
@@ -138,53 +140,51 @@ class CachedVideos:
 
     def _is_cached(self, video: str) -> bool:
         try:
-            path = self.source.path(video)
-            return self._load(self._name(path), self._identity(path)) is not None
+            identity = self._identity(video)
+            return self._load(self._name(identity), identity) is not None
         except ClipReadError:
             return False
 
-    def _name(self, path: Path) -> str:
-        return hashlib.sha256(f"{path.resolve()}|{self.short_side}".encode()).hexdigest()[:32]
+    def _name(self, identity: dict[str, object]) -> str:
+        return hashlib.sha256(f"{identity['path']}|{self.short_side}".encode()).hexdigest()[:32]
 
     def _prepare(self, video: str, threads: int) -> str | ClipReadError:
         before = (self.built, self.rebuilt)
         try:
-            self._entry(self.source.path(video), threads)
+            self._entry(video, threads)
         except ClipReadError as error:
             return error
         if self.rebuilt > before[1]:
             return "rebuilt"
         return "built" if self.built > before[0] else "reused"
 
-    def _entry(self, path: Path, threads: int) -> _Entry:
-        identity = self._identity(path)
-        name = self._name(path)
-        entry = self._open.get(path)
+    def _entry(self, video: str, threads: int) -> _Entry:
+        identity = self._identity(video)
+        name = self._name(identity)
+        entry = self._open.get(name)
         if entry is None or entry.identity != identity:
             entry = self._load(name, identity)
         if entry is None:
             stale = (self.cache_dir / f"{name}.json").exists()
-            self._build(path, name, identity, threads)
+            with self.source.held(video) as path:
+                self._build(path, name, identity, threads)
             self.built += 1
             self.rebuilt += stale
             entry = self._load(name, identity)
             if entry is None:
-                raise OSError(f"{self.cache_dir}: the entry just written for {path} cannot be read back")
-        self._open[path] = entry
-        self._open.move_to_end(path)
+                raise OSError(f"{self.cache_dir}: the entry just written for {video} cannot be read back")
+        self._open[name] = entry
+        self._open.move_to_end(name)
         while len(self._open) > _OPEN_ENTRIES:
             self._open.popitem(last=False)
         return entry
 
-    def _identity(self, path: Path) -> dict[str, object]:
+    def _identity(self, video: str) -> dict[str, object]:
         """What the decoded pixels depend on; another identity makes an entry stale."""
-        stat = path.stat()
         codec = ".".join(map(str, av.library_versions["libavcodec"]))
         return {
             "format": _FORMAT,
-            "path": str(path.resolve()),
-            "size": stat.st_size,
-            "mtime_ns": stat.st_mtime_ns,
+            **self.source.identity(video),
             "short_side": self.short_side,
             "decoder": f"PyAV {av.__version__}, libavcodec {codec}",
         }

@@ -18,6 +18,7 @@ from slowfast.utils.shared_arrays import for_workers, from_parent
 from slowfast.video.frame_files import FrameFiles, joined, split
 from slowfast.video.frame_lists import FRAME_LIST_HEADER, read_frame_lists
 from slowfast.video.open_video import shrink
+from slowfast.video.remote.address import is_url
 from slowfast.video.source import ClipPixels, ClipReadError, VideoLength, check_positions
 from slowfast.video.whole_pictures import what_is_missing
 
@@ -51,6 +52,10 @@ class FrameFolders:
     ) -> None:
         if not fps > 0:
             raise ValueError(f"frames per second must be positive, got {fps}; it is the rate of the extraction")
+        if is_url(root):
+            raise ValueError(
+                f"{root}: folders of frames are read from a disk of this machine; by a URL there are videos, and shards of them"
+            )
         self.root = Path(root)
         self.fps = fps
         self._pattern = pattern

@@ -66,8 +66,7 @@ def _open(videos: VideoFiles, name: str, *, until: float) -> bool | ClipReadErro
     if time.perf_counter() >= until:
         return False
     try:
-        path = videos.path(name)
-        with named_errors(path, None), OpenVideo(path, threads=1):
+        with videos.held(name) as path, named_errors(path, None), OpenVideo(path, threads=1):
             return True
     except ClipReadError as error:
         return error

@@ -5,6 +5,8 @@ What second 0 is and in which order frames come: see `open_video`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +138,11 @@ class VideoFiles:
 
     extensions: tried in order, lower and upper case
     threads:    decoding threads of a read, 0 for as many as there are cores
+
+    Those that lie elsewhere (`remote`, `shards`) differ in where a video is while it is read: `check`, `held`, `identity`.
     """
+
+    near = True  # opening a video fetches nothing from another machine
 
     def __init__(self, root: str | Path, *, extensions: tuple[str, ...] = VIDEO_EXTENSIONS, threads: int = 0) -> None:
         self.root = Path(root)
@@ -162,20 +168,38 @@ class VideoFiles:
         reason = f"no such file, with none of the extensions {tried}; is {self.root} the folder of the videos?"
         raise ClipReadError(str(exact), None, reason)
 
+    def check(self, video: str) -> None:
+        """Raises ClipReadError where there is no such video; nothing of it is read."""
+        self.path(video)
+
+    @contextmanager
+    def held(self, video: str) -> Iterator[Path]:
+        """What the readers open, there as long as the block runs. Raises ClipReadError."""
+        yield self.path(video)
+
+    def identity(self, video: str) -> dict[str, object]:
+        """Which file this is, by "path", and in which state. Raises ClipReadError."""
+        path = self.path(video)
+        stat = path.stat()
+        return {"path": str(path.resolve()), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+
     def read(self, video: str, times: np.ndarray, *, center: int) -> ClipPixels:
-        return read_times(self.path(video), times, center=center, threads=self.threads)
+        with self.held(video) as path:
+            return read_times(path, times, center=center, threads=self.threads)
 
     def read_frames(self, video: str, numbers: np.ndarray, *, center: int) -> ClipPixels:
-        return read_frames(self.path(video), numbers, center=center, threads=self.threads)
+        with self.held(video) as path:
+            return read_frames(path, numbers, center=center, threads=self.threads)
 
     def length(self, video: str) -> VideoLength:
-        return self._whole(video).length
+        with self.held(video) as path:
+            return self._whole(path).length
 
     def read_positions(self, video: str, positions: np.ndarray, *, short_side: int | None = None) -> np.ndarray:
-        return self._whole(video).read(positions, short_side=short_side)
+        with self.held(video) as path:
+            return self._whole(path).read(positions, short_side=short_side)
 
-    def _whole(self, video: str) -> WholeVideo:
-        path = self.path(video)
+    def _whole(self, path: Path) -> WholeVideo:
         if self._last is None or self._last.path != path:
             self._last = WholeVideo(path, threads=self.threads)
         return self._last

@@ -4,9 +4,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import on_toy_data, overrides, roi_config, small_sets, toy_config, toy_data
+from tests.integration.conftest import (
+    on_toy_data,
+    overrides,
+    roi_config,
+    small_sets,
+    toy_config,
+    toy_data,
+    train_once,
+    trained,
+)
 
-__all__ = ["on_toy_data", "overrides", "roi_config", "small_sets", "toy_config", "toy_data"]
+__all__ = [
+    "on_toy_data",
+    "overrides",
+    "roi_config",
+    "small_sets",
+    "toy_config",
+    "toy_data",
+    "train_once",
+    "trained",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -36,7 +36,7 @@ PACKAGES = {
     "structures": {"torch", "numpy"},
     "utils": {"torch", "numpy", "pandas", "simplejson", "tqdm"},
     "layers": {"torch", "triton"},  # triton in the file of its kernels, which is imported on CUDA only
-    "video": {"av", "cv2", "numpy", "PIL"},
+    "video": {"av", "cv2", "numpy", "PIL", "fsspec"},
     "models": {"torch", "torchvision", "numpy"},
     "weights": {"torch", "safetensors", "yaml"},  # yaml: the config that a checkpoint holds tells its token grid
     "losses": {"torch", "torchvision", "numpy", "scipy"},

@@ -1,8 +1,9 @@
-"""Prepare movies for training: indexed as they are, re-encoded small with a short GOP, or as JPEG frames.
+"""Prepare movies for training: indexed as they are, re-encoded small with a short GOP, as JPEG frames, or packed in shards.
 
 bmvit prepare-data movies --out data/ava/videos --window 900 1800
 bmvit prepare-data movies --out data/ava/frames --mode frames --fps 30 --window 900 1800
 bmvit prepare-data data/mine/videos --mode index
+bmvit prepare-data data/ava/videos --out data/ava/shards --mode shards
 
 The same command goes on where it was stopped. Each video has a record in OUT/.manifest, which a training checks.
 Exit code 1 where a movie failed, or is missing; what could be prepared is.
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from slowfast.preparation.movies.all_movies import movies_below, prepare_all
 from slowfast.preparation.movies.one_movie import MODES, Wanted
+from slowfast.preparation.movies.shards import write_shards
 from slowfast.utils.cores import effective_cores
 from slowfast.utils.files import write_text
 from slowfast.utils.missing import MissingPackageError
@@ -32,7 +34,9 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="movies, or folders of them")
     parser.add_argument("--out", metavar="DIR", help="the folder to make (mode index: the folder of the movies)")
-    parser.add_argument("--mode", choices=MODES, default=default.mode, help=f"what to make (default {default.mode})")
+    parser.add_argument(
+        "--mode", choices=(*MODES, "shards"), default=default.mode, help=f"what to make (default {default.mode})"
+    )
     parser.add_argument(
         "--short-side",
         type=int,
@@ -57,6 +61,9 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
         "--quality", type=int, default=default.quality, metavar="N", help="of JPEG frames (default %(default)s)"
     )
     parser.add_argument(
+        "--shard-gb", type=float, default=1.0, metavar="GB", help="10^9 bytes of a shard (default %(default)s)"
+    )
+    parser.add_argument(
         "--window", type=float, nargs=2, metavar=("FIRST", "LAST"), help="seconds to keep (AVA: 900 1800)"
     )
     parser.add_argument("--names", metavar="FILE", help="a video name a line: one without a movie is told")
@@ -75,6 +82,15 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         parser.error("--mode index takes one folder, or --out DIR")
     out = Path(args.out) if args.out else sources[0]
     try:
+        movies = movies_below(sources)
+        names = _names(Path(args.names)) if args.names else []
+        movies = {name: movies[name] for name in movies if not args.names or name in names}
+        if args.mode == "shards":
+            missing = [name for name in names if name not in movies]
+            if missing:
+                raise ValueError(f"{args.names}: no such movie: {', '.join(missing)}; nothing was packed")
+            print(write_shards(movies, out, shard_bytes=int(args.shard_gb * 1e9)))
+            return 0
         wanted = Wanted(
             mode=args.mode,
             short_side=args.short_side,
@@ -84,9 +100,6 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
             quality=args.quality,
             window=None if args.window is None else (args.window[0], args.window[1]),
         )
-        movies = movies_below(sources)
-        names = _names(Path(args.names)) if args.names else []
-        movies = {name: movies[name] for name in movies if not args.names or name in names}
         workers = effective_cores().count if args.workers is None else args.workers
         report = prepare_all(movies, out, wanted, wanted_names=names, workers=workers)
         if args.json:

@@ -27,7 +27,11 @@ AVA = Section(
             "as PySlowFast prepares them.",
             one_of("video", "frames"),
         ),
-        "VIDEO_DIR": Key("data/ava/videos", "Directory of video files named VIDEO.*, read when PIXELS is video."),
+        "VIDEO_DIR": Key(
+            "data/ava/videos",
+            "Directory of video files named VIDEO.*, read when PIXELS is video: a path, a URL (DATA.REMOTE_CACHE_DIR), or "
+            "shards of them (.../shard-{000000..000041}.tar).",
+        ),
         "FRAME_DIR": Key("data/ava/frames", "Directory with a folder of images per video, read when PIXELS is frames."),
         "FRAME_LIST_DIR": Key("data/ava/frame_lists", "Directory of the files in TRAIN_LISTS and TEST_LISTS."),
         "ANNOTATION_DIR": Key("data/ava/annotations", "Directory of the CSV and label map files named below."),

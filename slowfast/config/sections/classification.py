@@ -30,7 +30,7 @@ CLASSIFICATION_DATA = {
     "PATH_PREFIX": Key(
         "",
         "Directory that the paths of the lists (ssv2 and charades: of the videos or frames) start from. Empty: the working "
-        "directory. imagenet and folder do not need it.",
+        "directory. imagenet and folder do not need it. Of videos it may be a URL, or shards; see AVA.VIDEO_DIR.",
     ),
     "PATH_LABEL_SEPARATOR": Key(" ", "What stands between path and label in the lists of kinetics.", not_empty()),
     "LABEL_FILE": Key(

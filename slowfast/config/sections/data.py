@@ -131,6 +131,26 @@ DATA = Section(
         ),
         "CACHE_DIR": Key("", "Directory of decoded clips, kept between epochs and runs. Empty: decode every time."),
         "CACHE_SHORT_SIDE": Key(0, "Short side in pixels of the frames in CACHE_DIR. 0: as decoded.", at_least(0)),
+        "REMOTE_CACHE_DIR": Key(
+            "",
+            "Directory on a disk of this machine for the videos, or shards, of folders that are URLs (s3://, gs://, "
+            "https://, ...): each file is fetched whole and read from there. Processes and runs may share it.",
+        ),
+        "REMOTE_CACHE_GB": Key(
+            100.0,
+            "10^9 bytes that all files in REMOTE_CACHE_DIR may take; the least recently used ones make room for others.",
+            above(0),
+        ),
+        "REMOTE_TRIES": Key(
+            4,
+            "Tries of each request to a store, after waits of 1, 2, 4, ... seconds; then the clip cannot be read.",
+            at_least(1),
+        ),
+        "REMOTE_TIMEOUT": Key(
+            60.0,
+            "Seconds without an answer of a store, or without the next 8 MB of a file, after which a try is given up.",
+            above(0),
+        ),
         "SHOTS": Key(
             0,
             "Training videos of each class, drawn by RNG_SEED, for sets of people on key frames. A class with fewer is an "

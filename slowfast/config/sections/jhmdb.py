@@ -6,7 +6,7 @@ JHMDB = Section(
     "JHMDB",
     "JHMDB-21",
     {
-        "VIDEO_DIR": Key("data/jhmdb/videos", "Directory of CLASS/VIDEO.mp4 files.", not_empty()),
+        "VIDEO_DIR": Key("data/jhmdb/videos", "Directory of CLASS/VIDEO.mp4 files; see AVA.VIDEO_DIR.", not_empty()),
         "ANNOTATION_DIR": Key(
             "data/jhmdb",
             "Directory of jhmdb21_videos.csv (videos, frame counts, splits) and jhmdb21_boxes.csv.gz (a box a frame, "

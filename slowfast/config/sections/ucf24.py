@@ -6,7 +6,9 @@ UCF24 = Section(
     "UCF24",
     "UCF101-24",
     {
-        "VIDEO_DIR": Key("data/ucf24/videos", "Directory of CLASS/VIDEO.avi (or .mp4, ...) files.", not_empty()),
+        "VIDEO_DIR": Key(
+            "data/ucf24/videos", "Directory of CLASS/VIDEO.avi (or .mp4, ...) files; see AVA.VIDEO_DIR.", not_empty()
+        ),
         "ANNOTATION_FILE": Key(
             "data/ucf24/pyannot_with_class_names.pkl.gz",
             "Pickle of the annotations: the corrected ones (pyannot with class names and training list), or ACT's "

@@ -10,10 +10,9 @@ from slowfast.datasets.annotations.annotated_set import without_missing_videos
 from slowfast.datasets.annotations.ava import read_ava
 from slowfast.datasets.clips.key_frame_clips import SecondClock
 from slowfast.datasets.registry import register_dataset
-from slowfast.datasets.sets.pixels import existing_file, videos_or_cache
+from slowfast.datasets.sets.pixels import existing_file, video_files, videos_or_cache
 from slowfast.datasets.split import KeyFrameSplit, Proposals
 from slowfast.video.frames import FrameFolders
-from slowfast.video.reader import VideoFiles
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,9 @@ def build_ava(cfg: CfgNode, split: str) -> KeyFrameSplit:
         early = frames.starts_before(annotated.key_frames.used_videos)
         notes = (*annotated.notes, note, *([f"warning: {early}"] if early else []))
         return KeyFrameSplit(replace(annotated, notes=notes), frames, clock, proposals)
-    annotated = without_missing_videos(annotated, VideoFiles(a.VIDEO_DIR).path, ignore=a.IGNORE_MISSING_VIDEOS)
-    return KeyFrameSplit(annotated, videos_or_cache(cfg, a.VIDEO_DIR), clock, proposals)
+    videos = video_files(cfg, a.VIDEO_DIR)
+    annotated = without_missing_videos(annotated, videos.check, ignore=a.IGNORE_MISSING_VIDEOS)
+    return KeyFrameSplit(annotated, videos_or_cache(cfg, a.VIDEO_DIR, videos), clock, proposals)
 
 
 def ava_frames(cfg: CfgNode, *, training: bool) -> FrameFolders:

@@ -6,18 +6,22 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from slowfast.video.cache import CachedVideos
+from slowfast.video.open_videos import Fetching, open_videos
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import PixelSource
 
 
-def video_files(cfg: CfgNode, folder: str) -> VideoFiles:
-    """Workers decode with one thread each, the training process with all there are."""
-    return VideoFiles(folder, threads=1 if cfg.DATA_LOADER.NUM_WORKERS else 0)
+def video_files(cfg: CfgNode, folder: str, *, threads: int | None = None) -> VideoFiles:
+    """Those below a path or a URL. threads: None: workers decode with one each, the training process with all there are"""
+    d = cfg.DATA
+    fetching = Fetching(d.REMOTE_CACHE_DIR, int(d.REMOTE_CACHE_GB * 1e9), d.REMOTE_TRIES, d.REMOTE_TIMEOUT)
+    threads = (1 if cfg.DATA_LOADER.NUM_WORKERS else 0) if threads is None else threads
+    return open_videos(folder, fetching=fetching, threads=threads)
 
 
-def videos_or_cache(cfg: CfgNode, folder: str) -> PixelSource:
-    """The files below `folder`, through DATA.CACHE_DIR where one is named."""
-    videos = video_files(cfg, folder)
+def videos_or_cache(cfg: CfgNode, folder: str, videos: VideoFiles | None = None) -> PixelSource:
+    """The files below `folder`, or `videos`, through DATA.CACHE_DIR where one is named."""
+    videos = video_files(cfg, folder) if videos is None else videos
     if not cfg.DATA.CACHE_DIR:
         return videos
     return CachedVideos(videos, cfg.DATA.CACHE_DIR, short_side=cfg.DATA.CACHE_SHORT_SIDE or None)

@@ -8,9 +8,8 @@ from slowfast.datasets.annotations.annotated_set import AnnotatedSet, without_mi
 from slowfast.datasets.annotations.tubes import read_tubes
 from slowfast.datasets.clips.key_frame_clips import FrameClock, every_nth
 from slowfast.datasets.registry import Reading, register_dataset
-from slowfast.datasets.sets.pixels import existing_file, videos_or_cache
+from slowfast.datasets.sets.pixels import existing_file, video_files, videos_or_cache
 from slowfast.datasets.split import KeyFrameSplit
-from slowfast.video.reader import VideoFiles
 
 TOLD_WHEN = "the model saw annotated frames only (TUBES.FRAMES), which tell when an action goes on"
 
@@ -32,12 +31,13 @@ def build_ucf24(cfg: CfgNode, split: str) -> KeyFrameSplit:
         notes=(note,),
         tubes=tube_set.tubes,
     )
+    videos = video_files(cfg, u.VIDEO_DIR)
     annotated = without_missing_videos(
-        annotated, VideoFiles(u.VIDEO_DIR).path, ignore=u.IGNORE_MISSING_VIDEOS, folder_key="UCF24.VIDEO_DIR"
+        annotated, videos.check, ignore=u.IGNORE_MISSING_VIDEOS, folder_key="UCF24.VIDEO_DIR"
     )
     return KeyFrameSplit(
         annotated,
-        videos_or_cache(cfg, u.VIDEO_DIR),
+        videos_or_cache(cfg, u.VIDEO_DIR, videos),
         FrameClock(),
         frame_by_frame=True,
         no_video_map=TOLD_WHEN if frames == "annotated" else "",

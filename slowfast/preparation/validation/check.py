@@ -18,6 +18,7 @@ from slowfast.datasets.clips.key_frame_clips import FrameClock, SecondClock
 from slowfast.datasets.prepared import check_prepared
 from slowfast.datasets.sets.ava import ava_clock, ava_files, ava_frames
 from slowfast.datasets.sets.labels import class_names_of, list_of_split
+from slowfast.datasets.sets.pixels import video_files
 from slowfast.datasets.split import KeyFrameSplit, VideoSplit
 from slowfast.preparation.faults import Faults
 from slowfast.preparation.validation.ava_files import read_files
@@ -29,6 +30,7 @@ from slowfast.preparation.validation.videos import Pixels, VideoCheck, check_unl
 from slowfast.structures.problem import Problem
 from slowfast.video.cache import CachedVideos
 from slowfast.video.reader import VideoFiles
+from slowfast.video.remote.address import is_url
 from slowfast.video.source import ClipReadError
 
 READ_ERRORS = (ValueError, OSError, ClipReadError)
@@ -138,8 +140,8 @@ def _ava(cfg: CfgNode, name: str, found: _Detection, faults: Faults) -> None:
     if a.PIXELS == "frames":
         found.pixels.append(lambda: ava_frames(cfg, training=name == "train"))
     else:
-        found.pixels.append(lambda: VideoFiles(a.VIDEO_DIR, threads=1))
-        found.folder = Path(a.VIDEO_DIR)
+        found.pixels.append(lambda: video_files(cfg, a.VIDEO_DIR, threads=1))
+        found.folder = None if is_url(a.VIDEO_DIR) else Path(a.VIDEO_DIR)
 
 
 def _proposals(path: Path, key: str, faults: Faults) -> None:
@@ -164,7 +166,7 @@ def _jhmdb(cfg: CfgNode, name: str, found: _Detection, faults: Faults) -> None:
     found.splits.append(
         CheckedSplit(name, table, (str(root / BOXES_FILE),), file, lines, label_map, label_map, unit="frame")
     )
-    found.pixels.append(lambda: VideoFiles(cfg.JHMDB.VIDEO_DIR, threads=1))
+    found.pixels.append(lambda: video_files(cfg, cfg.JHMDB.VIDEO_DIR, threads=1))
 
 
 def _ucf24(cfg: CfgNode, name: str, found: _Detection, faults: Faults) -> None:
@@ -180,7 +182,7 @@ def _ucf24(cfg: CfgNode, name: str, found: _Detection, faults: Faults) -> None:
     found.splits.append(
         CheckedSplit(name, table, (tubes.source,), none, none, tubes.label_map, tubes.label_map, unit="frame")
     )
-    found.pixels.append(lambda: VideoFiles(cfg.UCF24.VIDEO_DIR, threads=1))
+    found.pixels.append(lambda: video_files(cfg, cfg.UCF24.VIDEO_DIR, threads=1))
     found.ignore_missing = cfg.UCF24.IGNORE_MISSING_VIDEOS
 
 

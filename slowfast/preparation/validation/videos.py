@@ -76,7 +76,7 @@ def _measure(check: VideoCheck, video: str, faults: Faults, *, ignore_missing: b
     timestamps = key_frames.timestamp[key_frames.video == key_frames.videos.index(video)]
     place = check.place(video, timestamps[0].item())
     try:
-        _locate(check.pixels, video)
+        check.pixels.check(video)
     except ClipReadError as error:
         kind = "missing video, ignored" if ignore_missing else "missing video"
         faults.add(kind, f"{check.name}: {error}", **place)
@@ -88,13 +88,6 @@ def _measure(check: VideoCheck, video: str, faults: Faults, *, ignore_missing: b
         return None
     counts = isinstance(check.clock, FrameClock)
     return _Span(check, video, timestamps, len(length) + 1 if counts else len(length) / length.fps, length.fps)
-
-
-def _locate(pixels: Pixels, video: str) -> None:
-    if isinstance(pixels, VideoFiles):
-        pixels.path(video)
-    else:
-        pixels.check(video)
 
 
 # ------------------------------------------------------------------------------------------------------- the clock
