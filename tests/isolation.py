@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from fvcore.common.registry import Registry
 
+from slowfast.layers import kernels
 from slowfast.layers.kernels import choice
 from slowfast.utils.logging import get_logger
 
@@ -20,7 +21,7 @@ def unchanged() -> Iterator[None]:
     """Afterwards the process is as it was."""
     log = get_logger()
     path, handlers, level, propagate = list(sys.path), list(log.handlers), log.level, log.propagate
-    seeds, setting = (random.getstate(), np.random.get_state(), torch.get_rng_state()), choice._setting
+    seeds, setting = (random.getstate(), np.random.get_state(), torch.get_rng_state()), (choice._setting, choice._depthwise)
     registered = {(id(registry), name) for registry in registries() for name, _ in registry}
     try:
         yield
@@ -29,7 +30,7 @@ def unchanged() -> Iterator[None]:
         random.setstate(seeds[0])
         np.random.set_state(seeds[1])
         torch.set_rng_state(seeds[2])
-        choice._setting = setting
+        kernels.use(*setting)
         _forget_foreign_names(registered)
         _give_back(log, handlers)
         log.setLevel(level)

@@ -16,6 +16,7 @@ from slowfast.engine.device.compiling import choose_compiling, compile_in_place
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.memory import GIB, advice_when_short, peak_bytes
 from slowfast.engine.device.parallel import parallelised
+from slowfast.engine.device.same_kernels import agree_on_kernels
 from slowfast.engine.device.threads import set_threads
 from slowfast.engine.record.results import brief, chosen_metric, log_unreadable
 from slowfast.engine.record.summary import model_summary
@@ -70,7 +71,7 @@ def dry_run(cfg: CfgNode, device: torch.device) -> Estimates:
         check_starting_weights(task, Path(folder))
         setup_logging()
         threads.log()
-        kernels.use(cfg.MODEL.KERNELS)
+        kernels.use(cfg.MODEL.KERNELS, cfg.MODEL.DEPTHWISE)
         get_logger().info("%s; %s", model_summary(task.cfg), choose_compiling(task.cfg, device))
         task.prepare()
         return _try(task, build_inputs(task, device), output, Path(folder))
@@ -127,6 +128,7 @@ def _try_training(task: Task, inputs: Inputs, output: Path, folder: Path, told: 
     start_or_resume(state, cfg, checkpoints, task.known_names)
     loader = task.train_loader()
     get_logger().info("%s", describe_rates(cfg, steps=loader.steps, clips_per_step=loader.clips_per_step))
+    agree_on_kernels(state.model, inputs.device, inputs.precision)
     for network in {state.model, state.model_to_test}:
         compile_in_place(cfg, network, inputs.device)
     model = parallelised(state.model, inputs.device, act_checkpoint=cfg.MODEL.ACT_CHECKPOINT)

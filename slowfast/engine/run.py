@@ -12,6 +12,7 @@ from slowfast.engine.device.compiling import choose_compiling, compile_in_place
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.memory import advice_when_short
 from slowfast.engine.device.precision import choose_precision, take_tf32
+from slowfast.engine.device.same_kernels import agree_on_kernels
 from slowfast.engine.device.threads import Threads, set_threads
 from slowfast.engine.record.files import make_folder, save_config
 from slowfast.engine.record.lock import owned
@@ -71,7 +72,7 @@ def _run(
     threads.log()
     if device.type == "cpu":
         keep_freed_memory()
-    kernels.use(cfg.MODEL.KERNELS)
+    kernels.use(cfg.MODEL.KERNELS, cfg.MODEL.DEPTHWISE)
     log.info("%s", model_summary(cfg))
     precision = choose_precision(cfg.MODEL.PRECISION, device)
     log.info("%s: MODEL.PRECISION is %s", take_tf32(precision, device), cfg.MODEL.PRECISION)
@@ -116,6 +117,7 @@ def model_of_checkpoint(task: Task, device: torch.device) -> nn.Module:
         grid=cfg.MODEL.CHECKPOINT_GRID,
     )
     get_logger().info("%s", report)
+    agree_on_kernels(model, device, choose_precision(cfg.MODEL.PRECISION, device))
     compile_in_place(cfg, model, device, graphs=True)
     save_config(cfg, trains=False)
     return model

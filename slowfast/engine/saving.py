@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from slowfast.engine.device.requests import Requests
 from slowfast.engine.record.epoch_report import EpochReport
-from slowfast.structures.clip import ClipBatch
+from slowfast.structures.clip import Meta
 from slowfast.utils import distributed
 from slowfast.utils.files import write_text
 from slowfast.utils.meters import LossMeter
@@ -43,20 +43,23 @@ class Saving:
         """
         return [float(bool(self._requests.stop)), float(distributed.is_main() and self._requests.save)]
 
-    def skipped(self, step: int, batches: Sequence[ClipBatch], report: EpochReport) -> None:
-        """A step was skipped, on all processes: its gradient was not finite."""
-        own = [str(meta) for batch in batches for meta in batch.meta]
+    def skipped(self, step: int, metas: Sequence[Meta], report: EpochReport) -> None:
+        """A step was skipped, on all processes: its gradient was not finite. metas: of its clips on this one."""
+        own = [str(meta) for meta in metas]
         report.last_skipped = [name for names in distributed.gather_objects(own) for name in names]
         self._skip(step, report)
 
+    def is_due(self, done: int, steps: int, wishes: Sequence[float]) -> bool:
+        """Whether `after_step` will save. done: steps of the epoch's `steps`; wishes: of all processes."""
+        by_number = bool(self._every_steps) and done % self._every_steps == 0
+        return done < steps and (by_number or any(wish > 0 for wish in wishes))  # after the last one it is saved whole
+
     def after_step(self, done: int, steps: int, wishes: Sequence[float], report: EpochReport, meter: LossMeter) -> bool:
-        """Save where that is due; whether to stop. done: steps of the epoch's `steps`; wishes: of all processes."""
-        stop, save = (wish > 0 for wish in wishes)
-        due = self._every_steps and done % self._every_steps == 0
-        if done < steps and (stop or save or due):  # after the last step the epoch is saved whole
+        """Save where that is due; whether to stop."""
+        if self.is_due(done, steps, wishes):
             self._save(done, report, meter)
             self._requests.saved()
-        return stop
+        return wishes[0] > 0
 
 
 class Evaluated(NamedTuple):

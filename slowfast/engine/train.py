@@ -14,6 +14,7 @@ from slowfast.engine.device.compiling import compile_in_place
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.memory import advice_when_short
 from slowfast.engine.device.parallel import parallelised
+from slowfast.engine.device.same_kernels import agree_on_kernels
 from slowfast.engine.device.requests import Requests, StoppedError
 from slowfast.engine.record.epoch_report import EpochReport
 from slowfast.engine.record.files import save_config
@@ -97,6 +98,7 @@ class Training:
         start_or_resume(state, cfg, checkpoints, task.known_names)
         task.meet_model(state.model, inputs.pictures)
         loader = task.train_loader()
+        agree_on_kernels(state.model, inputs.device, inputs.precision)
         for model in {state.model, state.model_to_test}:  # the weight average is a model of its own
             compile_in_place(cfg, model, inputs.device)
         refuse_disagreement(_to_agree_on(cfg, state, loader))

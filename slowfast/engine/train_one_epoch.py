@@ -16,6 +16,7 @@ from slowfast.engine.device.prefetch import Prefetch
 from slowfast.engine.device.requests import Requests
 from slowfast.engine.record.epoch_report import EpochReport
 from slowfast.engine.saving import Saving
+from slowfast.engine.updates import Updates
 from slowfast.losses.criterion import Criterion, Losses
 from slowfast.solver.ema import WeightAverage
 from slowfast.solver.schedule import Schedule
@@ -27,8 +28,6 @@ from slowfast.utils.meters import LossMeter, Stopwatch
 from slowfast.utils.seed import seed_step
 from slowfast.utils.waiting import note_place
 
-MAX_SKIPPED_STEPS = 5
-MAX_SKIPPED_STEPS_SCALED = 24  # in float16 a skipped step first halves the scale of the loss, from 65536 on
 StepHook = Callable[[int, float, LossMeter, Stopwatch], None]
 
 
@@ -85,6 +84,7 @@ def train_one_epoch(
     scaler = scaler or torch.amp.GradScaler(inputs.device.type, enabled=False)
     saving, watch = saving or Saving(Requests()), Stopwatch()
     report, meter = so_far or (EpochReport(skipped_in_a_row=plan.skipped_before), LossMeter())
+    updates = Updates(optimizer, scaler, report)
     upcoming, predict = Prefetch(_steps(loader, plan.accumulate), inputs.device), inputs.predictor(model)
     for step, micro_batches in enumerate(upcoming, start=plan.first_step):
         watch.lap("data")
@@ -113,7 +113,8 @@ def train_one_epoch(
         scaler.unscale_(optimizer)
         norm = _clip(model, plan)
         if per.clips:  # else no process could read any clip: not even weight decay or momentum moves the weights
-            _update(optimizer, scaler, norm, report, partial(saving.skipped, step, micro_batches))
+            metas = [meta for batch in micro_batches for meta in batch.meta]
+            updates.step(norm, partial(saving.skipped, step, metas))
         scaler.update()
         if average is not None:
             average.update(getattr(model, "module", model))
@@ -121,9 +122,12 @@ def train_one_epoch(
         watch.lap("step")
         if on_step is not None:
             on_step(step, factor, meter, watch)
+        if saving.is_due(step + 1, plan.steps, wishes):
+            updates.settle()
         if saving.after_step(step + 1, plan.steps, wishes, report, meter):
             report.stopped = True
             break
+    updates.settle()
     return report
 
 
@@ -164,27 +168,3 @@ def _clip(model: nn.Module, plan: EpochPlan) -> torch.Tensor:
     if plan.clip_value:
         nn.utils.clip_grad_value_(model.parameters(), plan.clip_value)
     return norm
-
-
-def _update(
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    norm: torch.Tensor,
-    report: EpochReport,
-    on_skip: Callable[[EpochReport], None],
-) -> None:
-    """Update the weights, unless the gradient is not finite: all processes see the same norm, so they agree."""
-    if torch.isfinite(norm):
-        scaler.step(optimizer)
-        report.skipped_in_a_row = 0
-        return
-    report.skipped += 1
-    report.skipped_in_a_row += 1
-    on_skip(report)
-    if report.skipped_in_a_row > (MAX_SKIPPED_STEPS_SCALED if scaler.is_enabled() else MAX_SKIPPED_STEPS):
-        rates = ", ".join(f"{group['name']}: {group['lr']:.2e}" for group in optimizer.param_groups)
-        raise FloatingPointError(
-            f"the gradient was not finite in {report.skipped_in_a_row} steps in a row (norm {norm.item()}); clips of "
-            f"the last one: {', '.join(report.last_skipped)}; learning rates {rates}. Lower SOLVER.BASE_LR or set "
-            f"SOLVER.CLIP_GRAD_L2NORM{''.join(chr(10) + reason for reason in report.not_finite[-1:])}"
-        )

@@ -101,7 +101,7 @@ def _load_model(
     classes = _classes_of(path, file, labels, first_id=1 if task == DETECTS else 0)
     where = find_device(device)
     tree = _with_classes(tree, path, len(classes))
-    kernels.use(tree.MODEL.KERNELS)
+    kernels.use(tree.MODEL.KERNELS, tree.MODEL.DEPTHWISE)
     model = build_model(tree)
     if choice := load_weights(model, path, **about).choice("MODEL.CHECKPOINT_ENTRY of a given config (--cfg)"):
         get_logger().warning("%s", choice)

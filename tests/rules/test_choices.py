@@ -32,6 +32,7 @@ LISTED = {
     "DATA.CROP": presets.CROPS,
     "DATA.ENSEMBLE_METHOD": evaluation_build.ENSEMBLES,
     "DETECTION.BOXES": two_stage.GIVEN_BOXES,
+    "MODEL.DEPTHWISE": kernels.DEPTHWISE,
     "MODEL.KERNELS": kernels.SETTINGS,
     "MODEL.LOSS_FUNC": ("", losses_build.MASKED_LOSS, *losses_build.LOSS_FUNCTIONS),
     "MODEL.PRECISION": precision.SETTINGS,

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_map_only
 from slowfast.layers.attention import attend_plain, spread_biases
 from slowfast.layers.kernels import depthwise_conv
 from slowfast.layers.kernels.attention import attend_fused
-from slowfast.layers.kernels.depthwise_op import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT
+from slowfast.layers.kernels import depthwise_torch
 from slowfast.layers.rel_pos import axis_biases
 from slowfast.layers.token_grid import split_class_token
 
@@ -179,19 +179,19 @@ def attention_trials(call: AttentionCall, clips: int, device: torch.device) -> d
     return {name: Trial(way, (q, k, v, tables), options, leaves) for name, way in ways.items()}
 
 
-class _Chosen(torch.autograd.Function):
-    """The convolution and its gradients, each by the candidate of that name."""
+class _InLayout(torch.autograd.Function):
+    """PyTorch's convolution and its gradients with x in that layout in memory."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, stride, name: str) -> Tensor:
+    def forward(ctx, x: Tensor, weight: Tensor, stride, layout: torch.memory_format) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.stride, ctx.name = stride, name
-        return FORWARD.candidates[name](x, weight, stride)
+        ctx.stride, ctx.layout = stride, layout
+        return depthwise_torch.forward(x, weight, stride, layout)
 
     @staticmethod
     def backward(ctx, grad: Tensor):
-        args = (grad, *ctx.saved_tensors, ctx.stride)
-        return INPUT_GRADIENT.candidates[ctx.name](*args), WEIGHT_GRADIENT.candidates[ctx.name](*args), None, None
+        args = (grad, *ctx.saved_tensors, ctx.stride, ctx.layout)
+        return depthwise_torch.input_gradient(*args), depthwise_torch.weight_gradient(*args), None, None
 
 
 def pooling_trials(call: PoolingCall, clips: int, device: torch.device) -> dict[str, Trial]:
@@ -202,9 +202,8 @@ def pooling_trials(call: PoolingCall, clips: int, device: torch.device) -> dict[
     x = sequence[:, int(call.class_token) :].unflatten(1, call.grid).requires_grad_()
     weight = (torch.randn(call.channels, 1, *call.kernel, device=device) / 5).to(_dtype(device)).requires_grad_()
     ways: dict[str, Way] = {"ours": depthwise_conv}
-    for name in FORWARD.candidates:
-        if name != "Triton" or device.type == "cuda":
-            ways[name] = lambda x, weight, stride, name=name: _Chosen.apply(x, weight, stride, name)
+    for name, layout in depthwise_torch.LAYOUTS.items():
+        ways[f"PyTorch, {name}"] = lambda x, weight, stride, layout=layout: _InLayout.apply(x, weight, stride, layout)
     return {name: Trial(way, (x, weight, call.stride), {}, [x, weight]) for name, way in ways.items()}
 
 

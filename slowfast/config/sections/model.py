@@ -71,6 +71,13 @@ MODEL = Section(
             "and large, to find out whether a kernel is to blame. The log says at start what is on.",
             one_of("measured", "all", "plain"),
         ),
+        "DEPTHWISE": Key(
+            "auto",
+            "Depthwise convolutions on a GPU, outside MODEL.KERNELS plain. auto: our Triton kernels, compared with float64 "
+            "before the first step; where they are wrong, or fail, PyTorch's on all processes, with a warning. triton: then "
+            "the run ends with an error instead. torch: PyTorch's. On a CPU they are PyTorch's.",
+            one_of("auto", "triton", "torch"),
+        ),
         "HEAD_REINIT": Key(
             False,
             "True: a checkpoint with another number of classes loads, its classifier replaced by a new one. "

@@ -9,15 +9,24 @@
     recomputed(f, x)            f(x)
 
 The ways to compute them agree with the definitions up to rounding. `choice` decides which one is taken: `with plain()`
-computes the definitions, `with for_export()` what other runtimes are fast at, `use` sets MODEL.KERNELS, `describe` tells
-in words. Nothing outside this folder imports a
-module below it, or asks for a backend.
+computes the definitions, `with for_export()` what other runtimes are fast at, `use` sets MODEL.KERNELS and
+MODEL.DEPTHWISE, `describe` tells in words. Nothing outside this folder imports a module below it, or asks for a backend.
 
 Tokens: a tensor (..., C), or what `normed` returns; the operations that take an x take both.
 """
 
 from slowfast.layers.kernels.attention import attend
-from slowfast.layers.kernels.choice import SETTINGS, describe, for_export, is_plain, plain, use
+from slowfast.layers.kernels.choice import (
+    DEPTHWISE,
+    SETTINGS,
+    check_depthwise,
+    describe,
+    for_export,
+    is_plain,
+    plain,
+    refuse_depthwise,
+    use,
+)
 from slowfast.layers.kernels.depthwise import depthwise_conv
 from slowfast.layers.kernels.hidden_layer import mlp
 from slowfast.layers.kernels.linear_layer import Linear, linear
@@ -25,11 +34,13 @@ from slowfast.layers.kernels.projection import Projection, project_and_pool
 from slowfast.layers.kernels.recompute import Tokens, normed, recomputed
 
 __all__ = [
+    "DEPTHWISE",
     "SETTINGS",
     "Linear",
     "Projection",
     "Tokens",
     "attend",
+    "check_depthwise",
     "depthwise_conv",
     "describe",
     "for_export",
@@ -40,5 +51,6 @@ __all__ = [
     "plain",
     "project_and_pool",
     "recomputed",
+    "refuse_depthwise",
     "use",
 ]

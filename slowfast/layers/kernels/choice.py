@@ -16,9 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from slowfast.layers.kernels.depthwise_check import TRITON, poolings_of
 
 SETTINGS = ("measured", "all", "plain")  # of MODEL.KERNELS
+DEPTHWISE = ("auto", "triton", "torch")  # of MODEL.DEPTHWISE
 
 # Multiply-adds below which the set-up of a detour costs more than its kernel saves.
 _LARGE_PRODUCT = 2**22
@@ -49,25 +52,33 @@ LINEAR = Kernel("large linear layers through oneDNN", ("cpu",), measured_on=("cp
 DEPTHWISE_GRADIENT = Kernel("depthwise gradients through oneDNN", ("cpu",), measured_on=("cpu",))
 GELU_IN_PLACE = Kernel("GELU and its gradient in place", ("cpu",), measured_on=("cpu",))
 MLP_IN_PARTS = Kernel("large MLPs in parts when nothing is trained", ("cpu",), measured_on=("cpu",))
-TIMED_DEPTHWISE = Kernel(
-    "every depthwise convolution by PyTorch or Triton, whichever is faster when it is first met",
+TRITON_DEPTHWISE = Kernel(
+    "depthwise convolutions by Triton, compared with float64 before they are used",
     ("cuda",),
     measured_on=("cuda",),
     float32_only=False,
 )
-KERNELS = (LINEAR, DEPTHWISE_GRADIENT, GELU_IN_PLACE, MLP_IN_PARTS, TIMED_DEPTHWISE)
+KERNELS = (LINEAR, DEPTHWISE_GRADIENT, GELU_IN_PLACE, MLP_IN_PARTS, TRITON_DEPTHWISE)
 
 _setting = "measured"
+_depthwise = "auto"
 _inside_plain = False
 _inside_export = False
 
 
-def use(setting: str) -> None:
-    """Set MODEL.KERNELS for this process: "measured", "all" (also kernels never measured on a device) or "plain"."""
-    global _setting
+def use(setting: str, depthwise: str = "auto") -> None:
+    """Set MODEL.KERNELS and MODEL.DEPTHWISE for this process.
+
+    setting:   "measured", "all" (also kernels never measured on a device) or "plain"
+    depthwise: "auto" (Triton on a GPU, PyTorch where its kernels fail), "triton" (a failure is an error) or "torch"
+    """
+    global _setting, _depthwise
     if setting not in SETTINGS:
         raise ValueError(f"kernels must be one of {SETTINGS}, got {setting!r} (MODEL.KERNELS)")
-    _setting = setting
+    if depthwise not in DEPTHWISE:
+        raise ValueError(f"depthwise must be one of {DEPTHWISE}, got {depthwise!r} (MODEL.DEPTHWISE)")
+    _setting, _depthwise = setting, depthwise
+    TRITON.required = depthwise == "triton"
 
 
 @contextmanager
@@ -104,6 +115,8 @@ def takes(kernel: Kernel, device: torch.device) -> bool:
     """True where this kernel may be taken on this kind of device."""
     if is_plain() or device.type not in kernel.runs_on:
         return False
+    if kernel is TRITON_DEPTHWISE and _depthwise != "auto":
+        return _depthwise == "triton"
     return _setting == "all" or device.type in kernel.measured_on
 
 
@@ -169,8 +182,8 @@ def has_own_depthwise_gradient(x: Tensor, weight: Tensor, stride: tuple[int, int
     return _eager_float32(x) and takes(DEPTHWISE_GRADIENT, x.device) and _has_onednn()
 
 
-def times_depthwise(x: Tensor) -> bool:
-    """True where the depthwise convolution is our operator, which takes the fastest kernel when it runs.
+def has_depthwise_operator(x: Tensor) -> bool:
+    """True where the depthwise convolution is our operator, which runs our Triton kernels.
 
     A compiler sees an operator that it does not look into. Exported and traced graphs must be understood by every
     runtime, and double precision is for comparing with the definition. An export is what `for_export` encloses:
@@ -178,7 +191,20 @@ def times_depthwise(x: Tensor) -> bool:
     """
     if _inside_export or torch.jit.is_tracing():
         return False
-    return takes(TIMED_DEPTHWISE, x.device) and x.dtype != torch.float64
+    return takes(TRITON_DEPTHWISE, x.device) and x.dtype != torch.float64
+
+
+def check_depthwise(model: nn.Module, device: torch.device, dtype: torch.dtype) -> str:
+    """Compare the Triton kernels that `model` will meet with float64 in this process, where it takes them.
+
+    dtype: of the activations -> what is wrong, "" for nothing. The first run of a model makes up for what was left out.
+    """
+    return TRITON.check(poolings_of(model, dtype), device) if takes(TRITON_DEPTHWISE, device) else ""
+
+
+def refuse_depthwise(why: str) -> None:
+    """Take PyTorch's depthwise convolutions from now on. Raises ValueError where MODEL.DEPTHWISE is triton."""
+    TRITON.refuse(why)
 
 
 def _in_a_graph() -> bool:
@@ -229,4 +255,6 @@ def _can_run(kernel: Kernel, device: torch.device, autocast: bool) -> bool:
         return False
     if kernel is LINEAR:
         return _has_onednn() and multiplies_faster()
+    if kernel is TRITON_DEPTHWISE:
+        return _depthwise != "torch"
     return kernel is not DEPTHWISE_GRADIENT or _has_onednn()

@@ -23,7 +23,7 @@ def depthwise_conv(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     """(B, T, H, W, C) -> (B, T', H', W', C): every channel convolved with its own kernel, weight (C, 1, t, h, w)."""
     if choice.is_for_export() and poolable(weight, stride):
         return pool_channels(x.permute(0, 4, 1, 2, 3), weight, stride)
-    if choice.times_depthwise(x):
+    if choice.has_depthwise_operator(x):
         # What autocast does to a convolution; it does not know our operator.
         dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else x.dtype
         return depthwise_conv_op(x.to(dtype), weight.to(dtype), stride)

@@ -5,7 +5,7 @@ import torch
 
 from slowfast.config import load_cfg
 from slowfast.engine.run_state import RunState
-from slowfast.engine.train_one_epoch import MAX_SKIPPED_STEPS_SCALED
+from slowfast.engine.updates import MAX_SKIPPED_STEPS_SCALED
 from tests.unit.engine.one_step import batch_of, sgd, train
 from tests.unit.models.tiny import tiny_bmvit
 

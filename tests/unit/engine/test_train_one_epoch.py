@@ -7,7 +7,8 @@ import torch.multiprocessing as mp
 from slowfast.engine.device.requests import Requests
 from slowfast.engine.record.epoch_report import UnreadableDataError
 from slowfast.engine.saving import Saving
-from slowfast.engine.train_one_epoch import MAX_SKIPPED_STEPS, EpochPlan
+from slowfast.engine.train_one_epoch import EpochPlan
+from slowfast.engine.updates import MAX_SKIPPED_STEPS
 from slowfast.solver.ema import WeightAverage
 from slowfast.solver.schedule import Schedule
 from tests.unit.engine.one_step import (

@@ -15,10 +15,10 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.fixture
-def use(monkeypatch):
-    """Sets MODEL.KERNELS until the test ends."""
-    monkeypatch.setattr(choice, "_setting", choice._setting)
-    return kernels.use
+def use():
+    """Sets MODEL.KERNELS and MODEL.DEPTHWISE until the test ends."""
+    yield kernels.use
+    kernels.use("measured")
 
 
 @pytest.fixture
@@ -41,37 +41,45 @@ def test_onednn_multiplies_where_there_is_avx512(monkeypatch, capability, faster
 def test_nothing_is_on_where_it_was_not_measured(use):
     """Each kind of device has measured all that it can run: the depthwise kernels on a GPU, the others on a CPU."""
     taken = {kind: {kernel.what for kernel in choice.KERNELS if choice.takes(kernel, kind)} for kind in (CPU, CUDA)}
-    assert taken[CUDA] == {choice.TIMED_DEPTHWISE.what} and len(taken[CPU]) == 4
-    assert choice.TIMED_DEPTHWISE.what not in taken[CPU]
+    assert taken[CUDA] == {choice.TRITON_DEPTHWISE.what} and len(taken[CPU]) == 4
+    assert choice.TRITON_DEPTHWISE.what not in taken[CPU]
     use("all")
-    assert choice.takes(choice.TIMED_DEPTHWISE, CUDA) and not choice.takes(choice.LINEAR, CUDA)
-    assert not choice.takes(choice.TIMED_DEPTHWISE, CPU)
+    assert choice.takes(choice.TRITON_DEPTHWISE, CUDA) and not choice.takes(choice.LINEAR, CUDA)
+    assert not choice.takes(choice.TRITON_DEPTHWISE, CPU)
     with kernels.plain():
         assert not any(choice.takes(kernel, kind) for kernel in choice.KERNELS for kind in (CPU, CUDA))
     use("plain")
     assert not any(choice.takes(kernel, kind) for kernel in choice.KERNELS for kind in (CPU, CUDA))
 
 
-def test_a_depthwise_convolution_on_a_gpu_is_timed_unless_asked_otherwise(use, monkeypatch):
+def test_a_depthwise_convolution_on_a_gpu_is_our_operator_unless_asked_otherwise(use, monkeypatch):
     class OnGpu:  # what the question reads of a tensor
         device, dtype = CUDA, torch.float32
 
-    assert choice.times_depthwise(OnGpu())
+    assert choice.has_depthwise_operator(OnGpu())
     use("plain")
-    assert not choice.times_depthwise(OnGpu())
+    assert not choice.has_depthwise_operator(OnGpu())
     use("all")
-    assert choice.times_depthwise(OnGpu())
+    assert choice.has_depthwise_operator(OnGpu())
+    use("measured", "torch")
+    assert not choice.has_depthwise_operator(OnGpu())
+    use("plain", "triton")
+    assert not choice.has_depthwise_operator(OnGpu()) and choice.TRITON.required
+    use("measured")
+    assert not choice.TRITON.required
     monkeypatch.setattr(OnGpu, "dtype", torch.float64)
-    assert not choice.times_depthwise(OnGpu())
+    assert not choice.has_depthwise_operator(OnGpu())
     monkeypatch.setattr(OnGpu, "dtype", torch.float32)
     monkeypatch.setattr(choice, "_inside_export", True)
-    assert not choice.times_depthwise(OnGpu())
+    assert not choice.has_depthwise_operator(OnGpu())
 
 
 def test_unknown_settings_name_the_known_ones(use):
     with pytest.raises(ValueError, match=r"one of \('measured', 'all', 'plain'\), got 'fast' \(MODEL.KERNELS\)"):
         use("fast")
-    assert choice._setting == "measured"
+    with pytest.raises(ValueError, match=r"one of \('auto', 'triton', 'torch'\), got 'fast' \(MODEL.DEPTHWISE\)"):
+        use("all", "fast")
+    assert choice._setting == "measured" and choice._depthwise == "auto"
 
 
 # -------------------------------------------------------------------------------------------- one switch
@@ -99,7 +107,7 @@ TRAINING = {
     "weight gradient through oneDNN": (hidden_layer, "as_image"),
     "depthwise gradient": (depthwise._DepthwiseConvCpu, "apply"),
     "GELU's gradient": (hidden_layer._GeluLinear, "apply"),
-    "timed depthwise": (depthwise, "depthwise_conv_op"),
+    "depthwise operator": (depthwise, "depthwise_conv_op"),
 }
 INFERENCE = {
     "fused attention": (F, "scaled_dot_product_attention"),
@@ -108,7 +116,7 @@ INFERENCE = {
     "linear through oneDNN": (linear_layer, "as_image"),
     "GELU in place": (torch.ops.aten, "gelu_"),
     "MLP in parts": (hidden_layer, "_in_parts"),
-    "timed depthwise": (depthwise, "depthwise_conv_op"),
+    "depthwise operator": (depthwise, "depthwise_conv_op"),
 }
 
 
@@ -137,8 +145,8 @@ def test_inside_plain_no_kernel_is_reached(monkeypatch, avx512, use, training):
             out.sum().backward()
         return set(reached)
 
-    assert run() == set(ways) - {"timed depthwise"}
-    monkeypatch.setattr(choice, "TIMED_DEPTHWISE", choice.Kernel("timed", ("cpu",), measured_on=("cpu",)))
+    assert run() == set(ways) - {"depthwise operator"}
+    monkeypatch.setattr(choice, "TRITON_DEPTHWISE", choice.Kernel("operator", ("cpu",), measured_on=("cpu",)))
     assert run() == set(ways) - {"depthwise gradient"}
     with kernels.plain():
         assert run() == set()
@@ -199,17 +207,20 @@ def test_the_line_tells_the_choice_of_device_and_precision(monkeypatch, avx512):
 def test_the_line_tells_what_was_not_measured_and_how_to_turn_it_on(use, monkeypatch):
     line = kernels.describe(CUDA, autocast=True)
     assert "bfloat16 autocast" in line and "matrix units" not in line
-    assert line.endswith("PyTorch's own linear layers, " + choice.TIMED_DEPTHWISE.what)
+    assert line.endswith("PyTorch's own linear layers, " + choice.TRITON_DEPTHWISE.what)
     assert "MODEL.PRECISION bf16 would use" in kernels.describe(CUDA, autocast=False)
-    unmeasured = replace(choice.TIMED_DEPTHWISE, measured_on=())
+    unmeasured = replace(choice.TRITON_DEPTHWISE, measured_on=())
     with monkeypatch.context() as patch:
         patch.setattr(choice, "KERNELS", (unmeasured,))
         line = kernels.describe(CUDA, autocast=True)
-        assert "PyTorch's own linear layers and convolutions; off, never measured on cuda: every depthwise" in line
-        assert line.endswith("when it is first met (MODEL.KERNELS all turns it on)")
+        assert "PyTorch's own linear layers and convolutions; off, never measured on cuda: depthwise conv" in line
+        assert line.endswith("before they are used (MODEL.KERNELS all turns it on)")
     use("all")
     line = kernels.describe(CUDA, autocast=True)
-    assert "never measured" not in line and "by PyTorch or Triton, whichever is faster" in line
+    assert "never measured" not in line and "depthwise convolutions by Triton" in line
+    use("measured", "torch")
+    line = kernels.describe(CUDA, autocast=True)
+    assert line.endswith("in float32, PyTorch's own linear layers and convolutions")
     use("plain")
     assert kernels.describe(CUDA, autocast=True) == (
         "kernels: plain definitions, slow and large (MODEL.KERNELS plain); "

@@ -4,8 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from slowfast.layers.kernels import choice, depthwise
-from slowfast.layers.kernels.depthwise_op import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, depthwise_conv_op
+from slowfast.layers.kernels import choice, depthwise, depthwise_torch
+from slowfast.layers.kernels.depthwise_check import OPERATIONS, TRITON
+from slowfast.layers.kernels.depthwise_op import depthwise_conv_op
 from tests.unit.layers.test_mvit_block import tiny_mvit
 
 CASES = [  # grid, kernel, stride
@@ -39,12 +40,12 @@ def test_values_and_gradients(grid, kernel, stride):
 @pytest.mark.parametrize(("grid", "kernel", "stride"), CASES[:3])
 def test_both_layouts_of_pytorch_give_the_same(grid, kernel, stride):
     x, weight = (tensor.detach() for tensor in make(grid, kernel))
-    grad = torch.randn_like(FORWARD(x, weight, stride))
-    for fastest, args in ((FORWARD, ()), (INPUT_GRADIENT, (grad,)), (WEIGHT_GRADIENT, (grad,))):
-        last, first, _ = fastest.candidates.values()
-        results = [candidate(*args, x, weight, stride) for candidate in (last, first)]
+    grad = torch.randn_like(depthwise_torch.forward(x, weight, stride))
+    for operation in OPERATIONS:
+        args = (x, weight, stride) if operation == "forward" else (grad, x, weight, stride)
+        results = [getattr(depthwise_torch, operation)(*args, layout) for layout in depthwise_torch.LAYOUTS.values()]
         torch.testing.assert_close(*results, rtol=1e-4, atol=1e-5)
-        assert all(result.is_contiguous() for result in results)
+        assert len(results) == 2 and all(result.is_contiguous() for result in results)
 
 
 @pytest.mark.long
@@ -59,14 +60,15 @@ def test_a_compiler_is_told_the_truth(grid, kernel, stride):
 def test_only_the_gradient_asked_for_is_computed(trained, monkeypatch):
     x, weight = (tensor.detach() for tensor in make((2, 4, 4), (3, 3, 3)))
     wanted = (x if trained == "x" else weight).requires_grad_()
-    other = WEIGHT_GRADIENT if trained == "x" else INPUT_GRADIENT
-    monkeypatch.setattr(other, "candidates", {})
+    run, operations = TRITON.run, []
+    monkeypatch.setattr(TRITON, "run", lambda operation, *args: operations.append(operation) or run(operation, *args))
     depthwise_conv_op(x, weight, (1, 1, 1)).sum().backward()
     assert wanted.grad is not None
+    assert operations == ["forward", "input_gradient" if trained == "x" else "weight_gradient"]
 
 
 def test_the_layer_goes_through_it_without_a_graph_break(monkeypatch):
-    monkeypatch.setattr(choice, "times_depthwise", lambda x: True)
+    monkeypatch.setattr(choice, "has_depthwise_operator", lambda x: True)
     x, weight = (tensor.detach().requires_grad_() for tensor in make((2, 4, 4), (3, 3, 3)))
     torch._dynamo.reset()
     seen = []
@@ -84,7 +86,7 @@ def test_the_layer_goes_through_it_without_a_graph_break(monkeypatch):
 
 def test_autocast_reaches_it(monkeypatch):
     """Under autocast the operator computes in its type, and the leaves get gradients in theirs."""
-    monkeypatch.setattr(choice, "times_depthwise", lambda x: True)
+    monkeypatch.setattr(choice, "has_depthwise_operator", lambda x: True)
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: kind == "cuda")
     monkeypatch.setattr(torch, "get_autocast_dtype", lambda kind: {"cuda": torch.bfloat16}[kind])
     x, weight = (tensor.detach().requires_grad_() for tensor in make((2, 4, 4), (3, 3, 3)))
@@ -97,7 +99,7 @@ def test_autocast_reaches_it(monkeypatch):
 @pytest.mark.long
 @pytest.mark.skipif(torch.__version__ < (2, 8), reason="torch 2.6 and 2.7 compile the attention's gradient wrongly")
 def test_a_compiled_network_has_one_graph_and_the_same_gradients(monkeypatch):
-    monkeypatch.setattr(choice, "times_depthwise", lambda x: True)
+    monkeypatch.setattr(choice, "has_depthwise_operator", lambda x: True)
     torch._dynamo.reset()
     model = tiny_mvit().train()
     clips = torch.randn(2, 3, 4, 32, 32)
