@@ -4,8 +4,9 @@ python tests/faults/train_under_faults.py --minutes 120 --seed 1
 
 In each round one of these is drawn: the run is killed (SIGKILL) or asked to stop (SIGTERM) after some seconds, no file can be
 written beyond some kilobytes (a full disk), a bit of the newest checkpoint is changed, the newest checkpoint is cut off or
-gone, half a line is left in the log. Then the same command goes on. When the time is over, or the run is done, it is led to
-its end, and its last checkpoint must equal that of an undisturbed run, bit for bit. docs/RELIABILITY.md has what came out.
+gone, half a line is left in the log. Then the same command goes on. A run that is done, or whose time is over, is led to its
+end, and its last checkpoint must equal that of an undisturbed run, bit for bit; then another one begins, until the time is over.
+docs/RELIABILITY.md has what came out.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import collections
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,45 +109,57 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     draw, counts, codes = random.Random(args.seed), collections.Counter(), collections.Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        data, straight, out, log = (Path(folder) / name for name in ("data", "straight", "run", "printed.txt"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data, straight = folder / "data", folder / "straight"
         make = [
-            sys.executable,
-            str(ROOT / "tools/make_toy_ava.py"),
-            "--out",
-            str(data),
-            "--videos",
-            "10",
-            "--seed",
-            "7",
+            *(sys.executable, str(ROOT / "tools/make_toy_ava.py"), "--out", str(data), "--videos", "10", "--seed", "7")
         ]
         subprocess.run(make, check=True, env=environment(), stdout=subprocess.DEVNULL)
         start = time.monotonic()
         subprocess.run(command(data, straight, args.epochs), check=True, env=environment(), stdout=subprocess.DEVNULL)
         print(f"undisturbed: {args.epochs} epochs in {time.monotonic() - start:.0f} s", flush=True)
-        begun, code = time.monotonic(), -1
-        while time.monotonic() - begun < 60 * args.minutes and code != 0:
-            fault = draw.choice(FAULTS)
-            code = one_round(fault, command(data, out, args.epochs), out, log, draw, args.longest)
-            counts[fault] += 1
-            codes[code] += 1
-            where = newest(out)
-            print(
-                f"{time.monotonic() - begun:6.0f} s  {fault:12} exit {code:4}  {where.name if where else 'nothing saved'}",
-                flush=True,
-            )
-        done = subprocess.run(command(data, out, args.epochs), env=environment(), capture_output=True, text=True)
-        name = f"checkpoints/checkpoint_epoch_{args.epochs:05d}.pyth"
-        good = done.returncode == 0 and same(straight / name, out / name)
-        lines = [path.joinpath("log.jsonl").read_text().count('"kind": "train"') for path in (straight, out)]
-        print(f"{sum(counts.values())} rounds: {dict(counts)}; exit codes {dict(codes)}")
-        print(
-            f"led to its end: exit {done.returncode}; training records in the log {lines[1]} of {lines[0]} (a full disk loses some)"
-        )
-        print("the last checkpoint equals that of the undisturbed run bit for bit" if good else "the two DIFFER")
-        if not good:
-            print(done.stderr[-2000:] + log.read_text(errors="replace")[-3000:])
+        end, good, runs = time.monotonic() + 60 * args.minutes, True, 0
+        while good and time.monotonic() < end:
+            runs += 1
+            good = disturbed(data, straight, folder / f"run{runs}", args, end, draw, counts, codes)
+        print(f"{runs} runs, {sum(counts.values())} rounds: {dict(counts)}; exit codes {dict(codes)}")
         return 0 if good else 1
+
+
+def disturbed(
+    data: Path,
+    straight: Path,
+    out: Path,
+    args: argparse.Namespace,
+    end: float,
+    draw: random.Random,
+    counts: collections.Counter,
+    codes: collections.Counter,
+) -> bool:
+    """One run through faults until it is done or the time is over, then to its end; whether it equals `straight`."""
+    words, log, code = command(data, out, args.epochs), out.with_suffix(".txt"), -1
+    while time.monotonic() < end and code != 0:
+        fault = draw.choice(FAULTS)
+        code = one_round(fault, words, out, log, draw, args.longest)
+        counts[fault] += 1
+        codes[code] += 1
+        where = newest(out)
+        left, saved = end - time.monotonic(), where.name if where else "nothing saved"
+        print(f"{left:6.0f} s left  {out.name} {fault:12} exit {code:4}  {saved}", flush=True)
+    done = subprocess.run(words, env=environment(), capture_output=True, text=True)
+    name = f"checkpoints/checkpoint_epoch_{args.epochs:05d}.pyth"
+    good = done.returncode == 0 and same(straight / name, out / name)
+    lines = [path.joinpath("log.jsonl").read_text().count('"kind": "train"') for path in (straight, out)]
+    print(
+        f"{out.name}: exit {done.returncode}; training records in the log {lines[1]} of {lines[0]} (a full disk loses some)"
+    )
+    if not good:
+        print("it DIFFERS\n" + done.stderr[-2000:] + log.read_text(errors="replace")[-3000:])
+    else:
+        print(f"{out.name}: the last checkpoint equals that of the undisturbed run bit for bit", flush=True)
+        shutil.rmtree(out)
+    return good
 
 
 if __name__ == "__main__":
