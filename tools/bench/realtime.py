@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from bench.detector import Setup
-from bench.prediction import FPS, Stopwatch, WatchedDetector, write_texture
+from bench.prediction import Stopwatch, WatchedDetector, write_texture
 from bench.runtimes import checkpoint_of
 from bench.timing import Timing, interleaved, print_timings
 
