@@ -17,9 +17,10 @@ def step(setup: Setup, keep: bool) -> Callable[[], object]:
     made_step = TrainStep(setup)
     backbone = made_step.model.get_submodule("backbone")
     if sees_frames(backbone) and setup.cfg.DATA.FEATURE_VIEWS:
-        clips, stride = made_step.clips, backbone.feature_stride
-        size = (clips.shape[2], clips.shape[3] // stride, clips.shape[4] // stride)
-        made_step.clips = torch.randn(len(clips), backbone.feature_channels, *size)
+        clips = made_step.clips
+        with torch.no_grad():
+            channels, *size = backbone.frame_features(clips[:1, :, 0]).shape[1:]
+        made_step.clips = torch.randn(len(clips), channels, clips.shape[2], *size)
     return made_step
 
 
