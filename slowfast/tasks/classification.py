@@ -33,7 +33,7 @@ from slowfast.losses.criterion import Criterion
 from slowfast.report.videos.run import ClassifierRun, write_report
 from slowfast.structures.clip import ClipBatch
 from slowfast.structures.result import Ranked
-from slowfast.tasks.probing import name_broken_videos
+from slowfast.tasks.probing import name_broken_videos, try_some_clips
 from slowfast.tasks.task import Normalisation, Task, Trial, normalisation_of
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
@@ -112,6 +112,7 @@ class Classification(Task):
             said.update(split.notes)
             if name != "val" or split.videos.names != self.test_split.videos.names:  # one list often serves both
                 name_broken_videos(cfg, name, split.pixels, split.videos.names)
+                try_some_clips(cfg, name, split)
         if cfg.TRAIN.ENABLE:
             self._warn_of_overlap()
             log.info("%s", describe_training(cfg, len(self.train_split.videos.names)))

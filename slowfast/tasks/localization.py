@@ -29,7 +29,7 @@ from slowfast.report.detection.samples import sample_pictures
 from slowfast.structures.clip import ClipBatch
 from slowfast.structures.result import Ranked
 from slowfast.tasks.frame_features import FrameFeatures
-from slowfast.tasks.probing import name_broken_videos
+from slowfast.tasks.probing import name_broken_videos, try_some_clips
 from slowfast.tasks.task import Pictures, Task
 from slowfast.tasks.tube_scores import score_tubes
 from slowfast.utils import distributed
@@ -79,6 +79,7 @@ class Localization(Task):
                 get_logger().info("%s: %s", name, note)
             name_broken_videos(self.cfg, name, split.pixels, split.annotated.key_frames.used_videos)
             fill_cache(name, split)
+            try_some_clips(self.cfg, name, split)
 
     def _splits(self) -> Iterator[tuple[str, KeyFrameSplit]]:
         yield "test", self.test_split

@@ -1,6 +1,7 @@
 """What an epoch of training met, on one process or on all, and how it is told."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,12 +9,18 @@ from slowfast.engine.record.results import SHOWN_REASONS, log_unreadable
 from slowfast.structures.clip import ClipBatch
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
+from slowfast.video.why_unreadable import likeliest_cause
 
 MAX_EMPTY_STEPS = 20
 
 
 class UnreadableDataError(ValueError):
     """More of the data cannot be read than DATA.MAX_UNREADABLE allows."""
+
+
+def cause_of(reasons: Sequence[str]) -> str:
+    cause = likeliest_cause(reasons)
+    return f" The {cause}" if cause else ""
 
 
 @dataclass
@@ -60,7 +67,7 @@ class EpochReport:
             reasons = "".join(f"\n  - {reason}" for reason in self.unreadable[:SHOWN_REASONS])
             raise UnreadableDataError(
                 f"{what}, so the run ends before it learns from too little (DATA.MAX_UNREADABLE); its checkpoints are "
-                f"untouched. Are the videos where they were?{reasons}"
+                f"untouched. Are the videos where they were?{cause_of(self.unreadable)}{reasons}"
             )
 
     def of_all(self) -> "EpochReport":
