@@ -43,6 +43,7 @@ KINDS = {
     "doubled row": Kind("warning", "rows that repeat another one"),
     "sliver": Kind("warning", "boxes thinner than a hundredth of the frame"),
     "shared video": Kind("warning", "videos that are trained on and tested"),
+    "mirrored class": Kind("warning", "classes that a mirrored clip exchanges, and nothing says so"),
     "class without samples": Kind("warning", "classes without a sample"),
     "ignored class": Kind("note", "rows of classes that are left out on purpose"),
     "missing video, ignored": Kind("warning", "annotated videos without a file, left out on purpose"),

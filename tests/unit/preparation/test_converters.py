@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -23,6 +24,7 @@ from slowfast.preparation.converters.formats.spreadsheet import read_spreadsheet
 from slowfast.preparation.converters.formats.tubes import box_of_mask, jhmdb_from_masks, jhmdb_from_pickle, write_jhmdb
 from slowfast.preparation.converters.formats.via import read_via
 from slowfast.preparation.converters.table import FORMATS, Options, convert
+from slowfast.structures.label_map import read_label_map, write_label_map
 from slowfast.utils.ava_csv import read_groundtruth_csv
 from slowfast.video.open_video import shrink
 from slowfast.video.reader import read_all, read_times
@@ -270,6 +272,23 @@ def test_detections_become_pre_labels_of_a_tool(videos, folder, tmp_path, capsys
     assert "2 boxes on 2 key frames of 1 videos, 2 classes: walk, wave" in capsys.readouterr().out
     assert main([*arguments, str(tmp_path / "detections.csv")]) == 1
     assert "give their label map (--label-map)" in capsys.readouterr().err
+
+
+def test_pairs_that_were_written_by_hand_outlive_another_conversion(folder, tmp_path, capsys):
+    """Who follows docs/OWN_DATA.md writes a swap into classes.pbtxt, then labels more and converts again."""
+    sheet, out = tmp_path / "boxes.csv", tmp_path / "annotations"
+    head = "video,time,x1,y1,x2,y2,action\n"
+    sheet.write_text(f"{head}even,0.5,0.1,0.1,0.5,0.5,walk left\neven,0.7,0.1,0.1,0.5,0.5,walk right\n")
+    line = ["--from", "spreadsheet", "--to", "ava", "--videos", str(folder), "--out", str(out), str(sheet)]
+    assert main(line) == 0 and "mirrored clips exchange" not in capsys.readouterr().out
+    write_label_map(replace(read_label_map(out / "classes.pbtxt"), swaps=((1, 2),)), out / "classes.pbtxt")
+    sheet.write_text(sheet.read_text() + "even,0.9,0.1,0.1,0.5,0.5,jump\n")
+    assert main(line) == 0
+    assert "mirrored clips exchange walk left <-> walk right" in capsys.readouterr().out
+    found = read_label_map(out / "classes.pbtxt")
+    assert found.names == ("jump", "walk left", "walk right") and found.swaps == ((2, 3),)
+    sheet.write_text(f"{head}even,0.5,0.1,0.1,0.5,0.5,walk left\n")  # a class that is gone takes its pair along
+    assert main(line) == 0 and read_label_map(out / "classes.pbtxt").swaps == ()
 
 
 def test_several_files_become_one_data_set_with_a_test_part(sample, videos, tmp_path):

@@ -155,6 +155,23 @@ def test_a_config_is_checked_as_a_run_would_read_it(own, repo_root):
     assert "AVA.GROUNDTRUTH_FILE in AVA.ANNOTATION_DIR" in faults.of("missing file")[0].reason
 
 
+def test_left_and_right_need_a_swap_where_clips_are_mirrored(own, repo_root):
+    labels = own / "annotations" / "classes.pbtxt"
+    config = write_config(own, repo_root)
+    plain = 'item { name: "turn Left" id: 1 }\nitem { name: "turn right" id: 3 }\nitem { name: "left" id: 7 }\n'
+
+    def told(*keys: str) -> list[str]:
+        return [str(fault) for fault in validate_config(load_cfg(config, list(keys))).faults.of("mirrored class")]
+
+    labels.write_text(plain)
+    (fault,) = told()
+    assert "'turn Left' and 'turn right': half of the training clips are mirrored, and keep their label" in fault
+    assert validate_config(load_cfg(config, [])).exit_code == 0
+    assert not told("DATA.RANDOM_FLIP", "False") and not told("DATA.FLIP_SWAPS", "[[1, 3]]")
+    labels.write_text(plain.replace("id: 3", 'id: 3 swap: "turn Left"'))
+    assert not told()
+
+
 def test_boxes_of_a_person_detector_are_read_too(own, repo_root):
     (own / "annotations" / "found.csv").write_text("c,1,0.1,0.1,0.5,0.9,,0.9\nc,2,10,10,50,90,,0.9\n")
     config = write_config(own, repo_root, TEST_PREDICT_BOX_LISTS=["found.csv", "gone.csv"])
