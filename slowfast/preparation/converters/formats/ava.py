@@ -105,11 +105,16 @@ def write_ava(annotations: Annotations, folder: Path, *, test_videos: Sequence[s
 
     Pairs that mirroring exchanges are kept from a classes.pbtxt that is there: they are written by hand.
 
-    Raises ValueError for a test video without a label, and where all videos are.
+    Raises ValueError for a test video without a label, where all videos are, and where nobody does anything.
     """
     gone = sorted(set(test_videos) - set(annotations.videos))
     if gone:
         raise ValueError(f"the test videos {gone} have no annotation; there are {', '.join(annotations.videos[:10])}")
+    if not annotations.classes:
+        raise ValueError(
+            "no box has an action, and training needs a class at least; a spreadsheet names it in a column action, label or "
+            "class"
+        )
     rest = [video for video in annotations.videos if video not in set(test_videos)]
     if not rest:
         raise ValueError("every video is a test video, and none is left to train on")
