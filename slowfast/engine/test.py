@@ -12,6 +12,7 @@ from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.prefetch import Prefetch
 from slowfast.engine.device.requests import Requests, StoppedError
 from slowfast.engine.record.epoch_report import UnreadableDataError
+from slowfast.engine.record.likeliest import likeliest_cause
 from slowfast.engine.record.results import SHOWN_REASONS, Tested, log_unreadable, record
 from slowfast.engine.record.run_log import RunLog
 from slowfast.structures.clip import ClipBatch, Meta
@@ -114,7 +115,7 @@ def _refuse_too_little(clips: int, unreadable: list[str], what: str, max_unreada
         reasons = "".join(f"\n  - {reason}" for reason in unreadable[:SHOWN_REASONS])
         raise UnreadableDataError(
             f"{what}: {lost} clips could not be read and {clips} could; a number of so few is none "
-            f"(DATA.MAX_UNREADABLE {max_unreadable:g}). Are the videos where they were?{reasons}"
+            f"(DATA.MAX_UNREADABLE {max_unreadable:g}). {likeliest_cause(unreadable)}{reasons}"
         )
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from slowfast.engine.record.likeliest import likeliest_cause
 from slowfast.engine.record.results import SHOWN_REASONS, log_unreadable
 from slowfast.structures.clip import ClipBatch
 from slowfast.utils import distributed
@@ -60,7 +61,7 @@ class EpochReport:
             reasons = "".join(f"\n  - {reason}" for reason in self.unreadable[:SHOWN_REASONS])
             raise UnreadableDataError(
                 f"{what}, so the run ends before it learns from too little (DATA.MAX_UNREADABLE); its checkpoints are "
-                f"untouched. Are the videos where they were?{reasons}"
+                f"untouched. {likeliest_cause(self.unreadable)}{reasons}"
             )
 
     def of_all(self) -> "EpochReport":
