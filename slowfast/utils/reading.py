@@ -56,4 +56,5 @@ def reason_of(error: BaseException) -> str:
     text = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
     if not text:
         return type(error).__name__
-    return text if isinstance(error, ValueError | OSError | SyntaxError) else f"{type(error).__name__} {text}"
+    told = isinstance(error, ValueError | OSError | SyntaxError) or hasattr(error, "reason")  # as of a ClipReadError
+    return text if told else f"{type(error).__name__} {text}"

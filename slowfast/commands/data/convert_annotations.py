@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast.preparation.converters.annotations import VideoTimes
+from slowfast.preparation.converters.formats.ava import LABEL_MAP
 from slowfast.preparation.converters.formats.tubes import jhmdb_from_masks, jhmdb_from_pickle, write_jhmdb
 from slowfast.preparation.converters.table import FORMATS, Options, convert
 from slowfast.preparation.validation.check import READ_ERRORS
+from slowfast.structures.label_map import read_label_map
 
 JHMDB, TARGET = ("jhmdb-pickle", "jhmdb-masks"), "jhmdb-csv"
 
@@ -98,8 +100,19 @@ def _convert(args: argparse.Namespace) -> str:
     notes = "".join(f"\nleft out: {note}" for note in found.notes)
     return (
         f"{args.out}: {len(found.labels)} boxes on {len(moments)} key frames of {len(found.videos)} videos, "
-        f"{len(found.classes)} classes: {', '.join(found.classes)}{notes}"
+        f"{len(found.classes)} classes: {', '.join(found.classes)}{_exchanged(args)}{notes}"
     )
+
+
+def _exchanged(args: argparse.Namespace) -> str:
+    """What mirrored clips exchange, as the label map says that was written, or was there."""
+    if args.target != "ava":
+        return ""
+    path = Path(args.out) / LABEL_MAP
+    found = read_label_map(path)
+    names = dict(zip(found.ids, found.names, strict=True))
+    pairs = "; ".join(f"{names[a]} <-> {names[b]}" for a, b in found.swaps)
+    return f"\nmirrored clips exchange {pairs} ({path})" if pairs else ""
 
 
 def _jhmdb(args: argparse.Namespace) -> str:

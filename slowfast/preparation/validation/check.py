@@ -24,6 +24,7 @@ from slowfast.preparation.faults import Faults
 from slowfast.preparation.validation.ava_files import read_files
 from slowfast.preparation.validation.facts import SplitFacts, facts_of_key_frames, facts_of_videos
 from slowfast.preparation.validation.labelled import check_labelled
+from slowfast.preparation.validation.mirrored import check_mirrored
 from slowfast.preparation.validation.rows import check_rows, check_shared
 from slowfast.preparation.validation.split import CheckedSplit
 from slowfast.preparation.validation.videos import Pixels, VideoCheck, check_unlabelled, check_videos
@@ -114,9 +115,27 @@ def validate_config(cfg: CfgNode, *, decode: bool = False) -> Validation:
                 more_facts, more_checks = check_detection(own, faults, decode=decode)
                 facts, checks = (*facts, *more_facts), (*checks, *more_checks)
     check_labelled(labelled, faults, decode=decode)
+    if cfg.TRAIN.ENABLE and cfg.DATA.RANDOM_FLIP:
+        _mirrored(cfg, detection, labelled, faults)
     facts += tuple(facts_of_videos(name, split.videos) for name, split in labelled)
     title = " and ".join(dict.fromkeys(sets.values()))
     return Validation(title, faults, tuple(detection.splits), facts, checks)
+
+
+def _mirrored(cfg: CfgNode, found: _Detection, labelled: Sequence[tuple[str, VideoSplit]], faults: Faults) -> None:
+    """Whether left and right are exchanged where clips are mirrored."""
+    for split in found.splits:
+        if split.name == "train" and split.label_map is not None:
+            names = dict(zip(split.label_map.ids, split.label_map.names, strict=True))
+            pairs = [*split.label_map.swaps, *(tuple(pair) for pair in cfg.DATA.FLIP_SWAPS)]
+            swaps = [(names[a], names[b]) for a, b in pairs if {a, b} <= set(names)]
+            advice = (
+                'keep their label: write swap: "NAME" into the label map, DATA.FLIP_SWAPS, or DATA.RANDOM_FLIP False'
+            )
+            check_mirrored(list(names.values()), swaps, advice, faults)
+    for name, videos in labelled:
+        if name == "train":
+            check_mirrored(videos.videos.class_names, (), "keep their label: set DATA.RANDOM_FLIP False", faults)
 
 
 def _ava(cfg: CfgNode, name: str, found: _Detection, faults: Faults) -> None:

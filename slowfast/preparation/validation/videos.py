@@ -66,6 +66,7 @@ def check_videos(checks: Sequence[VideoCheck], faults: Faults, *, decode: bool, 
     by_clock = [span for span in spans if isinstance(span.check.clock, SecondClock)]
     if by_clock and _wrong_clock(by_clock, faults):
         return  # every key frame would be named, for one reason
+    _crowded(by_clock, faults)
     for span in progress(spans, what="key frames", total=len(spans), unit="video"):
         _read_key_frames(span, faults, decode=decode)
 
@@ -121,6 +122,20 @@ def _wrong_clock(spans: Sequence[_Span], faults: Faults) -> bool:
             )
             return True
     return False
+
+
+def _crowded(spans: Sequence[_Span], faults: Faults) -> None:
+    """Are most key frames nearer to the next one than half a frame? Seconds would not be, minutes are."""
+    gaps = [np.diff(np.sort(span.timestamps)) for span in spans]
+    close = sum(int((gap < 0.5 / span.fps).sum()) for gap, span in zip(gaps, spans, strict=True))
+    total = sum(len(gap) for gap in gaps)
+    if total and close > total / 2:
+        least = min(float(gap.min()) for gap in gaps if len(gap))
+        faults.add(
+            "crowded",
+            f"{close} of {total} key frames are less than half a frame before the next one ({least:.4f} s at the least): "
+            "are their times in minutes or hours? Seconds are wanted",
+        )
 
 
 # ------------------------------------------------------------------------------------------------------ key frames

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -23,6 +24,7 @@ from slowfast.preparation.converters.formats.spreadsheet import read_spreadsheet
 from slowfast.preparation.converters.formats.tubes import box_of_mask, jhmdb_from_masks, jhmdb_from_pickle, write_jhmdb
 from slowfast.preparation.converters.formats.via import read_via
 from slowfast.preparation.converters.table import FORMATS, Options, convert
+from slowfast.structures.label_map import read_label_map, write_label_map
 from slowfast.utils.ava_csv import read_groundtruth_csv
 from slowfast.video.open_video import shrink
 from slowfast.video.reader import read_all, read_times
@@ -218,7 +220,7 @@ def test_via_has_moments_already(videos, tmp_path):
     [
         ("video,frame,left,top,width,height,action\nuneven.mp4,5,6.4,4.8,32,24,walk\n", 1, (0.1, 0.1, 0.6, 0.6)),
         (
-            "Video;Time;xmin;ymin;xmax;ymax;Class\nuneven;1,0;0,1;0,1;0,6;0,6;walk\n".replace("1,0;", "1.0;"),
+            "Video;Time;xmin;ymin;xmax;ymax;Class\nuneven;1,0;0,1;0,1;0,6;0,6;walk\n",
             1,
             (0.1, 0.1, 0.6, 0.6),
         ),
@@ -235,15 +237,34 @@ def test_spreadsheets_are_understood_by_their_columns(videos, tmp_path, text, ti
     ("text", "told"),
     [
         ("film,time,x1,y1,x2,y2\n", "the first line must name the columns video, time"),
-        ("video,time,x1,y1,x2,y2\nuneven,soon,0,0,1,1\n", "a.csv:2: could not convert string to float: 'soon'"),
+        (
+            "video,time,x1,y1,x2,y2\nuneven,soon,0,0,1,1\n",
+            "a.csv:2: column time: 'soon' is not seconds since the start",
+        ),
+        ("video,time,x1,y1,x2,y2\nuneven,nan,0,0,1,1\n", "a.csv:2: column time: 'nan' is not seconds"),
+        ("video,time,x1,y1,x2,y2\nuneven,1,0,0,wide,1\n", "a.csv:2: column x2: 'wide' is not a number"),
+        ("video,frame,x1,y1,x2,y2\nuneven,1.5,0,0,1,1\n", "a.csv:2: column frame: '1.5' is not a whole number"),
+        ("video,frame,x1,y1,x2,y2\ngone,7,0,0,1,1\n", r"a.csv:2: cannot read .*gone: no such file"),
+        ("video,time,x1,y1,x2,y2\ngone,7,0,0,10,10\n", r"a.csv:2: cannot read .*gone: no such file"),
         ("video,frame,x1,y1,x2,y2\nuneven,77,0,0,1,1\n", "a.csv:2: the video has frames 0 to 19"),
-        ("video,time,x1,y1,x2,y2\nuneven,1,0.5,0,0.1,1\n", "a.csv:2: box .* is inverted or has no area"),
+        (
+            "video,time,x1,y1,x2,y2\nuneven,1,0.5,0,0.1,1\n",
+            r"a.csv:2: box \(0.5, 0, 0.1, 1\) is inverted or has no area; do the columns x1, y1",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_spreadsheet_is_named_with_its_line(videos, tmp_path, text, told):
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(ValueError, match=told):
         read_spreadsheet(tmp_path / "a.csv", videos)
+
+
+def test_a_spreadsheet_without_actions_names_the_column_that_it_lacks(folder, tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("video,time,x1,y1,x2,y2,activity\neven,1,0,0,0.5,0.5,walk\n")
+    line = ["--from", "spreadsheet", "--to", "ava", "--videos", str(folder), "--out", str(tmp_path / "out")]
+    assert main([*line, str(tmp_path / "a.csv")]) == 1
+    assert "a spreadsheet names it in a column action, label or class" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_key_frames_are_chosen_by_time(videos):
@@ -270,6 +291,23 @@ def test_detections_become_pre_labels_of_a_tool(videos, folder, tmp_path, capsys
     assert "2 boxes on 2 key frames of 1 videos, 2 classes: walk, wave" in capsys.readouterr().out
     assert main([*arguments, str(tmp_path / "detections.csv")]) == 1
     assert "give their label map (--label-map)" in capsys.readouterr().err
+
+
+def test_pairs_that_were_written_by_hand_outlive_another_conversion(folder, tmp_path, capsys):
+    """Who follows docs/OWN_DATA.md writes a swap into classes.pbtxt, then labels more and converts again."""
+    sheet, out = tmp_path / "boxes.csv", tmp_path / "annotations"
+    head = "video,time,x1,y1,x2,y2,action\n"
+    sheet.write_text(f"{head}even,0.5,0.1,0.1,0.5,0.5,walk left\neven,0.7,0.1,0.1,0.5,0.5,walk right\n")
+    line = ["--from", "spreadsheet", "--to", "ava", "--videos", str(folder), "--out", str(out), str(sheet)]
+    assert main(line) == 0 and "mirrored clips exchange" not in capsys.readouterr().out
+    write_label_map(replace(read_label_map(out / "classes.pbtxt"), swaps=((1, 2),)), out / "classes.pbtxt")
+    sheet.write_text(sheet.read_text() + "even,0.9,0.1,0.1,0.5,0.5,jump\n")
+    assert main(line) == 0
+    assert "mirrored clips exchange walk left <-> walk right" in capsys.readouterr().out
+    found = read_label_map(out / "classes.pbtxt")
+    assert found.names == ("jump", "walk left", "walk right") and found.swaps == ((2, 3),)
+    sheet.write_text(f"{head}even,0.5,0.1,0.1,0.5,0.5,walk left\n")  # a class that is gone takes its pair along
+    assert main(line) == 0 and read_label_map(out / "classes.pbtxt").swaps == ()
 
 
 def test_several_files_become_one_data_set_with_a_test_part(sample, videos, tmp_path):

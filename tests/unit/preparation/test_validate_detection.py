@@ -141,6 +141,16 @@ def test_frame_numbers_in_place_of_seconds_are_named(own):
     assert "look like frame numbers (up to 38)" in kinds["first second"][0][2]
 
 
+def test_minutes_in_place_of_seconds_put_key_frames_onto_one_picture(own):
+    rows = [f"a,{second / 60:.4f},0.1,0.1,0.5,0.9,{label}" for second, label in ((0.5, 1), (1, 3), (1.5, 7), (2, 1))]
+    (own / "annotations" / "train.csv").write_text("".join(f"{row}\n" for row in rows))
+    ((_, _, reason),) = found(own)[0]["crowded"]
+    assert "3 of 5 key frames are less than half a frame before the next one" in reason and "in minutes" in reason
+    rows = [f"a,{second},0.1,0.1,0.5,0.9,1" for second in (0.5, 0.6, 0.7)]  # every frame of ten a second
+    (own / "annotations" / "train.csv").write_text("".join(f"{row}\n" for row in rows))
+    assert "crowded" not in found(own)[0]
+
+
 def test_a_config_is_checked_as_a_run_would_read_it(own, repo_root):
     config = write_config(own, repo_root, VALID_SECONDS=[1, 2], CLASSES=[1, 3])
     validation = validate_config(load_cfg(config, []))
@@ -153,6 +163,23 @@ def test_a_config_is_checked_as_a_run_would_read_it(own, repo_root):
     (own / "annotations" / "test.csv").unlink()
     faults = validate_config(load_cfg(config, [])).faults
     assert "AVA.GROUNDTRUTH_FILE in AVA.ANNOTATION_DIR" in faults.of("missing file")[0].reason
+
+
+def test_left_and_right_need_a_swap_where_clips_are_mirrored(own, repo_root):
+    labels = own / "annotations" / "classes.pbtxt"
+    config = write_config(own, repo_root)
+    plain = 'item { name: "turn Left" id: 1 }\nitem { name: "turn right" id: 3 }\nitem { name: "left" id: 7 }\n'
+
+    def told(*keys: str) -> list[str]:
+        return [str(fault) for fault in validate_config(load_cfg(config, list(keys))).faults.of("mirrored class")]
+
+    labels.write_text(plain)
+    (fault,) = told()
+    assert "'turn Left' and 'turn right': half of the training clips are mirrored, and keep their label" in fault
+    assert validate_config(load_cfg(config, [])).exit_code == 0
+    assert not told("DATA.RANDOM_FLIP", "False") and not told("DATA.FLIP_SWAPS", "[[1, 3]]")
+    labels.write_text(plain.replace("id: 3", 'id: 3 swap: "turn Left"'))
+    assert not told()
 
 
 def test_boxes_of_a_person_detector_are_read_too(own, repo_root):

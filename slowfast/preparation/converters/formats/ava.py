@@ -1,6 +1,7 @@
 """AVA's CSVs with a label map: what training reads, what a test leaves (detections), and PySlowFast's frame lists' boxes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,11 +103,18 @@ def _quoted(name: str) -> str:
 def write_ava(annotations: Annotations, folder: Path, *, test_videos: Sequence[str], first_second: float = 0) -> None:
     """FOLDER/train.csv, test.csv and classes.pbtxt. test_videos: held out; without any there is no test.csv.
 
-    Raises ValueError for a test video without a label, and where all videos are.
+    Pairs that mirroring exchanges are kept from a classes.pbtxt that is there: they are written by hand.
+
+    Raises ValueError for a test video without a label, where all videos are, and where nobody does anything.
     """
     gone = sorted(set(test_videos) - set(annotations.videos))
     if gone:
         raise ValueError(f"the test videos {gone} have no annotation; there are {', '.join(annotations.videos[:10])}")
+    if not annotations.classes:
+        raise ValueError(
+            "no box has an action, and training needs a class at least; a spreadsheet names it in a column action, label or "
+            "class"
+        )
     rest = [video for video in annotations.videos if video not in set(test_videos)]
     if not rest:
         raise ValueError("every video is a test video, and none is left to train on")
@@ -116,4 +124,15 @@ def write_ava(annotations: Annotations, folder: Path, *, test_videos: Sequence[s
         write_ava_csv(
             annotations.of_videos(test_videos), folder / "test.csv", classes=classes, first_second=first_second
         )
-    write_label_map(classes, folder / LABEL_MAP)
+    write_label_map(replace(classes, swaps=_swaps_of(folder / LABEL_MAP, classes)), folder / LABEL_MAP)
+
+
+def _swaps_of(path: Path, classes: LabelMap) -> tuple[tuple[int, int], ...]:
+    """The pairs that a label map names, by the ids of `classes`; those of classes that are gone are not."""
+    if not path.is_file():
+        return ()
+    before = read_label_map(path)
+    names = dict(zip(before.ids, before.names, strict=True))
+    pairs = [(names[a], names[b]) for a, b in before.swaps if {names[a], names[b]} <= set(classes.names)]
+    ids = [sorted(classes.ids_of(pair)) for pair in pairs]
+    return tuple((first, second) for first, second in ids)

@@ -11,6 +11,7 @@ Boxes are pixels where one of a file reaches above 2, else fractions. A row with
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from slowfast.preparation.converters.annotations import (
     Annotations,
     Box,
     Label,
+    Timing,
     VideoTimes,
     annotations_of,
     from_pixels,
@@ -26,6 +28,7 @@ from slowfast.structures.box_table import plain_time
 from slowfast.utils.files import write_text
 from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_text
+from slowfast.video.source import ClipReadError
 
 _TIMES, _ACTIONS = ("time", "second", "seconds", "timestamp"), ("action", "actions", "label", "class")
 _TRACKS = ("track", "person", "id", "track_id", "person_id")
@@ -57,9 +60,9 @@ def read_spreadsheet(path: Path, videos: VideoTimes, *, first_frame: int = 0) ->
         cells = {name: row[place].strip() if place < len(row) else "" for name, place in column.items()}
         try:
             video = videos.name(cells["video"])
-            second = float(cells[time]) if time else videos.of(video).second_of(int(cells["frame"]) - first_frame)
+            second = _number(cells, time) if time else _second_of(cells, videos.of(video), first_frame)
             read.append((line, video, second, _corners(cells, corners, sizes), cells))
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, ClipReadError) as error:
             raise ValueError(f"{path}:{line}: {error}") from None
     pixels = any(box is not None and max(box) > 2 for _, _, _, box, _ in read)
     labels, empty = [], []
@@ -68,22 +71,50 @@ def read_spreadsheet(path: Path, videos: VideoTimes, *, first_frame: int = 0) ->
             empty.append((video, second))
             continue
         if pixels:
-            box = from_pixels(box, videos.of(video).size)
+            try:
+                box = from_pixels(box, videos.of(video).size)
+            except ClipReadError as error:
+                raise ValueError(f"{path}:{line}: {error}") from None
         if box[2] <= box[0] or box[3] <= box[1]:
-            raise ValueError(f"{path}:{line}: box {box} is inverted or has no area")
+            shown = ", ".join(f"{side:g}" for side in box)
+            raise ValueError(
+                f"{path}:{line}: box ({shown}) is inverted or has no area; do the columns {', '.join(corners or sizes or ())} "
+                "hold what they are called?"
+            )
         actions = tuple(word.strip() for word in cells.get(action, "").split(";") if word.strip())
-        score = float(cells["score"]) if cells.get("score") else None
+        score = _number(cells, "score") if cells.get("score") else None
         labels.append(Label(video, second, box, actions, cells.get(track, ""), score))
     return annotations_of(labels, empty=empty)
+
+
+_MEANT = dict.fromkeys(_TIMES, "seconds since the start of the video, such as 83.5") | {"frame": "a whole number"}
+
+
+def _number(cells: dict[str, str], name: str) -> float:
+    """A cell as a number; a comma may stand before its fraction, as spreadsheets of many countries write it."""
+    try:
+        value = float(cells[name].replace(",", "."))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"column {name}: {cells[name]!r} is not {_MEANT.get(name, 'a number')}")
+    return value
+
+
+def _second_of(cells: dict[str, str], timing: Timing, first_frame: int) -> float:
+    """When the frame of a row is shown."""
+    number = _number(cells, "frame")
+    if number != int(number):
+        raise ValueError(f"column frame: {cells['frame']!r} is not {_MEANT['frame']}")
+    return timing.second_of(int(number) - first_frame)
 
 
 def _corners(cells: dict[str, str], corners: Sequence[str] | None, sizes: Sequence[str] | None) -> Box | None:
     """xyxy as the row has it; None for a row without a box."""
     names = corners or sizes or ()
-    texts = [cells[name].replace(",", ".") for name in names]
-    if not any(texts):
+    if not any(cells[name] for name in names):
         return None
-    a, b, c, d = (float(text) for text in texts)
+    a, b, c, d = (_number(cells, name) for name in names)
     return (a, b, c, d) if corners else (a, b, a + c, b + d)
 
 
