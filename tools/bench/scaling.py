@@ -60,7 +60,7 @@ def _mvit(name: str, parameters: float, gmacs: float, clip: tuple[int, int, int]
 
 
 S = _mvit("BMViT-S", 37.85, 111.2, (16, 256, 256), (1, 2, 11, 2), 96)
-B = _mvit("BMViT-B", 54.55, 396.7, (32, 256, 256), (2, 3, 16, 3), 96)
+B = _mvit("BMViT-B", 54.56, 396.7, (32, 256, 256), (2, 3, 16, 3), 96)
 L = _mvit("BMViT-L", 221.04, 3274.5, (40, 312, 312), (2, 6, 36, 4), 144)  # no config: MViTv2-L with BMViT's heads
 MVITV2_S = _mvit("MViTv2-S", 34.54, 64.5, (16, 224, 224), (1, 2, 11, 2), 96, last_stride=2)
 CLIPS = {"BMViT-S": 4, "BMViT-B": 2, "BMViT-L": 1}  # a GPU takes, for the table
@@ -189,7 +189,12 @@ def table(assumed: Assumed, clips: int | None = None) -> str:
     return "\n".join(lines)
 
 
-LINKS = (("400 Gbit/s a GPU", 50e9), ("100 Gbit/s a GPU", 12.5e9), ("100 Gbit/s a node of 8", 12.5e9 / 8), ("10 Gbit/s a node of 8", 1.25e9 / 8))  # fmt: skip
+LINKS = (
+    ("400 Gbit/s a GPU", 50e9),
+    ("100 Gbit/s a GPU", 12.5e9),
+    ("100 Gbit/s a node of 8", 12.5e9 / 8),
+    ("10 Gbit/s a node of 8", 1.25e9 / 8),
+)
 _USED = 0.8  # of a link by an all-reduce; 40 of 50 GB/s above
 
 
@@ -321,9 +326,8 @@ def fit(found: dict[float, float], processes: int) -> tuple[float, float]:
 
 def main(*, clips: int | None, measure: bool, repeats: int) -> None:
     assumed = Assumed()
-    print(
-        f"predicted; {assumed}\n\n{table(assumed, clips)}\n\n{links_table(assumed)}\n\nthe model where something was measured\n\n{check_table()}"
-    )
+    parts = [f"predicted; {assumed}", table(assumed, clips), links_table(assumed)]
+    print("\n\n".join([*parts, "the model where something was measured", check_table()]))
     if measure:
         size = 4 * S.parameters
         found = measure_gloo((8.0, 64.0, size), repeats=repeats)
