@@ -21,6 +21,7 @@ python tools/benchmark.py loader --task start    annotations of AVA's size to ke
 python tools/benchmark.py loader --task memory   memory of loader workers over --reads clips
 python tools/benchmark.py predict --cfg FILE     prediction on a file against decoding and the forward pass alone
 python tools/benchmark.py endless --cfg FILE     memory of prediction over an hour of video
+python tools/benchmark.py scaling                predicted: a train step on 1 to 512 GPUs; --measure: gloo of this machine
 """
 
 import argparse
@@ -47,6 +48,7 @@ from bench import (  # noqa: E402
     reading,
     realtime,
     runtimes,
+    scaling,
     start,
     transforms,
     worker_memory,
@@ -59,7 +61,7 @@ CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / 
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
 TRANSFORMED = [DETECTOR, str(Path(DETECTOR).parents[1] / "JHMDB" / "BMViT_small_scratch.yaml")]
 WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "evaluator", "loader",
-        "predict", "endless", "explain", "realtime", "kept")  # fmt: skip
+        "predict", "endless", "explain", "realtime", "kept", "scaling")  # fmt: skip
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -69,7 +71,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY VALUE", help="change keys of the config")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="CPU threads; with 1 the CPU seconds hold on a busy machine")
-    parser.add_argument("--clips", type=int, default=1, help="clips a batch")
+    parser.add_argument("--clips", type=int, default=None, help="clips a batch (default 1; scaling: by the network)")
+    parser.add_argument("--measure", action="store_true", help="scaling: time all-reduces between two processes, too")
     parser.add_argument("--people", type=int, default=10, help="people a clip")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--frames", type=int, nargs="+", default=[8, 16, 32, 64], help="memory: clip lengths")
@@ -104,6 +107,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "--runtimes", nargs="*", choices=runtimes.NAMES, metavar="NAME", help="infer: all of them, or eager and some"
     )
     args = parser.parse_args(argv)
+    asked, args.clips = args.clips, args.clips or 1
+    args.clips_asked = asked
     smallest = {"clips": args.clips, "people": args.people, "repeats": args.repeats, "rows": min(args.rows)}
     for name, value in smallest.items():
         if value < 1:
@@ -150,6 +155,8 @@ def main(argv: Sequence[str]) -> int:
     elif args.what == "evaluator":
         for rows in args.rows:
             evaluator.main(rows, repeats=args.repeats)
+    elif args.what == "scaling":
+        scaling.main(clips=args.clips_asked, measure=args.measure, repeats=args.repeats)
     elif args.what == "explain":
         explaining.main(setup, repeats=args.repeats)
     elif args.what == "gpu":

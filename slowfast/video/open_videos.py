@@ -15,12 +15,12 @@ from slowfast.video.shards.sharded_videos import LocalShards, RemoteShards
 class Fetching:
     """How files of URLs are fetched.
 
-    folder:  where they lie while they are read, "" where nobody said it; limit: bytes that all of them may take there
+    folder:  where they lie while they are read, "" where nobody said it; gigabytes: 10^9 bytes that all may take there
     tries, seconds: see Store
     """
 
     folder: str = ""
-    limit: int = 100_000_000_000
+    gigabytes: float = 100.0
     tries: int = 4
     seconds: float = 60.0
 
@@ -40,10 +40,10 @@ def open_videos(root: str, *, fetching: Fetching | None = None, threads: int = 0
     if not fetching.folder:
         raise StoreError(
             f"{folder}: name a folder on a disk of this machine for the files that are fetched (DATA.REMOTE_CACHE_DIR), "
-            f"with room for DATA.REMOTE_CACHE_GB ({fetching.limit / 1e9:g})"
+            f"with room for DATA.REMOTE_CACHE_GB ({fetching.gigabytes:g})"
         )
     store.connect()
-    kept = KeptFiles(fetching.folder, limit=fetching.limit, patience=fetching.seconds)
+    kept = KeptFiles(fetching.folder, limit=int(fetching.gigabytes * 1e9), patience=fetching.seconds)
     return (
         RemoteVideos(store, kept, threads=threads)
         if shards is None

@@ -107,7 +107,7 @@ DIFFERENT = {
     ("ClipLoader", "TIMEOUT"): "a loader made by hand waits for ever, as torch's do",
     ("Schedule", "WARMUP_EPOCHS"): "a schedule made by hand has no warm-up",
     ("read_ava", "VALID_SECONDS"): "AVA's movies have such a range; annotations read by hand have none",
-    ("VideoFiles", "NUM_WORKERS"): "decoding threads follow from it: one where there are workers",
+    ("open_videos", "NUM_WORKERS"): "decoding threads follow from it: one where there are workers",
     ("ClassificationEvaluator", "ENSEMBLE_METHOD"): "the same, under PySlowFast's name",
     ("SetCriterion", "ACTOR_TYPE"): "the same, as a function or none",
     ("SetCriterion", "ACTION_TYPE"): "the same, as a function",

@@ -48,7 +48,7 @@ VALUES_OF_TORCHRUN = {
     "--rdzv_endpoint",
     "--rdzv-endpoint",
 }
-VALUES_OF_TORCHRUN |= {"--rdzv-backend", "--rdzv_id", "--node_rank", "--master_addr", "--master_port"}
+VALUES_OF_TORCHRUN |= {"--max_restarts", "--rdzv-backend", "--rdzv_id", "--node_rank", "--master_addr", "--master_port"}
 
 
 def fenced(text: str) -> list[tuple[str, str]]:

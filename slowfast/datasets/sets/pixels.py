@@ -14,9 +14,12 @@ from slowfast.video.source import PixelSource
 def video_files(cfg: CfgNode, folder: str, *, threads: int | None = None) -> VideoFiles:
     """Those below a path or a URL. threads: None: workers decode with one each, the training process with all there are"""
     d = cfg.DATA
-    fetching = Fetching(d.REMOTE_CACHE_DIR, int(d.REMOTE_CACHE_GB * 1e9), d.REMOTE_TRIES, d.REMOTE_TIMEOUT)
-    threads = (1 if cfg.DATA_LOADER.NUM_WORKERS else 0) if threads is None else threads
-    return open_videos(folder, fetching=fetching, threads=threads)
+    fetching = Fetching(
+        folder=d.REMOTE_CACHE_DIR, gigabytes=d.REMOTE_CACHE_GB, tries=d.REMOTE_TRIES, seconds=d.REMOTE_TIMEOUT
+    )
+    if threads is not None:
+        return open_videos(folder, fetching=fetching, threads=threads)
+    return open_videos(folder, fetching=fetching, threads=1 if cfg.DATA_LOADER.NUM_WORKERS else 0)
 
 
 def videos_or_cache(cfg: CfgNode, folder: str, videos: VideoFiles | None = None) -> PixelSource:

@@ -87,9 +87,14 @@ class Store:
         """Raises StoreError where the store does not answer or has no such folder, MissingPackageError that says what to
         install."""
         try:
-            if self._asked(lambda fs: fs.exists(self.address.real())) or not self.lists:
+            if not self.lists:  # whatever it says of the folder is an answer
+                self._asked(lambda fs: fs.info(self.address.real()))
+                return
+            if self._asked(lambda fs: fs.exists(self.address.real())):
                 return
         except FetchError as error:
+            if isinstance(error.__cause__, _FINAL) and not self.lists:
+                return
             raise StoreError(f"{self.address.shown}: {error}") from error
         raise StoreError(f"{self.address.shown}: the store answers, and has nothing there")
 
@@ -116,7 +121,13 @@ class Store:
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
         """All of a small file, or the bytes from `start` up to `stop`. Raises FetchError."""
-        return bytes(self._asked(lambda fs: fs.cat_file(self.address.real(name), start=start, end=stop)))
+        content = bytes(self._asked(lambda fs: fs.cat_file(self.address.real(name), start=start, end=stop)))
+        if stop is not None and len(content) != stop - start:
+            raise FetchError(
+                f"{len(content)} bytes came where bytes {start} to {stop} were asked for: a server must give parts of files "
+                "(HTTP ranges)"
+            )
+        return content
 
     def fetch(self, file: RemoteFile, sink: IO[bytes]) -> None:
         """Write the file to `sink`, from its beginning, and compare size and checksum.
@@ -186,7 +197,9 @@ class Store:
             except (_SinkError, MissingPackageError, StoreError):
                 raise
             except _FINAL as error:
-                raise FetchError(self._told(error)) from error
+                failure = _behind(error)
+                if failure is None:
+                    raise FetchError(self._told(error)) from error
             except Exception as error:  # whatever a backend throws
                 failure = error
         assert failure is not None
@@ -236,6 +249,14 @@ class Store:
             except ValueError as error:
                 raise StoreError(f"{shown}: {self.address.scrubbed(reason_of(error))}") from None
         return self._fs
+
+
+def _behind(error: Exception) -> Exception | None:
+    """fsspec says FileNotFoundError of a web server that cannot be reached, or is in trouble: the error behind it."""
+    cause = error.__cause__
+    unreachable = isinstance(cause, OSError) and not isinstance(cause, _FINAL)
+    troubled = isinstance(cause, Exception) and (getattr(cause, "status", None) or 0) >= 500
+    return cause if isinstance(cause, Exception) and (unreachable or troubled) else None
 
 
 class _SinkError(Exception):

@@ -32,6 +32,13 @@ CASES = [
         "AVA.FIRST_SECOND 903",
         "AVA.VALID_SECONDS ([902, 1798]) must not start before AVA.FIRST_SECOND (903), where the video files start",
     ),
+    (
+        "OUTPUT_DIR s3://me:hunter2@b/runs?sig=x",
+        "OUTPUT_DIR (s3://...@b/runs) must be a path of this machine: only AVA.VIDEO_DIR, JHMDB.VIDEO_DIR",
+    ),
+    ("DATA.PATH_TO_DATA_DIR gs://b/lists", "DATA.PATH_TO_DATA_DIR (gs://b/lists) must be a path of this machine"),
+    ("DATA.PATH_PREFIX https://me:x@h/v", "DATA.PATH_PREFIX is a URL with a password or a token in it"),
+    ("JHMDB.VIDEO_DIR https://h/v?a=1&X-Amz-Signature=x", "JHMDB.VIDEO_DIR is a URL with a password or a token in it"),
     ("MVIT.NUM_HEADS 5", "MVIT.EMBED_DIM (96) must be divisible by MVIT.NUM_HEADS (5)"),
     (
         "MVIT.DEPTH 4 MVIT.DIM_MUL [[1,2],[14,2]]",
@@ -140,6 +147,7 @@ FINE = [
     "BMVIT.AUX_BLOCKS [0,14]",
     "MVIT.PATCH_2D True DATA.NUM_FRAMES 1 MVIT.PATCH_KERNEL [7,7] MVIT.PATCH_STRIDE [4,4] MVIT.PATCH_PADDING [3,3]",
     "DATA.TRAIN_CROP_SIZE [64,80] DATA.TEST_CROP_SIZE 312 DATA.MULTI_SCALE [224,256]",
+    "AVA.VIDEO_DIR https://me:$PASSWORD@h/v?sig=$SIG&dl=1 UCF24.VIDEO_DIR s3://b/v DATA.PATH_PREFIX C://v",
     "SOLVER.MAX_EPOCH 2",
     "SOLVER.MAX_EPOCH 1 TRAIN.ENABLE False TEST.ENABLE False",
     "SOLVER.LR_POLICY steps_with_relative_lrs SOLVER.STEPS [0,5,8] SOLVER.LRS [1,0.1,0.01]",

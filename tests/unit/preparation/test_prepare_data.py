@@ -214,3 +214,22 @@ def test_two_movies_of_one_name_are_refused(tmp_path):
         all_movies.movies_below([tmp_path])
     with pytest.raises(FileNotFoundError):
         all_movies.movies_below([tmp_path / "none"])
+
+
+def test_videos_are_packed_into_shards(movies, tmp_path, capsys):
+    out = [str(movies), "--out", str(tmp_path / "shards"), "--mode", "shards"]
+    assert main([*out, "--shard-gb", "1e-6"]) == 0
+    told = capsys.readouterr().out
+    assert "3 videos in 3 shards: 3 written, 0 were ready" in told
+    assert (
+        f"as a folder of videos (AVA.VIDEO_DIR, DATA.PATH_PREFIX, ...): {tmp_path}/shards/shard-{{000000..000002}}.tar"
+        in told
+    )
+    assert (
+        main([*out, "--shard-gb", "0"]) == 1
+        and "a shard has a size, got 0 bytes (--shard-gb)" in capsys.readouterr().err
+    )
+    (tmp_path / "names").write_text("a\nnobody\n")
+    assert main([*out, "--names", str(tmp_path / "names")]) == 1
+    assert "no such movie: nobody; nothing was packed" in capsys.readouterr().err
+    assert len(list((tmp_path / "shards").glob("*.tar"))) == 3

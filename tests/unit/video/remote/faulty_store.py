@@ -70,14 +70,23 @@ class _Reader:
         damage = type(store).damage
         self.content = content if damage is None else damage(content)
 
-    def read(self, count: int) -> bytes:
+    def read(self, count: int = -1) -> bytes:
         self.store._ask("read")
-        part = self.content[self.at : self.at + count]
+        part = self.content[self.at :][: count if count >= 0 else None]
         self.at += len(part)
         return part
 
+    def seek(self, place: int) -> None:
+        self.at = place
+
+    def __enter__(self) -> "_Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        pass
+        """Nothing is held."""
 
 
 def md5(content: bytes) -> str:

@@ -26,7 +26,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def fetching(tmp_path):
-    return Fetching(str(tmp_path / "kept"), limit=10_000_000, tries=2, seconds=5)
+    return Fetching(str(tmp_path / "kept"), gigabytes=0.01, tries=2, seconds=5)
 
 
 @pytest.fixture
@@ -126,6 +126,6 @@ def test_a_web_server_is_asked_for_each_name(remote, faulty, monkeypatch):
 def test_what_the_config_must_say(faulty, files, fetching):
     with pytest.raises(StoreError, match=r"^faulty://videos: name a folder .*\(DATA.REMOTE_CACHE_DIR\)"):
         open_videos("faulty://videos")
-    small = Fetching(fetching.folder, limit=10)
+    small = Fetching(fetching.folder, gigabytes=1e-8)
     with pytest.raises(KeptFilesError, match=r"a.mp4 has .*: raise DATA.REMOTE_CACHE_GB"):
         open_videos(files.root.as_uri(), fetching=small).check("a")

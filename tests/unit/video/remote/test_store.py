@@ -136,6 +136,42 @@ def test_connecting(store, faulty, monkeypatch):
             Store(url).connect()
 
 
+class _Answered(Exception):
+    def __init__(self, status):
+        super().__init__(f"{status}, message='...'")
+        self.status = status
+
+
+def no_file(cause):
+    error = FileNotFoundError("https://h/v/a.mp4")
+    error.__cause__ = cause
+    return error
+
+
+def test_a_web_server_that_is_gone_is_not_one_without_the_file(store, faulty, monkeypatch):
+    """fsspec raises FileNotFoundError for both."""
+    for cause in (ConnectionRefusedError("refused"), _Answered(503)):
+        faulty.before = Failing("info", 2, no_file(cause))
+        assert store.info("a.mp4").size == len(CONTENT)
+    faulty.before = Failing("info", 1, no_file(_Answered(404)))
+    assert store.info("a.mp4") is None
+    monkeypatch.setattr(Store, "lists", False)
+    faulty.before = Failing("info", 9, no_file(ConnectionRefusedError("refused")))
+    with pytest.raises(StoreError, match=r"^faulty://videos: given up after 3 tries .*ConnectionRefusedError: refused"):
+        store.connect()
+    faulty.before = Failing("info", 1, no_file(_Answered(403)))
+    store.connect()  # it has no page for the folder
+
+
+def test_a_part_of_a_file(store, faulty):
+    assert store.read("a.mp4", 512, 600) == CONTENT[512:600] and store.read("a.mp4") == CONTENT
+    with pytest.raises(FetchError, match=r"0 bytes came where bytes 20000 to 20512 were asked for: .*HTTP ranges"):
+        store.read("a.mp4", 20000, 20512)
+    sink = io.BytesIO()
+    store.fetch(RemoteFile("a.mp4", 88, "", start=512, member="m"), sink)
+    assert sink.getvalue() == CONTENT[512:600]
+
+
 def test_secrets_stay_out_of_messages(faulty, monkeypatch):
     monkeypatch.setenv("VIDEO_TOKEN", "hunter2")
     faulty.put("videos/hunter2/a.mp4", CONTENT)
