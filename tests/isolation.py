@@ -21,7 +21,10 @@ def unchanged() -> Iterator[None]:
     """Afterwards the process is as it was."""
     log = get_logger()
     path, handlers, level, propagate = list(sys.path), list(log.handlers), log.level, log.propagate
-    seeds, setting = (random.getstate(), np.random.get_state(), torch.get_rng_state()), (choice._setting, choice._depthwise)
+    seeds, setting = (
+        (random.getstate(), np.random.get_state(), torch.get_rng_state()),
+        (choice._setting, choice._depthwise),
+    )
     registered = {(id(registry), name) for registry in registries() for name, _ in registry}
     try:
         yield

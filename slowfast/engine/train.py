@@ -14,8 +14,8 @@ from slowfast.engine.device.compiling import compile_in_place
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.memory import advice_when_short
 from slowfast.engine.device.parallel import parallelised
-from slowfast.engine.device.same_kernels import agree_on_kernels
 from slowfast.engine.device.requests import Requests, StoppedError
+from slowfast.engine.device.same_kernels import agree_on_kernels
 from slowfast.engine.record.epoch_report import EpochReport
 from slowfast.engine.record.files import save_config
 from slowfast.engine.record.provenance import state_sha256

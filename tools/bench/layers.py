@@ -14,9 +14,8 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from slowfast.layers.attention import attend_plain, spread_biases
-from slowfast.layers.kernels import depthwise_conv
+from slowfast.layers.kernels import depthwise_conv, depthwise_torch
 from slowfast.layers.kernels.attention import attend_fused
-from slowfast.layers.kernels import depthwise_torch
 from slowfast.layers.rel_pos import axis_biases
 from slowfast.layers.token_grid import split_class_token
 

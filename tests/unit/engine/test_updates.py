@@ -64,7 +64,9 @@ def test_nobody_looks_at_a_step_before_the_next_one():
 def test_too_many_in_a_row_end_the_run_with_the_clips_of_the_last():
     model = poisoned(tiny_bmvit(), set(range(20)))
     batches = [batch_of((1,), first=k) for k in range(MAX_SKIPPED_STEPS + 1)]
-    with pytest.raises(FloatingPointError, match=r"not finite in 6 steps in a row \(norm nan\); clips of .*: video at 5;"):
+    with pytest.raises(
+        FloatingPointError, match=r"not finite in 6 steps in a row \(norm nan\); clips of .*: video at 5;"
+    ):
         train(model, batches, adamw(model, fused=True))
 
 

@@ -37,7 +37,10 @@ def test_a_run_sets_it_before_it_builds_a_model(monkeypatch, tmp_path, setting):
         module, "build_task", lambda cfg: SimpleNamespace(cfg=cfg, known_names=None)
     )  # which would read the data
     with pytest.raises(Stop):
-        module.run(load_cfg(TOY, ["OUTPUT_DIR", str(tmp_path), "MODEL.KERNELS", setting, "MODEL.DEPTHWISE", "triton"]), torch.device("cpu"))
+        module.run(
+            load_cfg(TOY, ["OUTPUT_DIR", str(tmp_path), "MODEL.KERNELS", setting, "MODEL.DEPTHWISE", "triton"]),
+            torch.device("cpu"),
+        )
     assert found == [(setting, "triton")]
 
 
