@@ -116,6 +116,9 @@ def test_a_wrong_option_says_so(steps, words, message, tmp_path, capsys):
 
 def test_every_step_has_its_function(steps):
     assert len({step.name for step in steps.plan.STEPS}) == len(steps.plan.STEPS) == 11
+    # A run in which every step is cut at its limit ends within nine minutes, with its table written.
+    assert sum(step.limit for step in steps.plan.STEPS) + steps.driver._KEPT_BACK <= 9 * 60
+    assert all(step.least < step.limit for step in steps.plan.STEPS)
     for step in steps.plan.STEPS:
         assert callable(getattr(importlib.import_module(f"gpu_steps.{step.module}"), step.name))
 

@@ -11,7 +11,7 @@ class Step:
     name:   of the step, of its function, and of its files in the folder of results
     module: of tools/gpu_steps that has the function, `name(options, report)`
     what:   it finds out, in words
-    limit:  seconds after which it is ended; the sum is more than a whole run, few steps need all of theirs
+    limit:  seconds after which it is ended; all together are at most nine minutes
     least:  seconds below which it is not worth a start
     """
 
@@ -23,17 +23,17 @@ class Step:
 
 
 STEPS = (
-    Step("machine", "machine", "versions, copy rate, matrix rates", 45),
-    Step("depthwise", "layer_checks", "every depthwise convolution against float64, with times, by every way", 80),
-    Step("attention", "layer_checks", "every attention against float64, widest first, with times and kernel names", 60),
-    Step("precision", "whole_models", "whole models and their gradients in float32 and bfloat16 against float64", 50),
-    Step("waits", "whole_models", "where a training step makes the host wait for the device", 40),
-    Step("train", "speed", "training step against plain attention: time, utilisation, memory a clip", 150, 25),
-    Step("inference", "speed", "clip to detections, compiled against eager: numbers, then time", 120, 25),
-    Step("tests", "gpu_tests", "the tests that need a GPU, file by file", 90, 15),
-    Step("classifier", "speed", "MViTv2-S forward against torchvision's, both compiled and eager", 130, 25),
-    Step("training", "training", "a training in bfloat16, killed and resumed", 150, 30),
-    Step("profile", "speed", "where the time of a training step goes", 80, 25),
+    Step("machine", "machine", "versions, copy rate, matrix rates", 30),
+    Step("depthwise", "layer_checks", "every depthwise convolution against float64, with times, by every way", 55),
+    Step("attention", "layer_checks", "every attention against float64, widest first, with times and kernel names", 40),
+    Step("precision", "whole_models", "whole models and their gradients in float32 and bfloat16 against float64", 35),
+    Step("waits", "whole_models", "where a training step makes the host wait for the device", 25),
+    Step("train", "speed", "training step against plain attention: time, utilisation, memory a clip", 85, 25),
+    Step("inference", "speed", "clip to detections, compiled against eager: numbers, then time", 60, 25),
+    Step("tests", "gpu_tests", "the tests that need a GPU, file by file", 40, 15),
+    Step("classifier", "speed", "MViTv2-S forward against torchvision's, both compiled and eager", 50, 25),
+    Step("training", "training", "a training in bfloat16, killed and resumed", 80, 30),
+    Step("profile", "speed", "where the time of a training step goes", 35, 25),
 )
 
 

@@ -61,7 +61,8 @@ MODEL = Section(
             "auto",
             "torch.compile of the model (of the backbone where boxes are given), for one size of clip. "
             "on; off; auto: on a GPU, where all that torch.compile needs is installed and all clips have one "
-            "size. The log says at start what was chosen and why. A run that only tests also replays CUDA graphs.",
+            "size. The log says at start what was chosen and why. The first batches are computed without it, too; where "
+            "they differ the run goes on as written, with a warning (on: ends with an error).",
             one_of("auto", "on", "off"),
         ),
         "KERNELS": Key(

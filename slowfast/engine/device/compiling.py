@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch._inductor.config
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 from torch.torch_version import TorchVersion
+
+from slowfast.engine.device.first_calls import FirstCalls
+from slowfast.layers import kernels
 
 # Seen on the CPU: 2.6 and 2.7 fail in a view of the attention's gradient, or change the gradient by 1.6e-3 of itself.
 OLDEST_TORCH = (2, 8)
@@ -68,16 +72,25 @@ def _missing(device: torch.device) -> str:
     return "" if header.is_file() else f"Triton needs {header} (install the headers of this Python: python3-dev)"
 
 
-def compile_in_place(cfg: CfgNode, model: nn.Module, device: torch.device, *, graphs: bool = False) -> None:
+def compile_in_place(
+    cfg: CfgNode, model: nn.Module, device: torch.device, *, graphs: bool = False, compare: bool = True
+) -> None:
     """Let calls of `model` run compiled code, if the run compiles. Names in its state dict stay as they are.
 
-    graphs: replay CUDA graphs, for testing only. An output is overwritten by the next call, so copy it before.
+    graphs:  replay CUDA graphs, for testing only, where MODEL.KERNELS takes them. An output is overwritten by the next
+             call, so copy it before.
+    compare: compute the first batches as written, too; what differs is not used (`first_calls`)
     """
     if not choose_compiling(cfg, device).on:
         return
+    # Random numbers as the model as written draws them: a compiled run drops the same paths, and can be compared.
+    torch._inductor.config.fallback_random = True
     # Shapes are static, and a model that takes boxes is given another number of them in every batch.
     part = model.get_submodule("backbone") if getattr(model, "takes_boxes", False) else model
-    part.compile(dynamic=False, mode="reduce-overhead" if graphs and device.type == "cuda" else None)
+    part.compile(dynamic=False, mode="reduce-overhead" if graphs and kernels.replays_graphs(device) else None)
+    if compare:
+        compiled = part._compiled_call_impl
+        part._compiled_call_impl = FirstCalls(part, compiled, required=cfg.MODEL.COMPILE == "on")
 
 
 class FullBatches:

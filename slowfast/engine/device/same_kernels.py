@@ -11,7 +11,7 @@ from slowfast.utils import distributed
 def agree_on_kernels(model: nn.Module, device: torch.device, precision: Precision) -> None:
     """Every process compares the kernels that `model` will meet with float64; where one of them fails all take PyTorch's.
 
-    Raises ValueError on all processes where MODEL.DEPTHWISE is triton.
+    Raises ValueError on all processes where MODEL.DEPTHWISE wants ours and no others.
     """
     fault = kernels.check_depthwise(model, device, AUTOCAST_TYPES.get(precision.name, torch.float32))
     found = distributed.gather_objects(fault)

@@ -25,6 +25,7 @@ from slowfast.layers.kernels.choice import (
     is_plain,
     plain,
     refuse_depthwise,
+    replays_graphs,
     use,
 )
 from slowfast.layers.kernels.depthwise import depthwise_conv
@@ -52,5 +53,6 @@ __all__ = [
     "project_and_pool",
     "recomputed",
     "refuse_depthwise",
+    "replays_graphs",
     "use",
 ]

@@ -4,7 +4,7 @@ Four kinds of ways give the same numbers up to rounding:
 
 definitions:  what the papers write, in PyTorch's plainest operations. `with plain():` takes them everywhere.
 formulations: other PyTorch operations, chosen for the memory they save on every device: attention without a (Q, K) matrix
-              of our own, keys and values made of seen tokens only, cheap results made again in the backward pass.
+              of our own, cheap results made again in the backward pass.
 exported:     operations that other runtimes compute fast, taken inside `with for_export():` only.
 kernels:      a backend, or a way to use memory, that one kind of device does faster (`KERNELS`). One that was never
               measured on a kind of device is off there; MODEL.KERNELS all turns it on.
@@ -58,7 +58,10 @@ TRITON_DEPTHWISE = Kernel(
     measured_on=("cuda",),
     float32_only=False,
 )
-KERNELS = (LINEAR, DEPTHWISE_GRADIENT, GELU_IN_PLACE, MLP_IN_PARTS, TRITON_DEPTHWISE)
+# On a GPU its gradient adds with atomics, in another order in every run.
+SEEN_TOKENS = Kernel("keys and values of seen tokens only", ("cpu", "cuda"), measured_on=("cpu",), float32_only=False)
+GRAPHS = Kernel("CUDA graphs in testing", ("cuda",), measured_on=(), float32_only=False)
+KERNELS = (LINEAR, DEPTHWISE_GRADIENT, GELU_IN_PLACE, MLP_IN_PARTS, TRITON_DEPTHWISE, SEEN_TOKENS, GRAPHS)
 
 _setting = "measured"
 _depthwise = "auto"
@@ -199,12 +202,24 @@ def check_depthwise(model: nn.Module, device: torch.device, dtype: torch.dtype) 
 
     dtype: of the activations -> what is wrong, "" for nothing. The first run of a model makes up for what was left out.
     """
-    return TRITON.check(poolings_of(model, dtype), device) if takes(TRITON_DEPTHWISE, device) else ""
+    if not takes(TRITON_DEPTHWISE, device):
+        return ""
+    return TRITON.check(poolings_of(model, dtype, closed=reads_seen_tokens(device)), device)
 
 
 def refuse_depthwise(why: str) -> None:
     """Take PyTorch's depthwise convolutions from now on. Raises ValueError where MODEL.DEPTHWISE is triton."""
     TRITON.refuse(why)
+
+
+def reads_seen_tokens(device: torch.device) -> bool:
+    """True where keys and values are projected from the tokens that lie in a window of their pooling, and no others."""
+    return takes(SEEN_TOKENS, device) or (device.type not in SEEN_TOKENS.runs_on and not is_plain())
+
+
+def replays_graphs(device: torch.device) -> bool:
+    """True where testing records the compiled model as a CUDA graph and replays it."""
+    return takes(GRAPHS, device)
 
 
 def _in_a_graph() -> bool:
@@ -240,9 +255,8 @@ def describe(device: torch.device, *, autocast: bool) -> str:
     here = [kernel for kernel in KERNELS if _can_run(kernel, device, autocast)]
     taken = [kernel.what for kernel in here if takes(kernel, device)]
     left = [kernel.what for kernel in here if not takes(kernel, device)]
-    own = "PyTorch's own linear layers and convolutions" if not taken else ""
-    if taken and LINEAR.what not in taken:
-        own = "PyTorch's own linear layers"
+    linear, convolutions = LINEAR.what in taken, {DEPTHWISE_GRADIENT.what, TRITON_DEPTHWISE.what} & set(taken)
+    own = "" if linear else f"PyTorch's own linear layers{'' if convolutions else ' and convolutions'}"
     attention = "fused attention with the relative positions inside the inner product"
     line = f"kernels: {attention}; " + ", ".join(filter(None, (precision, own, *taken)))
     if left:

@@ -33,21 +33,22 @@ class Pooling(NamedTuple):
         return f"kernel {kernel}, stride {stride}, {str(self.dtype).removeprefix('torch.')}"
 
 
-def poolings_of(model: nn.Module, dtype: torch.dtype) -> list[Pooling]:
-    """What the depthwise convolutions of a model come to. Of windows with gaps between them nobody reads the gaps."""
+def poolings_of(model: nn.Module, dtype: torch.dtype, *, closed: bool = False) -> list[Pooling]:
+    """What the depthwise convolutions of a model come to. closed: gaps between windows are left out before (`seen_tokens`)."""
     found = {}
     for module in model.modules():
         if isinstance(module, nn.Conv3d) and module.groups == module.in_channels == module.out_channels > 1:
             kernel, stride = size3(module.kernel_size), size3(module.stride)
-            close = (k if k % 2 else s for k, s in zip(kernel, stride, strict=True))
-            found[Pooling(dtype, kernel, size3(map(min, stride, close)))] = None
+            if closed:
+                stride = size3(min(s, k) if k % 2 else s for k, s in zip(kernel, stride, strict=True))
+            found[Pooling(dtype, kernel, stride)] = None
     return list(found)
 
 
 class Checked:
-    """The operations of our kernels on `device_type`; PyTorch's on other devices and where ours are refused.
+    """The operations of our kernels on `device_type`; PyTorch's on other devices, of other sizes, where ours are refused.
 
-    load:     gives the module that has OPERATIONS; it may raise
+    load:     gives the module that has OPERATIONS and `supports(kernel, stride)`; it may raise
     required: a refusal is an error (MODEL.DEPTHWISE triton)
     refused:  why ours are not used any more in this process, "" while they are
     """
@@ -76,6 +77,8 @@ class Checked:
             if (device, pooling) in self._passed:
                 continue
             try:
+                if not self._load().supports(pooling.kernel, pooling.stride):
+                    continue
                 why = fault_of(self._load(), pooling, device)
             except Exception as error:  # out of memory, too: a comparison needs a megabyte, and must not end a run
                 why = _told(error)
@@ -111,7 +114,10 @@ class Checked:
             return False
         if why := self.check([pooling], x.device):
             self.refuse(why)
-        return not self.refused
+        elif (x.device, pooling) not in self._passed and pooling not in self._warned:
+            self._warned.add(pooling)
+            get_logger().warning("%s: there is no Triton kernel of ours for it, PyTorch's is taken", pooling)
+        return (x.device, pooling) in self._passed
 
 
 def fault_of(ours: Any, pooling: Pooling, device: torch.device) -> str:

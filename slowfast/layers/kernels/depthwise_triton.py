@@ -1,10 +1,13 @@
 # ruff: noqa: N803 - constants of a compiled kernel are written as constants
 """Triton kernels of the depthwise convolution of channels-last token grids: forward and both gradients.
 
-Legend: x (B, T, H, W, C), weight (C, 1, t, h, w), padding of half a kernel, out and its gradient (B, T', H', W', C).
-A program computes a block of positions times a block of channels. Channels lie next to each other in memory, so every
-load is coalesced, and the overlap between the windows of neighbouring positions is served by the caches: the grid moves
-from and to memory about once, in the layout that the layers around have. Sums are float32 whatever the types.
+Legend: x (B, T, H, W, C), weight (C, 1, t, h, w) with t of 1 or 3 and a stride of 1 in time, padding of half a kernel,
+out and its gradient (B, T, H', W', C). Channels lie next to each other in memory, so every load is coalesced, and the
+overlap between the windows of neighbouring positions is served by the caches. Sums are float32 whatever the types.
+
+A program stays at its positions (h, w) and walks through time: where they are, and which of their taps are outside, is
+computed once. The convolution and its input's gradient read a frame once for all three time steps of the kernel. Offsets
+within a frame are 32 bits wide, those of frames and clips 64.
 
 Only imported where it is used: Triton comes with PyTorch for CUDA alone.
 """
@@ -16,19 +19,10 @@ from torch import Tensor
 
 from slowfast.layers.token_grid import Size3
 
-_POSITIONS = 64  # of a program of the forward kernel and of the input's gradient
+WARPS = 8  # of a program; registers leave room for three programs on a multiprocessor, or two of the weight's gradient
+POSITIONS = {"forward": 64, "input_gradient": 64, "weight_gradient": 8}  # of a program, at most
 _MOST_CHANNELS = 32  # of a program
-_TERMS = 256  # positions x taps that a step of the weight's gradient adds up side by side
-_PROGRAMS = 1024  # at most, for the weight's gradient: several for every multiprocessor of a large GPU
-
-
-@triton.jit
-def _place(row, time, height, width):
-    """Number of a position -> its (clip, t, h, w)."""
-    w = row % width
-    h = row // width % height
-    t = row // (width * height) % time
-    return row // (width * height * time), t, h, w
+_PROGRAMS = 1024  # several for every multiprocessor of a large GPU
 
 
 @triton.jit
@@ -37,44 +31,58 @@ def forward_kernel(
     weight,  # (taps, C) float32
     out,
     x_clip,  # elements from one clip of x to the next
+    out_clip,
     time,
     height,
     width,
-    out_time,
     out_height,
     out_width,
-    positions,  # B T' H' W'
     channels,
+    frames,  # of out, that a program computes
     KT: tl.constexpr,
     KH: tl.constexpr,
     KW: tl.constexpr,
-    ST: tl.constexpr,
     SH: tl.constexpr,
     SW: tl.constexpr,
     POSITIONS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ):
-    """out[p, c] = sum over the taps of x[p * stride + tap - half, c] * weight[tap, c]."""
+    """out[t, p, c] = sum over the taps of x[t + kt - KT // 2, p * stride + tap - half, c] * weight[kt, tap, c]."""
     row = tl.program_id(0) * POSITIONS + tl.arange(0, POSITIONS)
     channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
-    in_row = row < positions
-    clip, out_t, out_h, out_w = _place(row, out_time, out_height, out_width)
-    t, h, w = out_t * ST - KT // 2, out_h * SH - KH // 2, out_w * SW - KW // 2  # the window's first corner
-    corner = clip.to(tl.int64) * x_clip + ((t * height + h) * width + w).to(tl.int64) * channels
-    corner = x + corner[:, None] + channel[None, :]
-    total = tl.zeros((POSITIONS, CHANNELS), tl.float32)
-    for kt in range(KT):  # not unrolled: all taps at once need more registers than there are
-        in_t = in_row & (t + kt >= 0) & (t + kt < time)
-        for kh in tl.static_range(KH):
-            in_h = in_t & (h + kh >= 0) & (h + kh < height)
+    parts = tl.cdiv(time, frames)
+    clip = tl.program_id(2).to(tl.int64) // parts
+    first = tl.program_id(2).to(tl.int64) % parts * frames
+    in_row = row < out_height * out_width
+    h, w = row // out_width * SH - KH // 2, row % out_width * SW - KW // 2  # the window's first corner
+    corner = ((h * width + w) * channels)[:, None] + channel[None, :]
+    place = (row * channels)[:, None] + channel[None, :]
+    before = tl.zeros((POSITIONS, CHANNELS), tl.float32)  # out of the frame before t, of t, and of the one after
+    now = tl.zeros((POSITIONS, CHANNELS), tl.float32)
+    for step in range(frames + KT // 2 * 2):
+        t = first + step - KT // 2
+        frame = x + (clip * x_clip + t * (height * width * channels))
+        in_time = in_row & (t >= 0) & (t < time)
+        after = tl.zeros((POSITIONS, CHANNELS), tl.float32)
+        for kh in range(KH):  # not unrolled: all taps at once need twice the registers
+            in_h = in_time & (h + kh >= 0) & (h + kh < height)
             for kw in tl.static_range(KW):
                 inside = in_h & (w + kw >= 0) & (w + kw < width)
-                step = ((kt * height + kh) * width + kw) * channels
-                values = tl.load(corner + step, mask=inside[:, None], other=0.0)
-                tap = tl.load(weight + ((kt * KH + kh) * KW + kw) * channels + channel)
-                total += values.to(tl.float32) * tap[None, :]
-    place = row.to(tl.int64)[:, None] * channels + channel[None, :]
-    tl.store(out + place, total.to(out.dtype.element_ty), mask=in_row[:, None])
+                values = tl.load(frame + (corner + (kh * width + kw) * channels), mask=inside[:, None], other=0.0)
+                values = values.to(tl.float32)
+                tap = weight + (kh * KW + kw) * channels + channel
+                if KT == 3:
+                    after += values * tl.load(tap)[None, :]
+                    now += values * tl.load(tap + KH * KW * channels)[None, :]
+                    before += values * tl.load(tap + 2 * KH * KW * channels)[None, :]
+                else:
+                    before += values * tl.load(tap)[None, :]
+        done = t - KT // 2
+        whole = in_row & (done >= first) & (done < time)
+        frame_out = out + (clip * out_clip + done * (out_height * out_width * channels))
+        tl.store(frame_out + place, before.to(out.dtype.element_ty), mask=whole[:, None])
+        before = now
+        now = after
 
 
 @triton.jit
@@ -82,18 +90,18 @@ def input_gradient_kernel(
     grad,
     weight,  # (taps, C) float32
     out,
+    grad_clip,  # elements from one clip of grad to the next
+    out_clip,
     time,
     height,
     width,
-    out_time,
     out_height,
     out_width,
-    positions,  # B T H W
     channels,
+    frames,  # of out, that a program computes
     KT: tl.constexpr,
     KH: tl.constexpr,
     KW: tl.constexpr,
-    ST: tl.constexpr,
     SH: tl.constexpr,
     SW: tl.constexpr,
     POSITIONS: tl.constexpr,
@@ -105,50 +113,61 @@ def input_gradient_kernel(
     """
     row = tl.program_id(0) * POSITIONS + tl.arange(0, POSITIONS)
     channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
-    in_row = row < positions
-    clip, t, h, w = _place(row, time, height, width)
-    start = clip.to(tl.int64) * out_time * out_height * out_width * channels
-    total = tl.zeros((POSITIONS, CHANNELS), tl.float32)
-    for jt in tl.static_range((KT + ST - 1) // ST):
-        kt = (t + KT // 2) % ST + jt * ST
-        p_t = (t + KT // 2) // ST - jt
-        in_t = in_row & (kt < KT) & (p_t >= 0) & (p_t < out_time)
-        for jh in tl.static_range((KH + SH - 1) // SH):
-            kh = (h + KH // 2) % SH + jh * SH
-            p_h = (h + KH // 2) // SH - jh
-            in_h = in_t & (kh < KH) & (p_h >= 0) & (p_h < out_height)
+    parts = tl.cdiv(time, frames)
+    clip = tl.program_id(2).to(tl.int64) // parts
+    first = tl.program_id(2).to(tl.int64) % parts * frames
+    in_row = row < height * width
+    h, w = row // width + KH // 2, row % width + KW // 2
+    place = (row * channels)[:, None] + channel[None, :]
+    before = tl.zeros((POSITIONS, CHANNELS), tl.float32)  # out of the frame before t, of t, and of the one after
+    now = tl.zeros((POSITIONS, CHANNELS), tl.float32)
+    for step in range(frames + KT // 2 * 2):
+        t = first + step - KT // 2
+        frame = grad + (clip * grad_clip + t * (out_height * out_width * channels))
+        in_time = in_row & (t >= 0) & (t < time)
+        after = tl.zeros((POSITIONS, CHANNELS), tl.float32)
+        for jh in range((KH + SH - 1) // SH):
+            kh, p_h = h % SH + jh * SH, h // SH - jh
+            in_h = in_time & (kh < KH) & (p_h >= 0) & (p_h < out_height)
             for jw in tl.static_range((KW + SW - 1) // SW):
-                kw = (w + KW // 2) % SW + jw * SW
-                p_w = (w + KW // 2) // SW - jw
-                inside = in_h & (kw < KW) & (p_w >= 0) & (p_w < out_width)
-                at = start + ((p_t * out_height + p_h) * out_width + p_w).to(tl.int64) * channels
-                values = tl.load(grad + at[:, None] + channel[None, :], mask=inside[:, None], other=0.0)
-                tap = ((kt * KH + kh) * KW + kw) * channels
-                taps = tl.load(weight + tap[:, None] + channel[None, :], mask=inside[:, None], other=0.0)
-                total += values.to(tl.float32) * taps
-    place = row.to(tl.int64)[:, None] * channels + channel[None, :]
-    tl.store(out + place, total.to(out.dtype.element_ty), mask=in_row[:, None])
+                kw, p_w = w % SW + jw * SW, w // SW - jw
+                inside = (in_h & (kw < KW) & (p_w >= 0) & (p_w < out_width))[:, None]
+                at = ((p_h * out_width + p_w) * channels)[:, None] + channel[None, :]
+                values = tl.load(frame + at, mask=inside, other=0.0).to(tl.float32)
+                tap = weight + (((kh * KW + kw) * channels)[:, None] + channel[None, :])
+                if KT == 3:
+                    before += values * tl.load(tap, mask=inside, other=0.0)
+                    now += values * tl.load(tap + KH * KW * channels, mask=inside, other=0.0)
+                    after += values * tl.load(tap + 2 * KH * KW * channels, mask=inside, other=0.0)
+                else:
+                    before += values * tl.load(tap, mask=inside, other=0.0)
+        done = t - KT // 2
+        whole = in_row & (done >= first) & (done < time)
+        frame_out = out + (clip * out_clip + done * (height * width * channels))
+        tl.store(frame_out + place, before.to(out.dtype.element_ty), mask=whole[:, None])
+        before = now
+        now = after
 
 
 @triton.jit
 def weight_gradient_kernel(
     x,
     grad,
-    partial,  # (programs, taps, C) float32
+    partial,  # (programs along 0 and 2, taps, C) float32
     x_clip,  # elements from one clip of x to the next
+    grad_clip,
+    clips,
+    clips_each,  # that a program adds up
     time,
     height,
     width,
-    out_time,
     out_height,
     out_width,
-    positions,  # B T' H' W'
-    steps,  # of POSITIONS that a program adds up
     channels,
+    steps,  # of POSITIONS that a program adds up
     KT: tl.constexpr,
     KH: tl.constexpr,
     KW: tl.constexpr,
-    ST: tl.constexpr,
     SH: tl.constexpr,
     SW: tl.constexpr,
     TAPS: tl.constexpr,  # KT KH KW rounded up to a power of two
@@ -157,81 +176,109 @@ def weight_gradient_kernel(
 ):
     """partial[program, tap, c] = sum of grad[p, c] * x[p * stride + tap - half, c] over the program's positions p."""
     tap = tl.arange(0, TAPS)
-    kt, kh, kw = tap // (KH * KW), tap // KW % KH, tap % KW
+    kt, kh, kw = tap // (KH * KW) - KT // 2, tap // KW % KH - KH // 2, tap % KW - KW // 2
     channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
-    in_tap = tap < KT * KH * KW
-    total = tl.zeros((POSITIONS, TAPS, CHANNELS), tl.float32)
+    total = tl.zeros((TAPS, POSITIONS, CHANNELS), tl.float32)
     for step in range(steps):
         row = (tl.program_id(0) * steps + step) * POSITIONS + tl.arange(0, POSITIONS)
-        in_row = row < positions
-        clip, out_t, out_h, out_w = _place(row, out_time, out_height, out_width)
-        t = out_t[:, None] * ST + kt[None, :] - KT // 2
-        h = out_h[:, None] * SH + kh[None, :] - KH // 2
-        w = out_w[:, None] * SW + kw[None, :] - KW // 2
-        inside = in_row[:, None] & in_tap[None, :] & (t >= 0) & (t < time)
-        inside = inside & (h >= 0) & (h < height) & (w >= 0) & (w < width)
-        at = clip.to(tl.int64)[:, None] * x_clip + ((t * height + h) * width + w).to(tl.int64) * channels
-        values = tl.load(x + at[:, :, None] + channel[None, None, :], mask=inside[:, :, None], other=0.0)
-        place = row.to(tl.int64)[:, None] * channels + channel[None, :]
-        slopes = tl.load(grad + place, mask=in_row[:, None], other=0.0)
-        total += values.to(tl.float32) * slopes.to(tl.float32)[:, None, :]
-    place = (tl.program_id(0) * KT * KH * KW + tap)[:, None] * channels + channel[None, :]
-    tl.store(partial + place, tl.sum(total, axis=0), mask=in_tap[:, None])
+        in_row = row < out_height * out_width
+        h = row[None, :] // out_width * SH + kh[:, None]
+        w = row[None, :] % out_width * SW + kw[:, None]
+        inside = in_row[None, :] & (tap < KT * KH * KW)[:, None] & (h >= 0) & (h < height) & (w >= 0) & (w < width)
+        at = ((kt[:, None] * height + h) * width + w) * channels
+        at = at[:, :, None] + channel[None, None, :]
+        place = (row * channels)[:, None] + channel[None, :]
+        for number in range(clips_each):
+            clip = tl.program_id(2).to(tl.int64) * clips_each + number
+            frame, slope = x + clip * x_clip, grad + clip * grad_clip
+            for t in range(time):
+                here = inside & (kt + t >= 0)[:, None] & (kt + t < time)[:, None] & (clip < clips)
+                values = tl.load(frame + at, mask=here[:, :, None], other=0.0)
+                slopes = tl.load(slope + place, mask=(in_row & (clip < clips))[:, None], other=0.0)
+                total += values.to(tl.float32) * slopes.to(tl.float32)[None, :, :]
+                frame += height * width * channels
+                slope += out_height * out_width * channels
+    program = tl.program_id(2) * tl.num_programs(0) + tl.program_id(0)
+    place = (program * (KT * KH * KW) + tap)[:, None] * channels + channel[None, :]
+    tl.store(partial + place, tl.sum(total, axis=1), mask=(tap < KT * KH * KW)[:, None])
+
+
+def supports(kernel: Size3, stride: Size3) -> bool:
+    """True for the poolings that these kernels compute: any in space; in time 1 or 3 steps with a stride of 1."""
+    return stride[0] == 1 and kernel[0] in (1, 3)
 
 
 def forward(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
-    """(B, T, H, W, C), (C, 1, t, h, w) -> (B, T', H', W', C) contiguous. The clips of x may lie apart."""
-    x, kernel = _grids_dense(x), tuple(weight.shape[2:])
-    out = x.new_empty(out_shape(x, weight, stride))
-    positions, channels = out.numel() // x.shape[-1], x.shape[-1]
-    block = _channel_block(channels)
-    launch = (triton.cdiv(positions, _POSITIONS), channels // block)
-    sizes = (*x.shape[1:4], *out.shape[1:4], positions, channels)
-    with torch.cuda.device_of(x):
-        forward_kernel[launch](x, _by_tap(weight), out, x.stride(0), *sizes, *kernel, *stride, _POSITIONS, block)
+    """(B, T, H, W, C), (C, 1, t, h, w) -> (B, T, H', W', C) contiguous. The clips of x may lie apart."""
+    x = _grids_dense(x)
+    return convolve_into(x.new_empty(out_shape(x, weight, stride)), x, weight, stride)
+
+
+def convolve_into(out: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
+    """`forward` into a tensor whose clips are dense, as those of x."""
+    launch, frames = _launch(forward_kernel, out, POSITIONS["forward"])
+    grids = (*x.shape[1:4], *out.shape[2:4], x.shape[-1])
+    launch(x, _by_tap(weight), out, x.stride(0), out.stride(0), *grids, frames, *weight.shape[2:], *stride[1:])
     return out
 
 
 def input_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
-    """grad (B, T', H', W', C) of the result -> (B, T, H, W, C), the gradient of x; of x only the shape is used.
+    """grad (B, T, H', W', C) of the result -> (B, T, H, W, C), the gradient of x; of x only the shape is used.
 
     At stride 1 with a kernel of odd sizes it is the convolution with the kernel turned round.
     """
-    kernel = tuple(weight.shape[2:])
-    if max(stride) == 1 and all(size % 2 for size in kernel):
+    if max(stride) == 1 and all(size % 2 for size in weight.shape[2:]):
         return forward(grad, weight.flip(2, 3, 4), stride)
-    grad = grad.contiguous()
-    out = grad.new_empty(x.shape)
-    positions, channels = out.numel() // x.shape[-1], x.shape[-1]
-    block = _channel_block(channels)
-    launch = (triton.cdiv(positions, _POSITIONS), channels // block)
-    sizes = (*x.shape[1:4], *grad.shape[1:4], positions, channels)
-    with torch.cuda.device_of(x):
-        input_gradient_kernel[launch](grad, _by_tap(weight), out, *sizes, *kernel, *stride, _POSITIONS, block)
+    grad = _grids_dense(grad)
+    return spread_into(grad.new_empty(x.shape), grad, weight, stride)
+
+
+def spread_into(out: Tensor, grad: Tensor, weight: Tensor, stride: Size3) -> Tensor:
+    """`input_gradient` into a tensor whose clips are dense, as those of grad."""
+    launch, frames = _launch(input_gradient_kernel, out, POSITIONS["input_gradient"])
+    grids = (*out.shape[1:4], *grad.shape[2:4], grad.shape[-1])
+    launch(grad, _by_tap(weight), out, grad.stride(0), out.stride(0), *grids, frames, *weight.shape[2:], *stride[1:])
     return out
 
 
 def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
-    """grad (B, T', H', W', C) of the result -> (C, 1, t, h, w), the gradient of the weight.
+    """grad (B, T, H', W', C) of the result -> (C, 1, t, h, w), the gradient of the weight.
 
     Every program adds up a part of the positions, and one sum adds the parts: the same numbers in every run.
     """
-    x, grad, kernel = _grids_dense(x), grad.contiguous(), tuple(weight.shape[2:])
-    count, channels = kernel[0] * kernel[1] * kernel[2], x.shape[-1]
-    positions, block = grad.numel() // channels, _channel_block(channels)
-    taps = triton.next_power_of_2(count)
-    side_by_side = max(1, _TERMS // taps)
-    channel_blocks = channels // block
-    steps = triton.cdiv(positions, side_by_side * max(1, _PROGRAMS // channel_blocks))
-    programs = triton.cdiv(positions, side_by_side * steps)
-    partial = x.new_empty(programs, count, channels, dtype=torch.float32)
-    sizes = (*x.shape[1:4], *grad.shape[1:4], positions, steps, channels)
+    x, grad, kernel = _grids_dense(x), _grids_dense(grad), tuple(weight.shape[2:])
+    count, (clips, time), channels = kernel[0] * kernel[1] * kernel[2], x.shape[:2], x.shape[-1]
+    positions, block = POSITIONS["weight_gradient"], channel_block(channels)
+    blocks, wanted = triton.cdiv(grad.shape[2] * grad.shape[3], positions), max(1, _PROGRAMS // (channels // block))
+    steps = triton.cdiv(blocks, wanted)
+    programs = triton.cdiv(blocks, steps)
+    clips_each = triton.cdiv(clips, max(1, wanted // programs))
+    parts = triton.cdiv(clips, clips_each)
+    partial = x.new_empty(parts * programs, count, channels, dtype=torch.float32)
+    grids = (time, *x.shape[2:4], *grad.shape[2:4], channels)
+    constants = (*kernel, *stride[1:], triton.next_power_of_2(count), positions, block)
     with torch.cuda.device_of(x):
-        weight_gradient_kernel[programs, channel_blocks](
-            x, grad, partial, x.stride(0), *sizes, *kernel, *stride, taps, side_by_side, block
+        weight_gradient_kernel[programs, channels // block, parts](
+            x, grad, partial, x.stride(0), grad.stride(0), clips, clips_each, *grids, steps, *constants, num_warps=WARPS
         )
     # Contiguous, as compiled code was told: reshape alone leaves the transposed strides.
     return partial.sum(dim=0).to(weight.dtype).t().contiguous().view(weight.shape)
+
+
+def _launch(kernel, out: Tensor, most: int):
+    """A function that runs `kernel` for all of `out` (B, T, H, W, C), and the frames of it that a program computes."""
+    (clips, time, height, width, channels), block = out.shape, channel_block(out.shape[-1])
+    positions = min(most, max(16, triton.next_power_of_2(height * width)))
+    in_space = triton.cdiv(height * width, positions) * (channels // block)
+    # As many frames as leave programs for all multiprocessors: where a part begins, frames are read once more.
+    frames = triton.cdiv(time, max(1, min(time, _PROGRAMS // 2 // (in_space * clips))))
+    grid = (triton.cdiv(height * width, positions), channels // block, clips * triton.cdiv(time, frames))
+
+    def launch(*arguments) -> None:
+        with torch.cuda.device_of(out):
+            kernel[grid](*arguments, positions, block, num_warps=WARPS)
+
+    return launch, frames
 
 
 def out_shape(x: Tensor, weight: Tensor, stride: Size3) -> tuple[int, ...]:
@@ -250,6 +297,6 @@ def _by_tap(weight: Tensor) -> Tensor:
     return weight.float().flatten(1).t().contiguous()
 
 
-def _channel_block(channels: int) -> int:
-    """The largest power of two that divides the channels, up to _MOST_CHANNELS, so that no block is cut off."""
+def channel_block(channels: int) -> int:
+    """Of a program: the largest power of two that divides the channels, up to _MOST_CHANNELS, so that none is cut off."""
     return min(channels & -channels, _MOST_CHANNELS)

@@ -1,6 +1,7 @@
 """Queries, keys and values: linear layers, and behind each a depthwise convolution of the token grid (MViT, section 3.1).
 
-A pooling with gaps between its windows reads some of the tokens only, and no others are projected (`seen_tokens`).
+A pooling with gaps between its windows reads some of the tokens only; `choice` says where no others are projected
+(`seen_tokens`).
 """
 
 from typing import NamedTuple
@@ -37,7 +38,8 @@ def project_and_pool(
 
     x (B, [1 +] THW, K) on `grid` -> for each projection (B, [1 +] T'H'W', C) and (T', H', W').
     """
-    plans = [_windows(grid, projection) for projection in projections]
+    device = (x if isinstance(x, Tensor) else x.tokens).device
+    plans = [_windows(grid, projection, device) for projection in projections]
 
     def project(tokens: Tensor) -> tuple[Tensor, ...]:
         return tuple(
@@ -58,9 +60,9 @@ def project_and_pool(
     return tuple(pooled)
 
 
-def _windows(grid: Size3, projection: Projection) -> tuple[Size3, Size3]:
+def _windows(grid: Size3, projection: Projection, device: torch.device) -> tuple[Size3, Size3]:
     """The grid of the tokens that a projection is made of, and the stride of its pooling there."""
-    if projection.kernel is None or choice.is_plain():
+    if projection.kernel is None or not choice.reads_seen_tokens(device):
         return grid, projection.stride
     return close_windows(grid, size3(projection.kernel.shape[2:]), projection.stride)
 

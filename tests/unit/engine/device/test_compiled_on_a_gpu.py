@@ -52,7 +52,7 @@ def trace(name: str, *, training: bool) -> None:
         for module in model.modules():
             for buffer_name, buffer in list(module.named_buffers(recurse=False)):
                 setattr(module, buffer_name, torch.empty(buffer.shape, dtype=buffer.dtype, device=CUDA))
-        compile_in_place(cfg, model, CUDA)
+        compile_in_place(cfg, model, CUDA, compare=False)  # stand-ins have no numbers
         with torch.set_grad_enabled(training):
             model(torch.empty(2, 3, *input_size(cfg), device=CUDA))
 

@@ -15,10 +15,12 @@ CASES = {  # name: (B, T, H, W), channels, kernel, stride
     "toy, stride 2": ((2, 2, 4, 6), 96, (3, 3, 3), (1, 2, 2)),
     "toy, stride 4": ((1, 2, 8, 8), 16, (3, 3, 3), (1, 4, 4)),
     "stride 8": ((1, 1, 16, 16), 16, (3, 3, 3), (1, 8, 8)),
+    "stride 3": ((2, 3, 7, 8), 32, (3, 3, 3), (1, 3, 3)),
     "odd grid": ((1, 3, 5, 7), 20, (3, 3, 3), (1, 2, 2)),
-    "stride in time": ((1, 5, 4, 3), 8, (3, 3, 3), (2, 2, 1)),
+    "strides that differ": ((1, 5, 4, 3), 8, (3, 3, 3), (1, 2, 1)),
     "kernel of one frame": ((2, 1, 5, 6), 24, (1, 3, 3), (1, 1, 1)),
-    "kernel wider than the grid": ((1, 2, 3, 3), 16, (5, 5, 5), (1, 1, 1)),
+    "kernel wider than the grid": ((1, 2, 3, 3), 16, (3, 5, 5), (1, 1, 1)),
+    "more positions than a program has": ((1, 2, 9, 11), 2, (3, 3, 3), (1, 1, 1)),
     "even kernel": ((1, 2, 4, 4), 16, (1, 2, 2), (1, 1, 1)),
     "one channel": ((1, 1, 4, 4), 1, (3, 3, 3), (1, 1, 1)),
 }
@@ -58,6 +60,32 @@ def check(
     }
 
 
+def check_far_apart() -> dict[str, float]:
+    """Clips that lie more than 2^31 elements apart: memory that is only reserved, but for the clips themselves."""
+    torch.manual_seed(0)
+    grid, channels, stride, far = (2, 4, 4), 8, (1, 2, 2), 2**31 + 64
+    weight = torch.randn(channels, 1, 3, 3, 3)
+
+    def apart(tensor: torch.Tensor) -> torch.Tensor:
+        held = torch.empty(far + tensor[0].numel(), dtype=torch.float32)
+        strides = (far, *tensor.stride()[1:])
+        return held.as_strided(tensor.shape, strides).copy_(tensor)
+
+    x = torch.randn(2, *grid, channels)
+    out = depthwise_triton.forward(x, weight, stride)
+    grad = torch.randn_like(out)
+    of_x = depthwise_triton.input_gradient(grad, x, weight, stride)
+    of_weight = depthwise_triton.weight_gradient(grad, x, weight, stride)
+    far_x, far_grad = apart(x), apart(grad)
+    return {
+        "values": off(depthwise_triton.convolve_into(apart(out * 0), far_x, weight, stride), out.double()),
+        "gradient of x": off(depthwise_triton.spread_into(apart(x * 0), far_grad, weight, stride), of_x.double()),
+        "gradient of the weight": off(
+            depthwise_triton.weight_gradient(far_grad, far_x, weight, stride), of_weight.double()
+        ),
+    }
+
+
 if __name__ == "__main__":
     found = {
         f"{name}, {type_name}": check(*case, dtype)
@@ -65,4 +93,5 @@ if __name__ == "__main__":
         for type_name, dtype in TYPES.items()
         if type_name == "float32" or name.startswith("toy")
     }
+    found["clips far apart, float32"] = check_far_apart()
     print(json.dumps(found))

@@ -39,11 +39,14 @@ def test_onednn_multiplies_where_there_is_avx512(monkeypatch, capability, faster
 
 
 def test_nothing_is_on_where_it_was_not_measured(use):
-    """Each kind of device has measured all that it can run: the depthwise kernels on a GPU, the others on a CPU."""
+    """On a GPU the depthwise kernels were measured, on a CPU all that it can run."""
     taken = {kind: {kernel.what for kernel in choice.KERNELS if choice.takes(kernel, kind)} for kind in (CPU, CUDA)}
-    assert taken[CUDA] == {choice.TRITON_DEPTHWISE.what} and len(taken[CPU]) == 4
+    assert taken[CUDA] == {choice.TRITON_DEPTHWISE.what} and len(taken[CPU]) == 5
+    assert choice.reads_seen_tokens(CPU) and choice.reads_seen_tokens(torch.device("meta"))
+    assert not choice.reads_seen_tokens(CUDA) and not kernels.replays_graphs(CUDA)
     assert choice.TRITON_DEPTHWISE.what not in taken[CPU]
     use("all")
+    assert choice.reads_seen_tokens(CUDA) and kernels.replays_graphs(CUDA) and not kernels.replays_graphs(CPU)
     assert choice.takes(choice.TRITON_DEPTHWISE, CUDA) and not choice.takes(choice.LINEAR, CUDA)
     assert not choice.takes(choice.TRITON_DEPTHWISE, CPU)
     with kernels.plain():
@@ -194,7 +197,7 @@ def test_the_line_tells_the_choice_of_device_and_precision(monkeypatch, avx512):
     assert "large linear layers through oneDNN, depthwise gradients through oneDNN, GELU" in line
     assert "never measured" not in line and "Triton" not in line
     assert kernels.describe(CPU, autocast=True).endswith(
-        "bfloat16 autocast, boxes and losses in float32, PyTorch's own linear layers and convolutions"
+        "float32, PyTorch's own linear layers and convolutions, keys and values of seen tokens only"
     )
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
     line = kernels.describe(CPU, autocast=False)
@@ -207,7 +210,12 @@ def test_the_line_tells_the_choice_of_device_and_precision(monkeypatch, avx512):
 def test_the_line_tells_what_was_not_measured_and_how_to_turn_it_on(use, monkeypatch):
     line = kernels.describe(CUDA, autocast=True)
     assert "bfloat16 autocast" in line and "matrix units" not in line
-    assert line.endswith("PyTorch's own linear layers, " + choice.TRITON_DEPTHWISE.what)
+    assert line.endswith(
+        "PyTorch's own linear layers, "
+        + choice.TRITON_DEPTHWISE.what
+        + "; off, never measured on cuda: keys and values of "
+        "seen tokens only, CUDA graphs in testing (MODEL.KERNELS all turns it on)"
+    )
     assert "MODEL.PRECISION bf16 would use" in kernels.describe(CUDA, autocast=False)
     unmeasured = replace(choice.TRITON_DEPTHWISE, measured_on=())
     with monkeypatch.context() as patch:
@@ -217,10 +225,10 @@ def test_the_line_tells_what_was_not_measured_and_how_to_turn_it_on(use, monkeyp
         assert line.endswith("before they are used (MODEL.KERNELS all turns it on)")
     use("all")
     line = kernels.describe(CUDA, autocast=True)
-    assert "never measured" not in line and "depthwise convolutions by Triton" in line
+    assert "never measured" not in line and "CUDA graphs" in line and "depthwise convolutions by Triton" in line
     use("measured", "torch")
     line = kernels.describe(CUDA, autocast=True)
-    assert line.endswith("in float32, PyTorch's own linear layers and convolutions")
+    assert "in float32, PyTorch's own linear layers and convolutions; off" in line
     use("plain")
     assert kernels.describe(CUDA, autocast=True) == (
         "kernels: plain definitions, slow and large (MODEL.KERNELS plain); "

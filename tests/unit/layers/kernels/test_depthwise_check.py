@@ -22,6 +22,9 @@ class Ours:
         for operation in OPERATIONS:
             setattr(self, operation, self._kernel(operation, spoiled.get(operation, lambda result: result)))
 
+    def supports(self, kernel, stride) -> bool:
+        return stride[0] == 1
+
     def _kernel(self, operation, spoil):
         def run(*args):
             self.calls.append(operation)
@@ -176,13 +179,24 @@ def test_other_devices_and_empty_batches_are_pytorchs():
     assert other.calls == []
 
 
+def test_what_ours_do_not_compute_is_pytorchs_and_said_once(caplog):
+    x, weight, _ = tensors()
+    ours = Ours()
+    run = checked(ours)
+    for _ in range(2):
+        assert torch.equal(run.run("forward", x, weight, (2, 2, 2)), depthwise_torch.forward(x, weight, (2, 2, 2)))
+    assert ours.calls == [] and run.refused == ""
+    (warning,) = warnings_of(caplog)
+    assert warning.startswith("kernel 3x3x3, stride 2x2x2, float32: there is no Triton kernel of ours")
+
+
 def test_the_comparison_draws_no_random_numbers_of_the_run():
     before = torch.get_rng_state()
     checked(Ours()).check([STRIDED], CPU)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_poolings_of_a_model_are_its_depthwise_convolutions_without_gaps():
+def test_poolings_of_a_model_are_its_depthwise_convolutions():
     model = nn.ModuleList([
         nn.Conv3d(8, 8, 3, stride=(1, 8, 8), padding=1, groups=8),
         nn.Conv3d(8, 8, 3, stride=(1, 2, 2), padding=1, groups=8),
@@ -190,7 +204,8 @@ def test_poolings_of_a_model_are_its_depthwise_convolutions_without_gaps():
         nn.Conv3d(8, 8, (1, 2, 2), stride=(1, 4, 4), groups=8),
         nn.Conv3d(3, 8, 3),
     ])  # fmt: skip
-    assert [pooling[1:] for pooling in poolings_of(model, torch.float32)] == [
+    assert poolings_of(model, torch.float32)[0].stride == (1, 8, 8)
+    assert [pooling[1:] for pooling in poolings_of(model, torch.float32, closed=True)] == [
         ((3, 3, 3), (1, 3, 3)),
         ((3, 3, 3), (1, 2, 2)),
         ((1, 2, 2), (1, 4, 4)),
