@@ -10,6 +10,7 @@ python tools/benchmark.py attention --cfg FILE   every way to compute each atten
 python tools/benchmark.py pooling --cfg FILE     every way to compute each depthwise convolution of the config
 python tools/benchmark.py frames --cfg FILE       a detector with a network for single frames: what keeping features saves
 python tools/benchmark.py gpu                    all of these on a GPU, as a table in a file
+python tools/benchmark.py roofline --clips 16    what a GPU must move and compute, by layer type; needs no GPU
 python tools/benchmark.py evaluator              the AVA frame-mAP against a per-frame implementation
 python tools/benchmark.py explain --cfg FILE     a detector with and without the attention of `predict --explain`
 python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
@@ -41,6 +42,7 @@ from bench import (  # noqa: E402
     loader,
     prediction,
     reading,
+    roofline,
     runtimes,
     start,
     worker_memory,
@@ -51,7 +53,7 @@ from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 
 CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml")
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
-WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "evaluator", "loader",
+WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "roofline", "evaluator", "loader",
         "predict", "endless", "explain")  # fmt: skip
 
 
@@ -132,6 +134,8 @@ def main(argv: Sequence[str]) -> int:
     elif args.what == "evaluator":
         for rows in args.rows:
             evaluator.main(rows, repeats=args.repeats)
+    elif args.what == "roofline":
+        roofline.main(setup.cfg, args.clips)
     elif args.what == "explain":
         explaining.main(setup, repeats=args.repeats)
     elif args.what == "gpu":

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from slowfast.layers import kernels
 from slowfast.layers.attention import Tables
+from slowfast.layers.norm import LayerNorm
 from slowfast.layers.token_grid import Size3, size3, split_class_token
 
 
@@ -113,4 +114,4 @@ def _make_pool(channels: int, kernel: Size3 | None, stride: Size3) -> tuple[nn.C
         return None, None
     padding = size3(k // 2 for k in kernel)
     pool = nn.Conv3d(channels, channels, kernel, stride=stride, padding=padding, groups=channels, bias=False)
-    return pool, nn.LayerNorm(channels, eps=1e-6)
+    return pool, LayerNorm(channels, eps=1e-6)

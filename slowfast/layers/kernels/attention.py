@@ -1,8 +1,11 @@
 """Attention with decomposed relative positions, fused: no (Q, K) matrix of our own (`layers.attention` defines it)."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from slowfast.layers.attention import Tables, attend_plain
 from slowfast.layers.kernels import choice
@@ -15,6 +18,7 @@ from slowfast.layers.token_grid import Size3, split_class_token
 # The fused kernels of a GPU take widths that are multiples of this: cuDNN's and the float32 one no others, and PyTorch
 # copies q, k and v to widen them for FlashAttention. Without any, PyTorch makes the (Q, K) matrix.
 _WIDTH_STEP = 8
+_ALL_BUT_CUDNN = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 def attend(
@@ -54,7 +58,13 @@ def attend_fused(
     q = recomputed(append_biases, q)
     k = torch.cat([k, code.expand(*k.shape[:2], *code.shape)], dim=-1)
     padded_v = F.pad(v, (0, code.shape[-1]))
-    return F.scaled_dot_product_attention(q, k, padded_v, scale=scale)[..., : v.shape[-1]]
+    with _backends(q):
+        return F.scaled_dot_product_attention(q, k, padded_v, scale=scale)[..., : v.shape[-1]]
+
+
+def _backends(q: Tensor) -> AbstractContextManager:
+    """The context that leaves PyTorch the kernels to choose from that may be taken for queries (.., C)."""
+    return sdpa_kernel(_ALL_BUT_CUDNN) if choice.keeps_cudnn_from(q.shape[-1], q.device) else nullcontext()
 
 
 def attend_exported(

@@ -24,6 +24,8 @@ SETTINGS = ("measured", "all", "plain")  # of MODEL.KERNELS
 _LARGE_PRODUCT = 2**22
 # Elements of the input below which the bookkeeping of a recomputation costs more than the memory is worth.
 _WORTH_RECOMPUTING = 2**19
+# Channels of a head up to which cuDNN's attention has a backward pass in all versions.
+_WIDEST_CUDNN = 128
 # Elements of a float32 tensor up to which malloc (glibc's, at best) keeps its memory: 32 MB. Larger ones are given back,
 # and on a CPU asking the system again costs as much as the arithmetic on them.
 _KEPT_BY_MALLOC = 2**23
@@ -55,7 +57,9 @@ TIMED_DEPTHWISE = Kernel(
     measured_on=("cuda",),
     float32_only=False,
 )
-KERNELS = (LINEAR, DEPTHWISE_GRADIENT, GELU_IN_PLACE, MLP_IN_PARTS, TIMED_DEPTHWISE)
+# Its backward pass is made for at most 128 channels in some versions of cuDNN, and PyTorch asks for it all the same.
+WIDE_CUDNN = Kernel("cuDNN's attention in training above 128 channels", ("cuda",), measured_on=(), float32_only=False)
+KERNELS = (LINEAR, DEPTHWISE_GRADIENT, GELU_IN_PLACE, MLP_IN_PARTS, TIMED_DEPTHWISE, WIDE_CUDNN)
 
 _setting = "measured"
 _inside_plain = False
@@ -179,6 +183,13 @@ def times_depthwise(x: Tensor) -> bool:
     if _inside_export or torch.jit.is_tracing():
         return False
     return takes(TIMED_DEPTHWISE, x.device) and x.dtype != torch.float64
+
+
+def keeps_cudnn_from(width: int, device: torch.device) -> bool:
+    """True where attention that is `width` channels wide must not be cuDNN's, which PyTorch prefers on some GPUs."""
+    if device.type != "cuda" or width <= _WIDEST_CUDNN or not torch.is_grad_enabled():
+        return False
+    return not takes(WIDE_CUDNN, device)
 
 
 def _in_a_graph() -> bool:

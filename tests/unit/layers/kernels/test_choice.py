@@ -39,7 +39,7 @@ def test_onednn_multiplies_where_there_is_avx512(monkeypatch, capability, faster
 
 
 def test_nothing_is_on_where_it_was_not_measured(use):
-    """Each kind of device has measured all that it can run: the depthwise kernels on a GPU, the others on a CPU."""
+    """On a GPU the depthwise kernels were measured, and nothing else that it can run; on a CPU all that it can run was."""
     taken = {kind: {kernel.what for kernel in choice.KERNELS if choice.takes(kernel, kind)} for kind in (CPU, CUDA)}
     assert taken[CUDA] == {choice.TIMED_DEPTHWISE.what} and len(taken[CPU]) == 4
     assert choice.TIMED_DEPTHWISE.what not in taken[CPU]
@@ -199,7 +199,8 @@ def test_the_line_tells_the_choice_of_device_and_precision(monkeypatch, avx512):
 def test_the_line_tells_what_was_not_measured_and_how_to_turn_it_on(use, monkeypatch):
     line = kernels.describe(CUDA, autocast=True)
     assert "bfloat16 autocast" in line and "matrix units" not in line
-    assert line.endswith("PyTorch's own linear layers, " + choice.TIMED_DEPTHWISE.what)
+    own, off = line.split("; off, never measured on cuda: ")
+    assert own.endswith("PyTorch's own linear layers, " + choice.TIMED_DEPTHWISE.what) and choice.WIDE_CUDNN.what in off
     assert "MODEL.PRECISION bf16 would use" in kernels.describe(CUDA, autocast=False)
     unmeasured = replace(choice.TIMED_DEPTHWISE, measured_on=())
     with monkeypatch.context() as patch:
