@@ -19,6 +19,7 @@ from bench.traffic import ATTENTION, DEPTHWISE, GELU, KINDS, LINEAR, NORMS, PATC
 from fvcore.common.config import CfgNode
 from torch.fx import GraphModule
 
+from slowfast.layers import kernels
 from slowfast.layers.kernels.seen_tokens import close_windows
 from slowfast.layers.mvit_block import BlockSpec
 from slowfast.layers.token_grid import volume
@@ -51,7 +52,8 @@ def summed(found: Iterable[Piece]) -> Sum:
 
 
 def traced_pieces(cfg: CfgNode, clips: int, *, training: bool) -> list[Piece]:
-    """Of the compiled network of a config, for uint8 clips where it takes them."""
+    """Of the compiled network of a config, with the kernels of its MODEL.KERNELS."""
+    kernels.use(cfg.MODEL.KERNELS)
     with torch.device("meta"):
         model = build_model(cfg)
     graphs = trace(model, (clips, 3, *input_size(cfg)), training=training)

@@ -23,10 +23,11 @@ from torch.fx import Graph, Node
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-import slowfast.layers.kernels.depthwise_op  # noqa: F401  # registers the operators of ours
+import slowfast.layers.kernels.depthwise_op
+import slowfast.layers.kernels.queries  # noqa: F401  # both register operators of ours
 
 aten, prims = torch.ops.aten, torch.ops.prims
-LINEAR, BIASES, ATTENTION = "linear layers", "bias columns", "attention"
+LINEAR, BIASES, ATTENTION = "linear layers", "bias columns of queries", "attention"
 DEPTHWISE, PATCHES = "depthwise convolutions", "patch embedding"
 NORMS, GELU, REST = "norms with their sums and copies", "GELU", "other sums, casts and copies"
 KINDS = (PATCHES, LINEAR, BIASES, DEPTHWISE, ATTENTION, NORMS, GELU, REST)
@@ -40,6 +41,7 @@ _KERNELS = {
     aten.convolution_backward: PATCHES,
     aten._scaled_dot_product_flash_attention: ATTENTION,
     aten._scaled_dot_product_flash_attention_backward: ATTENTION,
+    torch.ops.slowfast.append_biases: BIASES,
     torch.ops.slowfast.depthwise_conv: DEPTHWISE,
     torch.ops.slowfast.depthwise_conv_input_gradient: DEPTHWISE,
     torch.ops.slowfast.depthwise_conv_weight_gradient: DEPTHWISE,
@@ -212,6 +214,8 @@ def _operations(node: Node) -> float:
         weight = values[1] if packet is torch.ops.slowfast.depthwise_conv else values[-2]
         positions = out if packet is torch.ops.slowfast.depthwise_conv else values[0]
         return 2.0 * positions.numel() * weight[0].numel()
+    if packet is torch.ops.slowfast.append_biases:
+        return 2.0 * values[0].numel() * sum(table.shape[1] for table in values[5:8])
     if packet is aten._scaled_dot_product_flash_attention:
         return _attention_operations(*values[:3], products=2)
     if packet is aten._scaled_dot_product_flash_attention_backward:

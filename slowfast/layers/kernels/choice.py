@@ -11,7 +11,7 @@ kernels:      a backend, or a way to use memory, that one kind of device does fa
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -57,9 +57,10 @@ TIMED_DEPTHWISE = Kernel(
     measured_on=("cuda",),
     float32_only=False,
 )
+QUERIES = Kernel("norm and biases of the queries in one Triton kernel", ("cuda",), measured_on=(), float32_only=False)
 # Its backward pass is made for at most 128 channels in some versions of cuDNN, and PyTorch asks for it all the same.
 WIDE_CUDNN = Kernel("cuDNN's attention in training above 128 channels", ("cuda",), measured_on=(), float32_only=False)
-KERNELS = (LINEAR, DEPTHWISE_GRADIENT, GELU_IN_PLACE, MLP_IN_PARTS, TIMED_DEPTHWISE, WIDE_CUDNN)
+KERNELS = (LINEAR, DEPTHWISE_GRADIENT, GELU_IN_PLACE, MLP_IN_PARTS, TIMED_DEPTHWISE, QUERIES, WIDE_CUDNN)
 
 _setting = "measured"
 _inside_plain = False
@@ -183,6 +184,17 @@ def times_depthwise(x: Tensor) -> bool:
     if _inside_export or torch.jit.is_tracing():
         return False
     return takes(TIMED_DEPTHWISE, x.device) and x.dtype != torch.float64
+
+
+def appends_in_one_kernel(q: Tensor, tables: Sequence[Tensor | None]) -> bool:
+    """True where pooled queries are normed, and their biases laid beside them, by an operator of ours.
+
+    It is made for positions along all three axes. It is not taken in exported and traced graphs, which every runtime must
+    understand, nor in double precision.
+    """
+    if _inside_export or torch.jit.is_tracing() or any(table is None for table in tables):
+        return False
+    return takes(QUERIES, q.device) and q.dtype != torch.float64
 
 
 def keeps_cudnn_from(width: int, device: torch.device) -> bool:

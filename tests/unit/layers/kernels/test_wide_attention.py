@@ -53,12 +53,16 @@ def test_what_cudnn_may_take(asked, monkeypatch, grids, training, setting, expec
 
 def test_a_compiled_graph_holds_the_same_limit():
     """One graph, with the limit around the attention: what PyTorch chooses when it takes the graph apart."""
-    graphs = []
+    graphs: list[torch.fx.GraphModule] = []
+
+    def keep(module: torch.fx.GraphModule, _: list):
+        graphs.append(module)
+        return module.forward
+
     torch._dynamo.reset()
     with FakeTensorMode():
         for grids in (SMALL, BIG):
-            take = lambda module, _: graphs.append(module) or module.forward  # noqa: E731
-            torch.compile(attend, backend=lambda m, x: take(m, x), fullgraph=True, dynamic=False)(grids)
+            torch.compile(attend, backend=keep, fullgraph=True, dynamic=False)(grids)
     torch._dynamo.reset()
     held = [any("sdpa_kernel" in str(node.target) for node in graph.graph.nodes) for graph in graphs]
     assert held == [False, True]
