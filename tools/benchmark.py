@@ -12,6 +12,7 @@ python tools/benchmark.py pooling --cfg FILE     every way to compute each depth
 python tools/benchmark.py frames --cfg FILE       a detector with a network for single frames: what keeping features saves
 python tools/benchmark.py realtime --cfg FILE     such a detector whole on a stream, in PyTorch and in ONNX Runtime
 python tools/benchmark.py gpu                    all of these on a GPU, as a table in a file
+python tools/benchmark.py roofline --clips 16    what a GPU must move and compute, by layer type; needs no GPU
 python tools/benchmark.py evaluator              the AVA frame-mAP against a per-frame implementation
 python tools/benchmark.py explain --cfg FILE     a detector with and without the attention of `predict --explain`
 python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
@@ -47,6 +48,7 @@ from bench import (  # noqa: E402
     prediction,
     reading,
     realtime,
+    roofline,
     runtimes,
     scaling,
     start,
@@ -60,7 +62,7 @@ from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml")
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
 TRANSFORMED = [DETECTOR, str(Path(DETECTOR).parents[1] / "JHMDB" / "BMViT_small_scratch.yaml")]
-WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "evaluator", "loader",
+WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "roofline", "evaluator", "loader",
         "predict", "endless", "explain", "realtime", "kept", "scaling")  # fmt: skip
 
 
@@ -157,6 +159,8 @@ def main(argv: Sequence[str]) -> int:
             evaluator.main(rows, repeats=args.repeats)
     elif args.what == "scaling":
         scaling.main(clips=args.clips_asked, measure=args.measure, repeats=args.repeats)
+    elif args.what == "roofline":
+        roofline.main(setup.cfg, args.clips)
     elif args.what == "explain":
         explaining.main(setup, repeats=args.repeats)
     elif args.what == "gpu":

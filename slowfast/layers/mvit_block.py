@@ -8,6 +8,7 @@ from slowfast.layers import kernels
 from slowfast.layers.drop_path import DropPath
 from slowfast.layers.kernels import normed
 from slowfast.layers.mlp import Mlp
+from slowfast.layers.norm import LayerNorm
 from slowfast.layers.pooling_attention import PoolingAttention
 from slowfast.layers.token_grid import Size3, pool_tokens, size3
 
@@ -70,7 +71,7 @@ class MultiScaleBlock(nn.Module):
         self.class_token = class_token
         self.widens_in_attention = spec.attention_dim != spec.dim_in
         self.widens_in_mlp = spec.dim_in != spec.dim_out and not self.widens_in_attention
-        self.norm1 = nn.LayerNorm(spec.dim_in, eps=1e-6)
+        self.norm1 = LayerNorm(spec.dim_in, eps=1e-6)
         self.attn = PoolingAttention(
             spec.dim_in,
             dim_out=spec.attention_dim,
@@ -87,7 +88,7 @@ class MultiScaleBlock(nn.Module):
             dropout=dropout,
         )
         self.drop_path = DropPath(drop_path)
-        self.norm2 = nn.LayerNorm(spec.attention_dim, eps=1e-6)
+        self.norm2 = LayerNorm(spec.attention_dim, eps=1e-6)
         hidden = int(spec.attention_dim * mlp_ratio)
         self.mlp = Mlp(spec.attention_dim, hidden=hidden, dim_out=spec.dim_out, dropout=dropout)
         self.proj = kernels.Linear(spec.dim_in, spec.dim_out) if spec.dim_in != spec.dim_out else nn.Identity()

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from slowfast.layers import kernels
 from slowfast.layers.attention import Tables
+from slowfast.layers.norm import LayerNorm
 from slowfast.layers.token_grid import Size3, size3, split_class_token
 
 
@@ -86,16 +87,27 @@ class PoolingAttention(nn.Module):
 
     def queries_keys_values(self, x: kernels.Tokens, grid: Size3) -> tuple[Tensor, Tensor, Tensor, Size3, Size3]:
         """x (B, [1 +] THW, dim_in) -> pooled q (B, N, [1 +] Q, D), k and v (B, N, [1 +] K, D), the grids of Q and of K."""
+        q, k, v, q_grid, k_grid = self._pooled(x, grid, apart=False)
+        assert isinstance(q, Tensor)
+        return self._heads(q, self.norm_q), k, v, q_grid, k_grid
+
+    def _pooled(
+        self, x: kernels.Tokens, grid: Size3, *, apart: bool
+    ) -> tuple[Tensor | kernels.Apart, Tensor, Tensor, Size3, Size3]:
+        """As `queries_keys_values`, but the queries (B, [1 +] Q, N D) are not normed yet."""
         (q, q_grid), (kv, k_grid) = kernels.project_and_pool(
-            x, grid, *self._projections(), class_token=self.class_token
+            x, grid, *self._projections(), class_token=self.class_token, apart=apart
         )
+        assert isinstance(kv, Tensor)
         k, v = kv.chunk(2, dim=-1)
-        q, k, v = self._heads(q, self.norm_q), self._heads(k, self.norm_k), self._heads(v, self.norm_v)
-        return q, k, v, q_grid, k_grid
+        return q, self._heads(k, self.norm_k), self._heads(v, self.norm_v), q_grid, k_grid
 
     def forward(self, x: kernels.Tokens, grid: Size3) -> tuple[Tensor, Size3]:
-        q, k, v, q_grid, k_grid = self.queries_keys_values(x, grid)
-        attended = kernels.attend(q, k, v, self.tables, q_grid=q_grid, k_grid=k_grid, class_token=self.class_token)
+        apart = kernels.takes_pooled_apart(x, self.norm_q, self.tables)
+        q, k, v, q_grid, k_grid = self._pooled(x, grid, apart=apart)
+        attended, q = kernels.attend_pooled(
+            q, self.norm_q, k, v, self.tables, q_grid=q_grid, k_grid=k_grid, class_token=self.class_token
+        )
         attended, q = attended.transpose(1, 2), q.transpose(1, 2)  # (B, Q, N, D)
         if self.residual_pooling:
             attended = self._add_queries(attended, q)
@@ -113,4 +125,4 @@ def _make_pool(channels: int, kernel: Size3 | None, stride: Size3) -> tuple[nn.C
         return None, None
     padding = size3(k // 2 for k in kernel)
     pool = nn.Conv3d(channels, channels, kernel, stride=stride, padding=padding, groups=channels, bias=False)
-    return pool, nn.LayerNorm(channels, eps=1e-6)
+    return pool, LayerNorm(channels, eps=1e-6)

@@ -123,10 +123,11 @@ class MViT(nn.Module):
 
     def encode_tokens(self, x: Tensor, grid: Size3, *, keep_blocks: Sequence[int] = ()) -> Encoded:
         """As `encode`, from what `patch_embed` gave: patch tokens (B, THW, dim) and their grid, without positions."""
+        dtype = x.dtype  # under autocast not that of the parameters, which would make float32 of all tokens here
         if self.cls_token is not None:
-            x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
+            x = torch.cat([self.cls_token.to(dtype).expand(x.shape[0], -1, -1), x], dim=1)
         if self.position is not None:
-            x = self.position(x, grid)
+            x = self.position(x, grid).to(dtype)
         x = self.position_dropout(x)
         kept = {}
         for index, block in enumerate(self.blocks):

@@ -6,6 +6,7 @@
     depthwise_conv(x, w, s)     conv3d(x, w, stride=s, padding=half a kernel, groups=channels), channels last
     project_and_pool(x, ...)    depthwise_conv(x W^T + b) for each Projection
     attend(q, k, v, tables)     softmax(q k^T / sqrt(D) + bias(q, tables)) v     (layers.attention.attend_plain)
+    attend_pooled(q, norm, ..)  attend(norm(q), k, v, tables), norm(q)
     recomputed(f, x)            f(x)
 
 The ways to compute them agree with the definitions up to rounding. `choice` decides which one is taken: `with plain()`
@@ -15,7 +16,7 @@ MODEL.DEPTHWISE, `describe` tells in words. Nothing outside this folder imports 
 Tokens: a tensor (..., C), or what `normed` returns; the operations that take an x take both.
 """
 
-from slowfast.layers.kernels.attention import attend
+from slowfast.layers.kernels.attention import attend, attend_pooled, takes_pooled_apart
 from slowfast.layers.kernels.choice import (
     DEPTHWISE,
     SETTINGS,
@@ -31,16 +32,18 @@ from slowfast.layers.kernels.choice import (
 from slowfast.layers.kernels.depthwise import depthwise_conv
 from slowfast.layers.kernels.hidden_layer import mlp
 from slowfast.layers.kernels.linear_layer import Linear, linear
-from slowfast.layers.kernels.projection import Projection, project_and_pool
+from slowfast.layers.kernels.projection import Apart, Projection, project_and_pool
 from slowfast.layers.kernels.recompute import Tokens, normed, recomputed
 
 __all__ = [
     "DEPTHWISE",
     "SETTINGS",
+    "Apart",
     "Linear",
     "Projection",
     "Tokens",
     "attend",
+    "attend_pooled",
     "check_depthwise",
     "depthwise_conv",
     "describe",
@@ -54,5 +57,6 @@ __all__ = [
     "recomputed",
     "refuse_depthwise",
     "replays_graphs",
+    "takes_pooled_apart",
     "use",
 ]

@@ -1,13 +1,19 @@
 """Attention with decomposed relative positions, fused: no (Q, K) matrix of our own (`layers.attention` defines it)."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from slowfast.layers.attention import Tables, attend_plain
 from slowfast.layers.kernels import choice
 from slowfast.layers.kernels.exported import attend_in_parts
-from slowfast.layers.kernels.recompute import recomputed
+from slowfast.layers.kernels.projection import Apart
+from slowfast.layers.kernels.queries import append_biases
+from slowfast.layers.kernels.recompute import Tokens, recomputed
+from slowfast.layers.precision import autocast_type
 from slowfast.layers.rel_pos import axis_biases, axis_rows
 from slowfast.layers.tensor_cache import cached_tensor
 from slowfast.layers.token_grid import Size3, split_class_token
@@ -15,6 +21,7 @@ from slowfast.layers.token_grid import Size3, split_class_token
 # The fused kernels of a GPU take widths that are multiples of this: cuDNN's and the float32 one no others, and PyTorch
 # copies q, k and v to widen them for FlashAttention. Without any, PyTorch makes the (Q, K) matrix.
 _WIDTH_STEP = 8
+_ALL_BUT_CUDNN = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 def attend(
@@ -26,6 +33,48 @@ def attend(
     """
     function = attend_plain if choice.is_plain() else attend_exported if choice.is_for_export() else attend_fused
     return function(q, k, v, tables, q_grid=q_grid, k_grid=k_grid, class_token=class_token)
+
+
+def takes_pooled_apart(x: Tokens, norm: nn.Module | None, tables: Tables) -> bool:
+    """True where `attend_pooled` wants the queries made of x (..., C) with their class token apart."""
+    tokens = x if isinstance(x, Tensor) else x.tokens
+    return isinstance(norm, nn.LayerNorm) and choice.appends_in_one_kernel(tokens, tables)
+
+
+def attend_pooled(
+    q: Tensor | Apart,
+    norm: nn.Module | None,
+    k: Tensor,
+    v: Tensor,
+    tables: Tables,
+    *,
+    q_grid: Size3,
+    k_grid: Size3,
+    class_token: bool,
+) -> tuple[Tensor, Tensor]:
+    """`attend` for queries that are still to be normed -> (B, N, Q, D), and the normed queries (B, N, Q, D).
+
+    q: (B, [1 +] Q, N D), or that with the class token apart where `takes_pooled_apart`; norm: over D channels, None for none
+    """
+    heads, sizes = k.shape[1], {"q_grid": q_grid, "k_grid": k_grid, "class_token": class_token}
+    if isinstance(q, Tensor):
+        q = q.unflatten(2, (heads, -1))
+        q = (q if norm is None else norm(q)).transpose(1, 2)
+        return attend(q, k, v, tables, **sizes), q
+    assert isinstance(norm, nn.LayerNorm)
+    first, pooled = q
+    channels, scale = v.shape[-1], v.shape[-1] ** -0.5
+    code = key_code(k_grid, (True, True, True), class_token, -(channels + sum(k_grid)) % _WIDTH_STEP, k.device, k.dtype)
+    dtype = autocast_type(pooled.device) or pooled.dtype
+    rows = [
+        (axis_rows(table, q_size, k_size) / scale).to(dtype)  # as in `attend_fused`
+        for table, q_size, k_size in zip(tables, q_grid, k_grid, strict=True)
+        if table is not None
+    ]
+    first = None if first is None else first.to(dtype)[:, 0].unflatten(1, (heads, channels))
+    pooled = pooled.to(dtype).unflatten(4, (heads, channels))
+    queries = append_biases(pooled, first, norm, (rows[0], rows[1], rows[2]), channels + code.shape[-1])
+    return _attend_widened(queries, k, v, code, scale), queries[..., :channels]
 
 
 def attend_fused(
@@ -45,16 +94,26 @@ def attend_fused(
     zeros = -(q.shape[-1] + columns) % _WIDTH_STEP
     code = key_code(k_grid, axes, class_token, zeros, k.device, k.dtype)
 
-    def append_biases(q: Tensor) -> Tensor:
+    def append_columns(q: Tensor) -> Tensor:
         _, q_on_grid = split_class_token(q, class_token)
         # The kernel scales the whole inner product; the bias must come out of that unscaled.
         bias = torch.cat(axis_biases(q_on_grid, tables, q_grid, k_grid, factor=1 / scale), dim=-1)
         return torch.cat([q, F.pad(bias, (0, zeros, int(class_token), 0))], dim=-1)
 
-    q = recomputed(append_biases, q)
+    return _attend_widened(recomputed(append_columns, q), k, v, code, scale)
+
+
+def _attend_widened(q: Tensor, k: Tensor, v: Tensor, code: Tensor, scale: float) -> Tensor:
+    """Attention of queries with their biases beside them; k and v (B, N, K, D) are still to be widened."""
     k = torch.cat([k, code.expand(*k.shape[:2], *code.shape)], dim=-1)
     padded_v = F.pad(v, (0, code.shape[-1]))
-    return F.scaled_dot_product_attention(q, k, padded_v, scale=scale)[..., : v.shape[-1]]
+    with _backends(q):
+        return F.scaled_dot_product_attention(q, k, padded_v, scale=scale)[..., : v.shape[-1]]
+
+
+def _backends(q: Tensor) -> AbstractContextManager:
+    """The context that leaves PyTorch the kernels to choose from that may be taken for queries (.., C)."""
+    return sdpa_kernel(_ALL_BUT_CUDNN) if choice.keeps_cudnn_from(q.shape[-1], q.device) else nullcontext()
 
 
 def attend_exported(

@@ -11,7 +11,7 @@ kernels:      a backend, or a way to use memory, that one kind of device does fa
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,6 +27,8 @@ DEPTHWISE = ("auto", "triton", "torch")  # of MODEL.DEPTHWISE
 _LARGE_PRODUCT = 2**22
 # Elements of the input below which the bookkeeping of a recomputation costs more than the memory is worth.
 _WORTH_RECOMPUTING = 2**19
+# Channels of a head up to which cuDNN's attention has a backward pass in all versions.
+_WIDEST_CUDNN = 128
 # Elements of a float32 tensor up to which malloc (glibc's, at best) keeps its memory: 32 MB. Larger ones are given back,
 # and on a CPU asking the system again costs as much as the arithmetic on them.
 _KEPT_BY_MALLOC = 2**23
@@ -58,10 +60,23 @@ TRITON_DEPTHWISE = Kernel(
     measured_on=("cuda",),
     float32_only=False,
 )
+QUERIES = Kernel("norm and biases of the queries in one Triton kernel", ("cuda",), measured_on=(), float32_only=False)
+# Its backward pass is made for at most 128 channels in some versions of cuDNN, and PyTorch asks for it all the same.
+WIDE_CUDNN = Kernel("cuDNN's attention in training above 128 channels", ("cuda",), measured_on=(), float32_only=False)
 # On a GPU its gradient adds with atomics, in another order in every run.
 SEEN_TOKENS = Kernel("keys and values of seen tokens only", ("cpu", "cuda"), measured_on=("cpu",), float32_only=False)
 GRAPHS = Kernel("CUDA graphs in testing", ("cuda",), measured_on=(), float32_only=False)
-KERNELS = (LINEAR, DEPTHWISE_GRADIENT, GELU_IN_PLACE, MLP_IN_PARTS, TRITON_DEPTHWISE, SEEN_TOKENS, GRAPHS)
+KERNELS = (
+    LINEAR,
+    DEPTHWISE_GRADIENT,
+    GELU_IN_PLACE,
+    MLP_IN_PARTS,
+    TRITON_DEPTHWISE,
+    QUERIES,
+    WIDE_CUDNN,
+    SEEN_TOKENS,
+    GRAPHS,
+)
 
 _setting = "measured"
 _depthwise = "auto"
@@ -220,6 +235,24 @@ def reads_seen_tokens(device: torch.device) -> bool:
 def replays_graphs(device: torch.device) -> bool:
     """True where testing records the compiled model as a CUDA graph and replays it."""
     return takes(GRAPHS, device)
+
+
+def appends_in_one_kernel(q: Tensor, tables: Sequence[Tensor | None]) -> bool:
+    """True where pooled queries are normed, and their biases laid beside them, by an operator of ours.
+
+    It is made for positions along all three axes. It is not taken in exported and traced graphs, which every runtime must
+    understand, nor in double precision.
+    """
+    if _inside_export or torch.jit.is_tracing() or any(table is None for table in tables):
+        return False
+    return takes(QUERIES, q.device) and q.dtype != torch.float64
+
+
+def keeps_cudnn_from(width: int, device: torch.device) -> bool:
+    """True where attention that is `width` channels wide must not be cuDNN's, which PyTorch prefers on some GPUs."""
+    if device.type != "cuda" or width <= _WIDEST_CUDNN or not torch.is_grad_enabled():
+        return False
+    return not takes(WIDE_CUDNN, device)
 
 
 def _in_a_graph() -> bool:

@@ -31,12 +31,24 @@ class Projection(NamedTuple):
     stride: Size3
 
 
+class Apart(NamedTuple):
+    """A pooled sequence whose class token, which the pooling passes by, is not laid in front of it yet.
+
+    first (B, 1, C) or None without one; rest (B, T', H', W', C)
+    """
+
+    first: Tensor | None
+    rest: Tensor
+
+
 def project_and_pool(
-    x: Tokens, grid: Size3, *projections: Projection, class_token: bool
-) -> tuple[tuple[Tensor, Size3], ...]:
+    x: Tokens, grid: Size3, *projections: Projection, class_token: bool, apart: bool = False
+) -> tuple[tuple[Tensor | Apart, Size3], ...]:
     """pool(x W^T + b) for every projection, and its grid; the class token is projected and passes the pooling by.
 
     x (B, [1 +] THW, K) on `grid` -> for each projection (B, [1 +] T'H'W', C) and (T', H', W').
+
+    apart: leave the class token of the first projection apart (`Apart`)
     """
     device = (x if isinstance(x, Tensor) else x.tokens).device
     plans = [_windows(grid, projection, device) for projection in projections]
@@ -53,10 +65,14 @@ def project_and_pool(
         return tuple(
             _exported(first, rest, grid, projection, plan) for projection, plan in zip(projections, plans, strict=True)
         )
-    waiting, pooled = list(through(project, x)), []
+    waiting: list[Tensor] = list(through(project, x))
+    pooled: list[tuple[Tensor | Apart, Size3]] = []
     for projection, (seen_grid, stride) in zip(projections, plans, strict=True):
         # Taken off the list, so that its memory is free before the next is pooled.
-        pooled.append(_pool(waiting.pop(0), seen_grid, projection.kernel, stride, class_token))
+        if apart and not pooled:
+            pooled.append(_pool_apart(waiting.pop(0), seen_grid, projection, stride, class_token))
+        else:
+            pooled.append(_pool(waiting.pop(0), seen_grid, projection.kernel, stride, class_token))
     return tuple(pooled)
 
 
@@ -91,6 +107,15 @@ def _exported(
         on_grid = pool_channels(channels.unflatten(2, seen_grid), kernel, stride)
         pooled, grid = on_grid.flatten(1, 3), size3(on_grid.shape[1:4])
     return (pooled if first is None else torch.cat([_project(first, projection), pooled], dim=1)), grid
+
+
+def _pool_apart(
+    x: Tensor, grid: Size3, projection: Projection, stride: Size3, class_token: bool
+) -> tuple[Apart, Size3]:
+    assert projection.kernel is not None
+    first, rest = split_class_token(x, class_token)
+    pooled = depthwise_conv(rest.unflatten(1, grid), projection.kernel, stride)
+    return Apart(first, pooled), size3(pooled.shape[1:4])
 
 
 def _pool(x: Tensor, grid: Size3, kernel: Tensor | None, stride: Size3, class_token: bool) -> tuple[Tensor, Size3]:

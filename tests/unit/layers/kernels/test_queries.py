@@ -1,0 +1,138 @@
+"""The operator that makes pooled queries ready for attention: numbers, gradients, and the Triton kernel without a GPU."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from slowfast.layers.kernels import choice, queries
+from tests.unit.layers.kernels.queries_worker import CASES, check, make
+
+# A unit in the last place of the norm's result, which the products read, and half of one more of theirs: the interpreter cuts
+# bfloat16 off where a GPU rounds.
+ROUNDING = {"float32": 1e-6, "bfloat16": 3 * 2**-8}
+
+
+def wide(case: str) -> tuple:
+    """Arguments of a case in double precision, all of which want gradients."""
+    x, first, weight, bias, eps, rows, width = make(*CASES[case], torch.float64)
+    x, weight, bias, *rows = (tensor.double().requires_grad_() for tensor in (x, weight, bias, *rows))
+    return x, None if first is None else first.requires_grad_(), weight, bias, eps, *rows, width
+
+
+@pytest.mark.parametrize("case", ["toy", "without class token"])
+def test_gradients_are_those_of_the_definition(case):
+    """In double precision, where autograd of the plain operations is the oracle."""
+    arguments = wide(case)
+    x, first, weight, bias, eps, *rows, width = arguments
+    leaves = [x, weight, bias, *rows] + ([] if first is None else [first])
+    found = queries.append_biases_op(*arguments)
+    exact = queries.defined(x, first, weight, bias, eps, tuple(rows), width)
+    assert torch.equal(found, exact)
+    grad = torch.randn(exact.shape, dtype=torch.float64)
+    for of_ours, expected in zip(
+        torch.autograd.grad(found, leaves, grad), torch.autograd.grad(exact, leaves, grad), strict=True
+    ):
+        torch.testing.assert_close(of_ours, expected)
+
+
+def test_the_operator_keeps_its_promises_to_the_compiler():
+    parts = ("test_schema", "test_autograd_registration", "test_faketensor")  # what is left traces, for a minute
+    torch.library.opcheck(queries.append_biases_op, wide("toy"), test_utils=parts)
+
+
+@pytest.mark.parametrize("class_token", [True, False])
+def test_a_block_gives_the_same_numbers_with_it(monkeypatch, class_token):
+    """Values to the last digit on a CPU, where it is its definition; gradients of all weights to rounding."""
+    from tests.numerics.test_model_precision import make_mvit
+
+    torch.manual_seed(0)
+    model, clips = make_mvit(class_token), torch.randn(1, 3, 8, 32, 32)
+    for name, parameter in model.named_parameters():
+        if "rel_pos" in name:
+            nn.init.normal_(parameter, std=0.5)
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    results = []
+    for kernel in (choice.QUERIES, None):
+        calls, taken = [], choice.takes
+        with monkeypatch.context() as patch:
+            patch.setattr(choice, "takes", lambda one, device: one is kernel or taken(one, device))
+            patch.setattr(
+                "slowfast.layers.kernels.attention.append_biases",
+                lambda *args: calls.append(1) or queries.append_biases(*args),
+            )
+            tokens = model(clips)
+        assert len(calls) == (4 if kernel else 0)
+        gradients = torch.autograd.grad(tokens.square().sum(), parameters)
+        results.append((tokens, dict(zip(names, gradients, strict=True))))
+    (found, gradients), (expected, exact) = results
+    assert torch.equal(found, expected)
+    largest = max(gradient.abs().max() for gradient in exact.values())
+    for name in names:
+        assert (gradients[name] - exact[name]).abs().max() <= 2e-6 * largest, name
+
+
+def test_it_is_off_until_it_is_measured_on_a_gpu(monkeypatch):
+    class OnGpu:  # what the question reads of a tensor
+        device, dtype = torch.device("cuda"), torch.bfloat16
+
+    tables = (OnGpu,) * 3
+    assert not choice.appends_in_one_kernel(OnGpu(), tables)
+    monkeypatch.setattr(choice, "_setting", "all")
+    assert choice.appends_in_one_kernel(OnGpu(), tables)
+    assert not choice.appends_in_one_kernel(OnGpu(), (None, OnGpu, OnGpu))
+    OnGpu.dtype = torch.float64
+    assert not choice.appends_in_one_kernel(OnGpu(), tables)
+
+
+# ---------------------------------------------------------------------------------------------- the Triton kernel
+
+
+@pytest.mark.long
+def test_the_interpreted_kernel_gives_the_numbers_of_the_definition(repo_root: Path):
+    pytest.importorskip("triton", reason="Triton comes with PyTorch for CUDA")
+    if torch.__version__ < (2, 7):
+        pytest.skip("the interpreter of torch 2.6's Triton does not run with today's NumPy")
+    environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": str(repo_root)}
+    worker = Path(__file__).with_name("queries_worker.py")
+    done = subprocess.run(
+        [sys.executable, str(worker)], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found) == 2 * len(CASES)
+    assert {case: off for case, off in found.items() if not off <= ROUNDING[case.rsplit(", ", 1)[1]]} == {}
+
+
+@pytest.mark.parametrize(("capability", "kind"), [(80, "bf16"), (90, "bf16"), (90, "fp32")])
+def test_the_kernel_compiles_without_a_gpu(capability, kind, tmp_path, monkeypatch):
+    """At the size of block 1 of MViTv2-S; nothing is kept in local memory, which is what spilled registers are."""
+    triton = pytest.importorskip("triton", reason="Triton comes with PyTorch for CUDA")
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from slowfast.layers.kernels import queries_triton
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    kernel = queries_triton.append_kernel
+    constants = dict(CLASS=1, D=96, KT=8, KH=16, KW=16, WIDTH=136, QUERIES=32, CHANNELS=128, PT=16, PH=16, PW=16)
+    constants["PRECISION"] = "ieee" if kind == "fp32" else "tf32"
+    pointers = dict.fromkeys(("x", "first", "rows_t", "rows_h", "rows_w", "out"), f"*{kind}")
+    types = pointers | {"weight": "*fp32", "bias": "*fp32", "eps": "fp32"} | dict.fromkeys(constants, "constexpr")
+    source = ASTSource(kernel, {name: types.get(name, "i32") for name in kernel.arg_names}, constants)
+    compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32))
+    assert f".target sm_{capability}" in compiled.asm["ptx"] and len(compiled.asm["cubin"]) > 1000
+    assert "ld.local" not in compiled.asm["ptx"] and "st.local" not in compiled.asm["ptx"]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_numbers_on_a_gpu(dtype):
+    for name, case in CASES.items():
+        assert check(*case, dtype=dtype, device="cuda") <= ROUNDING[str(dtype).removeprefix("torch.")], name
