@@ -211,7 +211,9 @@ def test_the_line_tells_what_was_not_measured_and_how_to_turn_it_on(use, monkeyp
     line = kernels.describe(CUDA, autocast=True)
     assert "bfloat16 autocast" in line and "matrix units" not in line
     own, off = line.split("; off, never measured on cuda: ")
-    assert own.endswith("PyTorch's own linear layers, " + choice.TRITON_DEPTHWISE.what) and choice.WIDE_CUDNN.what in off
+    assert (
+        own.endswith("PyTorch's own linear layers, " + choice.TRITON_DEPTHWISE.what) and choice.WIDE_CUDNN.what in off
+    )
     assert off.endswith("keys and values of seen tokens only, CUDA graphs in testing (MODEL.KERNELS all turns it on)")
     assert "MODEL.PRECISION bf16 would use" in kernels.describe(CUDA, autocast=False)
     unmeasured = replace(choice.TRITON_DEPTHWISE, measured_on=())
