@@ -33,7 +33,8 @@ class FrameGraph(nn.Module):
         self.whole = exportable.graph
 
     def forward(self, frames: Tensor) -> Tensor:
-        features: Tensor = self.whole.model.backbone.frame_features(self.whole.normalised(frames[:, :, None])[:, :, 0])
+        shown = self.whole.normalised(frames[:, :, None])[:, :, 0]
+        features: Tensor = self.whole.model.backbone.frame_features(shown)  # type: ignore[operator, union-attr]
         return features
 
 

@@ -30,7 +30,7 @@ def open_frames(path: Path, frames: Any, *, threads: int) -> Any:
 
 
 class OnnxFrames(nn.Module):
-    """The file of single frames as a `FrameBackbone`: frames (N, 3, H, W) uint8 -> (N, F, h, w)."""
+    """The file of single frames, called as `FrameReuse` calls a backbone: frames (N, 3, H, W) uint8 -> (N, F, h, w)."""
 
     def __init__(self, session: Any) -> None:
         super().__init__()
@@ -41,10 +41,6 @@ class OnnxFrames(nn.Module):
 
     def folded_frames(self) -> Callable[[Tensor], Tensor]:
         return self.frame_features
-
-    def forward_features(self, features: Tensor) -> Tensor:
-        """Not a part of its own here: tokens stay inside the file of clips."""
-        raise NotImplementedError("the file of clips goes from features to people at once")
 
 
 class OnnxByFrame(nn.Module):

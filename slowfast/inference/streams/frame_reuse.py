@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from slowfast.datasets.clips.collate import collate
 from slowfast.engine.device.inputs import Inputs
 from slowfast.inference.streams.clip_stream import ShownFrame, StreamedClip
-from slowfast.models.backbone import frames_at_once, sees_frames
+from slowfast.models.backbone import frames_at_once
 from slowfast.structures.clip import ClipMeta, ClipSample
 from slowfast.structures.predictions import Predictions
 
 
 def reuses_frames(model: nn.Module) -> bool:
     """The model is one that `FrameReuse` can call."""
-    return hasattr(model, "forward_features") and sees_frames(getattr(model, "backbone", None))
+    return hasattr(model, "forward_features") and hasattr(getattr(model, "backbone", None), "folded_frames")
 
 
 class FrameReuse:
