@@ -9,7 +9,6 @@ from fvcore.common.config import CfgNode
 from slowfast.datasets.clips.key_frame_clips import ClipShape
 from slowfast.datasets.split import KeyFrameSplit, Split
 from slowfast.structures.box_table import plain_time
-
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.video.probe import ProbeReport, probe

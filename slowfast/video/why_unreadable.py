@@ -15,7 +15,12 @@ CAUSES = (
         "the disk, or the network to it, does not answer",
     ),
     (
-        ("the last frame is shown until", "the first frame is shown at", "it has frames", "the video decodes to frames"),
+        (
+            "the last frame is shown until",
+            "the first frame is shown at",
+            "it has frames",
+            "the video decodes to frames",
+        ),
         "the key frames lie outside of the videos, so the clock is off: AVA.FIRST_SECOND (the timestamp at the start of "
         "a file), or DATA.TARGET_FPS and AVA.FIRST_FRAME with extracted frames. `bmvit validate-data` says which fits",
     ),
@@ -32,7 +37,12 @@ CAUSES = (
         "the files are damaged inside. Copy them again, and play one of them",
     ),
     (
-        ("no file in it is named like", "is missing (", "the frame lists do not hold", "the frame lists have no such id"),
+        (
+            "no file in it is named like",
+            "is missing (",
+            "the frame lists do not hold",
+            "the frame lists have no such id",
+        ),
         "the frames are named or numbered in another way: AVA.FRAME_PATTERN, or the frame lists",
     ),
 )

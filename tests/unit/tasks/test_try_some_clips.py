@@ -94,7 +94,9 @@ def test_few_clips_and_causes_that_nobody_knows(monkeypatch):
             raise ClipReadError(video, None, "who knows")
 
     monkeypatch.setattr(f"{__name__}.COUNT", 2)
-    with pytest.raises(ValueError, match=r"none of 2 clips that were tried, of 2, can be read, so [a-z ]+\n  - .*\n  - .*$"):
+    with pytest.raises(
+        ValueError, match=r"none of 2 clips that were tried, of 2, can be read, so [a-z ]+\n  - .*\n  - .*$"
+    ):
         try_some(of_videos(Odd(())))
 
 
