@@ -12,6 +12,7 @@ from slowfast.video.open_video import OpenVideo, named_errors
 from slowfast.video.source import ClipReadError
 
 _ASKED = 32  # videos whose headers are read; the others are taken to be alike
+_LARGE = 50e9  # bytes; more than most machines have memory, so clips come from the disk each time
 _KEPT_FREE, _KEPT_SHARE = 1 << 30, 0.01  # bytes of a disk that stay free, or so much of it where that is less
 ADVICE = (
     "lower DATA.CACHE_SHORT_SIDE, choose another disk (DATA.CACHE_DIR), or re-encode the videos instead (bmvit "
@@ -49,7 +50,10 @@ def check_room(paths: Sequence[Path], folder: Path, *, short_side: int | None, s
     if needed > room:
         message = f"{line}, and {_told(room)} are free for them there: {ADVICE}"
         raise OSError(errno.ENOSPC, message)
-    get_logger().info("%s (%s free)", line, _told(room))
+    hint = ""
+    if needed > _LARGE:
+        hint = "; for a set of this size re-encode the videos (bmvit prepare-data) and leave DATA.CACHE_DIR empty"
+    get_logger().info("%s (%s free)%s", line, _told(room), hint)
 
 
 def keep_room(folder: Path) -> None:

@@ -197,7 +197,8 @@ class FrameFolders:
             if picture.shape != frames.shape[1:]:
                 sizes = sorted([frames.shape[1:], picture.shape])
                 raise ClipReadError(folder, key, f"frames {wanted.tolist()} differ in size: {sizes}", "frame")
-            frames[where == number] = picture
+            for row in np.flatnonzero(where == number).tolist():  # by a mask numpy copies many times slower
+                frames[row] = picture
         assert frames is not None  # a clip has a frame
         return ClipPixels(frames, int((inside != numbers).sum()))
 

@@ -178,6 +178,17 @@ def test_what_does_not_fit_is_not_begun(cached, tmp_path, monkeypatch):
     cached.prefill(["a"])
 
 
+def test_the_log_advises_against_the_cache_for_a_large_set(videos, tmp_path, monkeypatch, caplog):
+    paths = [tmp_path / "videos" / "a.mp4"]
+    monkeypatch.setattr(disk_room, "_room", lambda folder: 4e12)
+    for size, advised in ((49e9, False), (2.8e12, True)):
+        monkeypatch.setattr(disk_room, "decoded_bytes", lambda path, side, size=size: int(size))
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "slowfast"):
+            disk_room.check_room(paths, tmp_path / "cache", short_side=256)
+        assert ("re-encode the videos (bmvit prepare-data)" in caplog.text) is advised
+
+
 def test_filling_stops_before_the_disk_is_full(cached, videos, tmp_path, monkeypatch):
     """Others write, too: what was free at the start is not there in the end."""
     write_video(tmp_path / "videos" / "long.mp4", frames=150, fps=10)
