@@ -10,7 +10,7 @@ from slowfast.preparation.converters.formats.coco import read_coco, write_coco
 from slowfast.preparation.converters.formats.cvat import read_cvat, write_cvat
 from slowfast.preparation.converters.formats.label_studio import read_label_studio, write_label_studio
 from slowfast.preparation.converters.formats.spreadsheet import read_spreadsheet, write_spreadsheet
-from slowfast.preparation.converters.formats.tubes import read_tube_pickle
+from slowfast.preparation.converters.formats.tubes import read_tube_pickle, write_tube_pickle
 from slowfast.preparation.converters.formats.via import read_via, write_via
 
 
@@ -92,7 +92,7 @@ FORMATS: dict[str, Format] = {
     "tubes": Format(
         "JHMDB-GT.pkl, UCF101v2-GT.pkl, pyannot",
         lambda path, videos, o: read_tube_pickle(path, videos, split=o.split),
-        None,
+        lambda found, path, videos, o: write_tube_pickle(found, path, videos, test_videos=o.test_videos),
     ),
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from slowfast.commands.data.convert_annotations import main
+from slowfast.datasets.annotations.tubes import read_tubes
 from slowfast.preparation.converters.annotations import (
     KeyBox,
     Label,
@@ -114,7 +115,10 @@ def same(found, expected, *, tracks=True):
 @pytest.mark.parametrize("name", [name for name, one in FORMATS.items() if one.write])
 def test_a_round_trip_changes_nothing(name, sample, videos, tmp_path):
     one, out = FORMATS[name], tmp_path / "written"
-    options = Options(label_map=tmp_path / "written" / "classes.pbtxt")
+    if name == "tubes":  # a tube has one action: an actor who does two things is two tubes
+        sample = annotations_of([replace(label, actions=(a,)) for label in sample.labels for a in label.actions])
+    test_part = ("even",) if name == "tubes" else ()
+    options = Options(label_map=tmp_path / "written" / "classes.pbtxt", test_videos=test_part)
     if one.per_video:
         files = []
         for video in sample.videos:
@@ -125,7 +129,7 @@ def test_a_round_trip_changes_nothing(name, sample, videos, tmp_path):
         files = [out / "train.csv"] if one.writes_folder else [out]
     labels = [label for file in files for label in one.read(file, videos, options).labels]
     found = annotations_of(labels)
-    if name == "label-studio":  # labels hold for a region: a track whose action changes is two of them
+    if name in ("label-studio", "tubes"):  # labels hold for a region: a track whose action changes is two of them
         same(found, sample, tracks=False)
     else:
         same(found, sample, tracks=name != "ava")  # AVA's person ids are not read
@@ -338,6 +342,35 @@ def test_tubes_stand_at_the_times_of_their_frames_and_what_is_beyond_is_told(fol
     assert "gt.pkl: 1 boxes are on frames beyond the ends of 1 videos: 1 of uneven" in capsys.readouterr().out
     rows = [line.split(",")[:3] for line in (tmp_path / "a.csv").read_text().splitlines()[1:]]
     assert rows == [["even", "0.4", "0.100000"], ["uneven", "0.4", "0.100000"], ["uneven", "1", "0.100000"]]
+
+
+def test_tubes_are_written_with_a_test_part_and_read_as_training_reads_them(sample, videos, tmp_path):
+    path = tmp_path / "gt.pkl"
+    FORMATS["tubes"].write(sample, path, videos, Options(test_videos=("even",)))
+    train, test = (read_tubes(path, subset=subset) for subset in ("train", "test"))
+    assert (train.videos, train.num_frames, test.videos) == (("uneven",), (20,), ("even",))
+    assert [(tube.label, tube.frames.tolist()) for tube in train.tubes] == [
+        (2, [1, 5]),
+        (2, [5]),
+        (3, [5]),
+        (3, [6, 13]),
+    ]
+    (sit,) = test.tubes
+    assert sit.boxes == pytest.approx(np.array([[0.0, 0.25, 0.5, 1.0]])) and test.label_map.names == (
+        "sit",
+        "walk",
+        "wave",
+    )
+    twice = [Label("even", 0.5, box, ("sit",)) for box in boxes_at(0, 5)]
+    with pytest.raises(
+        ValueError, match=r"video 'even', second 0.5: two boxes of 'sit' without a track; tubes need one"
+    ):
+        FORMATS["tubes"].write(annotations_of([*twice, *sample.labels]), path, videos, Options(test_videos=("even",)))
+    for part in ((), ("even", "uneven")):
+        with pytest.raises(ValueError, match="name some of even, uneven with --test-video, not none and not all"):
+            FORMATS["tubes"].write(sample, path, videos, Options(test_videos=part))
+    with pytest.raises(ValueError, match=r"the test videos \['away'\] have no annotation"):
+        FORMATS["tubes"].write(sample, path, videos, Options(test_videos=("away",)))
 
 
 def test_puppet_masks_become_the_csvs_that_training_reads(tmp_path):

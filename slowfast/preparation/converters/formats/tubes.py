@@ -7,7 +7,8 @@ Pickles are of frames from 1; a label's second is the time of that frame in the 
 import csv
 import gzip
 import io
-from collections.abc import Iterator
+import pickle
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,6 +50,54 @@ def read_tube_pickle(path: Path, videos: VideoTimes, *, split: int = 1) -> Annot
     some = ", ".join(f"{count} of {video}" for video, count in list(beyond.items())[:_SHOWN])
     told = f"{path}: {sum(beyond.values())} boxes are on frames beyond the ends of {len(beyond)} videos: {some}"
     return replace(found, notes=(told,))
+
+
+def write_tube_pickle(
+    annotations: Annotations, path: Path, videos: VideoTimes, *, test_videos: Sequence[str] = ()
+) -> None:
+    """ACT's layout, as `UCF101v2-GT.pkl`, with one split: a tube for each track and action, a box for each frame of it.
+
+    test_videos: the test part; the rest is the training part. Of labels on one frame the first counts. Actors without an
+    action, frames with nobody and scores have no place in it.
+    Raises ValueError for a test video without a label, where one of the parts would be empty, which readers refuse, and
+    where two boxes of a class on one frame have no track.
+    """
+    gone = sorted(set(test_videos) - set(annotations.videos))
+    if gone:
+        raise ValueError(f"the test videos {gone} have no annotation; there are {', '.join(annotations.videos[:10])}")
+    if not set(test_videos) or set(test_videos) == set(annotations.videos):
+        raise ValueError(
+            f"a pickle of tubes has a training and a test part: name some of {', '.join(annotations.videos[:10])} with "
+            "--test-video, not none and not all"
+        )
+    boxes: dict[str, dict[tuple[int, str], dict[int, list[float]]]] = {video: {} for video in annotations.videos}
+    for label in annotations.labels:
+        timing = videos.of(label.video)
+        height, width = timing.size
+        frame = timing.frame_at(label.time) + 1
+        x1, y1, x2, y2 = label.box
+        box = [frame, x1 * width, y1 * height, x2 * width - 1, y2 * height - 1]
+        for action in label.actions:
+            tube = boxes[label.video].setdefault((annotations.classes.index(action), label.track), {})
+            if frame in tube and not label.track:
+                raise ValueError(
+                    f"video {label.video!r}, second {label.time:g}: two boxes of {action!r} without a track; tubes need one"
+                )
+            tube.setdefault(frame, box)
+    tubes: dict[str, dict[int, list[np.ndarray]]] = {}
+    for video, of_video in boxes.items():
+        tubes[video] = {}
+        for (number, _), rows in sorted(of_video.items()):
+            tubes[video].setdefault(number, []).append(np.array([rows[frame] for frame in sorted(rows)]))
+    content = {
+        "labels": list(annotations.classes),
+        "gttubes": tubes,
+        "nframes": {video: len(videos.of(video).times) for video in annotations.videos},
+        "resolution": {video: videos.of(video).size for video in annotations.videos},
+        "train_videos": [[video for video in annotations.videos if video not in set(test_videos)]],
+        "test_videos": [[video for video in annotations.videos if video in set(test_videos)]],
+    }
+    write_bytes(pickle.dumps(content, protocol=2), path)
 
 
 # ------------------------------------------------------------------------------------------------- JHMDB-21's CSVs
