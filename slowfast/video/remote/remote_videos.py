@@ -59,7 +59,9 @@ class RemoteVideos(VideoFiles):
                     reason = error.reason.replace(str(path), url)
                     raise ClipReadError(url, error.at, reason, error.unit) from error
         except FetchError as error:
-            self._found.pop(video, None)  # it may have changed at the store
+            self._found.pop(video, None)  # it may have changed at the store: the next read asks anew
+            self._listings.clear()
+            self.store.forget()
             raise ClipReadError(url, None, f"not fetched: {error}") from error
 
     def _name(self, file: RemoteFile) -> str:

@@ -119,6 +119,11 @@ class Store:
         names = ((PurePosixPath(info["name"]).name, info) for info in found if info["type"] != "directory")
         return {base: _remote_file(f"{folder}/{base}" if folder else base, info) for base, info in names}
 
+    def forget(self) -> None:
+        """What the backend remembers of folders: something there has changed."""
+        if self._fs is not None:
+            self._fs.invalidate_cache()
+
     def read(self, name: str, start: int = 0, stop: int | None = None) -> bytes:
         """All of a small file, or the bytes from `start` up to `stop`. Raises FetchError."""
         content = bytes(self._asked(lambda fs: fs.cat_file(self.address.real(name), start=start, end=stop)))

@@ -96,6 +96,21 @@ def test_a_folder_that_cannot_be(tmp_path):
         use(KeptFiles(tmp_path / "file/kept", limit=100), "a")
 
 
+def test_a_file_that_is_removed_while_it_is_opened_is_fetched_anew(kept, monkeypatch):
+    use(kept, "a")
+    real, removed = kept_files.fcntl.flock, []
+
+    def slow(file, how):
+        if how == kept_files.fcntl.LOCK_SH and not removed:
+            removed.append((kept.folder / "a").unlink())
+        real(file, how)
+
+    monkeypatch.setattr(kept_files.fcntl, "flock", slow)
+    with kept.hold("a", 40, fill(b"b" * 40)) as path:
+        assert path.read_bytes() == b"b" * 40
+    assert removed
+
+
 def test_two_at_once_fetch_one_file_once(kept):
     calls, inside = [], threading.Barrier(2)
 

@@ -101,6 +101,14 @@ def test_another_state_of_a_video_is_another_file(remote, faulty, files, tmp_pat
     np.testing.assert_array_equal(after, VideoFiles(tmp_path, threads=1).read("other", TIMES / 2, center=0).frames)
 
 
+def test_a_video_that_changes_at_the_store_is_asked_for_anew(remote, faulty, files):
+    remote.check("a")
+    faulty.put("videos/a.mp4", (files.root / "c/b.MP4").read_bytes() + b"more")
+    with pytest.raises(ClipReadError, match=r"a.mp4: not fetched: .* bytes came of"):
+        remote.read("a", TIMES, center=0)
+    np.testing.assert_array_equal(remote.read("a", TIMES, center=0).frames, files.read("c/b", TIMES, center=0).frames)
+
+
 def test_decoded_videos_are_not_fetched_again(remote, files, faulty, tmp_path):
     cached = CachedVideos(remote, tmp_path / "decoded")
     assert cached.prefill(["a", "c/b"]).decoded == 2

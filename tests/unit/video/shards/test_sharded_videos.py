@@ -13,6 +13,7 @@ from slowfast.video.probe import probe
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
 from tests.unit.video.hostile_files import joined
+from tests.unit.video.remote.faulty_store import FaultyStore, md5
 from tests.unit.video.video_maker import write_video
 
 TIMES = np.array([0.3, 0.1, 2.0])
@@ -66,6 +67,27 @@ def test_nothing_but_the_video_is_fetched(shards, files, tmp_path):
     remote.read("c/b", TIMES, center=0)
     kept = [path.stat().st_size for path in (tmp_path / "kept").glob("*.MP4")]
     assert kept == [(files.root / "c/b.MP4").stat().st_size]
+
+
+def test_the_checksum_of_a_shard_is_not_that_of_a_video(shards, files, tmp_path):
+    FaultyStore.reset()
+    for path in shards.iterdir():
+        FaultyStore.put(f"s/{path.name}", path.read_bytes())
+    FaultyStore.checksums = lambda content: {"md5Hash": md5(content)}
+    fetching = Fetching(str(tmp_path / "kept"), tries=1, seconds=5)
+    remote = open_videos("faulty://s/shard-{000000..000001}.tar", fetching=fetching, threads=1)
+    np.testing.assert_array_equal(remote.read("d", TIMES, center=0).frames, files.read("d", TIMES, center=0).frames)
+    FaultyStore.reset()
+
+
+def test_a_shard_that_is_not_finished_has_no_index(files, shards, monkeypatch):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("slowfast.preparation.movies.shards.write_index", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_shards(movies_below([files.root]), shards, shard_bytes=10**9)
+    assert not (shards / "shard-000000.idx").exists()
 
 
 def test_the_cache_and_the_first_look(sharded, files, tmp_path):
