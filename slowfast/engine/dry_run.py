@@ -125,12 +125,12 @@ def _try_training(task: Task, inputs: Inputs, output: Path, folder: Path, told: 
     start_or_resume(state, cfg, checkpoints, task.known_names)
     loader = task.train_loader()
     get_logger().info("%s", describe_rates(cfg, steps=loader.steps, clips_per_step=loader.clips_per_step))
-    for network in {state.model, state.model_to_test}:
+    for network in {state.model, state.model_to_test()}:
         compile_in_place(cfg, network, inputs.device)
     model = parallelised(state.model, inputs.device, act_checkpoint=cfg.MODEL.ACT_CHECKPOINT)
     seconds = _try_evaluation(
         task,
-        state.model_to_test,
+        state.model_to_test(),
         task.validation_loader(),
         task.validation_evaluator(),
         inputs,
@@ -179,7 +179,7 @@ def _try_training(task: Task, inputs: Inputs, output: Path, folder: Path, told: 
         *(loader.steps, duration(a_step * loader.steps)),
     )
     _try_checkpoint(task, state, checkpoints, output, told)
-    return state.model_to_test
+    return state.model_to_test()
 
 
 def _try_checkpoint(task: Task, state: RunState, checkpoints: Checkpointer, output: Path, told: Estimates) -> None:

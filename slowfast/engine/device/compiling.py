@@ -13,6 +13,9 @@ from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 from torch.torch_version import TorchVersion
 
+from slowfast.engine.device.parallel import blocks_of
+from slowfast.utils.shards import any_cut
+
 # Seen on the CPU: 2.6 and 2.7 fail in a view of the attention's gradient, or change the gradient by 1.6e-3 of itself.
 OLDEST_TORCH = (2, 8)
 
@@ -74,6 +77,10 @@ def compile_in_place(cfg: CfgNode, model: nn.Module, device: torch.device, *, gr
     graphs: replay CUDA graphs, for testing only. An output is overwritten by the next call, so copy it before.
     """
     if not choose_compiling(cfg, device).on:
+        return
+    if any_cut(model):  # what gathers the weights runs between the blocks, as it is written
+        for block in blocks_of(model):
+            block.compile(dynamic=False)
         return
     # Shapes are static, and a model that takes boxes is given another number of them in every batch.
     part = model.get_submodule("backbone") if getattr(model, "takes_boxes", False) else model
