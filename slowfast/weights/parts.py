@@ -44,7 +44,11 @@ _CLASSES_OF_METADATA = {
         *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
     )),
 }  # fmt: skip
-_PATHS = {("pathlib", "PosixPath"), ("pathlib._local", "PosixPath"), ("pathlib", "PurePosixPath")}  # where it was written
+_PATHS = {
+    ("pathlib", "PosixPath"),
+    ("pathlib._local", "PosixPath"),
+    ("pathlib", "PurePosixPath"),
+}  # where it was written
 
 
 def is_in_parts(path: Path) -> bool:
@@ -74,7 +78,10 @@ def write_parts(state: Mapping[str, Any], path: Path, *, group: Any = None) -> N
             own = sorted(filling.glob(f"__{distributed.rank()}_*{SUFFIX}"))
             told, wrong = {file.name: _sha256(file) for file in own}, ""
         except CheckpointException as error:
-            told, wrong = {}, "; ".join(f"process {rank}: {_first_line(one[0])}" for rank, one in error.failures.items())
+            told, wrong = (
+                {},
+                "; ".join(f"process {rank}: {_first_line(one[0])}" for rank, one in error.failures.items()),
+            )
         except (OSError, RuntimeError) as error:
             told, wrong = {}, f"process {distributed.rank()}: {_first_line(error)}"
         shares = distributed.gather_objects((told, wrong), group)
@@ -131,7 +138,9 @@ def _read_tensors(path: Path, files: set[str]) -> dict[str, Tensor]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that one process is alone
         # Without others, who read when they like; before torch 2.9 only the old name of the function could.
-        load: Callable[..., None] = dcp.load if "no_dist" in inspect.signature(dcp.load).parameters else dcp.load_state_dict
+        load: Callable[..., None] = (
+            dcp.load if "no_dist" in inspect.signature(dcp.load).parameters else dcp.load_state_dict
+        )
         load(tensors, storage_reader=Reader(path), no_dist=True)
     return tensors
 

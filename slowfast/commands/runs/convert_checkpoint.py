@@ -15,7 +15,9 @@ from slowfast.weights.seal import DamagedFileError
 
 def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
-    parser.add_argument("source", type=Path, metavar="IN", help="a checkpoint of a run: a folder .distcp or a file .pyth")
+    parser.add_argument(
+        "source", type=Path, metavar="IN", help="a checkpoint of a run: a folder .distcp or a file .pyth"
+    )
     parser.add_argument("out", type=Path, metavar="OUT", help="what to write, .pyth or .distcp; must not be there")
     args = parser.parse_args(argv)
     try:
@@ -38,7 +40,9 @@ def convert(source: Path, out: Path) -> None:
     try:
         content = read_checkpoint(source)
     except DamagedFileError as error:
-        raise ValueError(f"IN {source} cannot be used: {error}; tools/verify_checkpoint.py looks for another one") from error
+        raise ValueError(
+            f"IN {source} cannot be used: {error}; tools/verify_checkpoint.py looks for another one"
+        ) from error
     if out.suffix == SUFFIX:
         write_parts(content, out)
     else:

@@ -35,7 +35,9 @@ def check(toy: str, folder: Path, parallel: str, name: str) -> None:
             largest = max(float(value.abs().max()) for value in expected[part].values())
             tolerance = {"rtol": 0.02, "atol": 0.002 * largest}
         for key, value in expected[part].items():
-            torch.testing.assert_close(found[part][key], value, **tolerance, msg=lambda t, k=key, p=part: f"{p} {k}: {t}")
+            torch.testing.assert_close(
+                found[part][key], value, **tolerance, msg=lambda t, k=key, p=part: f"{p} {k}: {t}"
+            )
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -62,7 +64,9 @@ def test_either_form_of_checkpoint_is_gone_on_from_under_either_setting(by_two, 
         assert same(load(f"loaded {parallel} {kind}"), saved)
     assert same(load(f"resumed fsdp {kind}"), straight) and not same(saved, straight)
     for name, value in load(f"resumed ddp {kind}")["model_state"].items():
-        torch.testing.assert_close(value, straight["model_state"][name], rtol=0, atol=0.01)  # two steps of AdamW: 0.02 at most
+        torch.testing.assert_close(
+            value, straight["model_state"][name], rtol=0, atol=0.01
+        )  # two steps of AdamW: 0.02 at most
 
 
 def test_one_process_reads_what_two_wrote(by_two, toy):

@@ -51,7 +51,11 @@ def test_old_ones_go_and_the_two_forms_stand_side_by_side(checkpoints, tmp_path)
     Checkpointer(tmp_path, keep=2).save(3, state(3.0))
     checkpoints.save(3, state(4.0), step=5)
     left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == ["checkpoint_epoch_00002.distcp", "checkpoint_epoch_00003.pyth", "checkpoint_epoch_00003_step_000005.distcp"]
+    assert left == [
+        "checkpoint_epoch_00002.distcp",
+        "checkpoint_epoch_00003.pyth",
+        "checkpoint_epoch_00003_step_000005.distcp",
+    ]
     checkpoints.save(3, state(5.0), step=5)  # again, after it was gone on from an older one
     assert checkpoints.newest()[1]["model_state"]["head.weight"][0, 0] == 5
     (tmp_path / ".checkpoint_epoch_00004.distcp.1-0.tmp").mkdir()
@@ -111,7 +115,10 @@ def test_a_full_disk_leaves_no_folder(checkpoints, monkeypatch):
     monkeypatch.setattr("torch.distributed.checkpoint.filesystem._write_item", full)
     with pytest.raises(OSError, match=r"could not write .*00003.distcp: process 0: .*No space left.*older checkpoints"):
         checkpoints.save(3, state(3.0))
-    assert [path.name for path in checkpoints.saved()] == ["checkpoint_epoch_00001.distcp", "checkpoint_epoch_00002.distcp"]
+    assert [path.name for path in checkpoints.saved()] == [
+        "checkpoint_epoch_00001.distcp",
+        "checkpoint_epoch_00002.distcp",
+    ]
 
 
 def test_the_command_converts_both_ways(checkpoints, run_main, tmp_path):
@@ -130,6 +137,8 @@ def test_the_command_converts_both_ways(checkpoints, run_main, tmp_path):
     told = run_main("tools/convert_checkpoint.py", parts, str(tmp_path / "x.pyth"), expect=1).stderr
     assert "__0_0.distcp is not there" in told and not (tmp_path / "x.pyth").exists()
     told = run_main("tools/verify_checkpoint.py", str(tmp_path), expect=1).stdout
-    assert "checkpoint_epoch_00002.distcp: after epoch 2, whole and finite, the checksums of its 3 files are right" in told
+    assert (
+        "checkpoint_epoch_00002.distcp: after epoch 2, whole and finite, the checksums of its 3 files are right" in told
+    )
     assert "again.distcp: NOT usable, __0_0.distcp is not there" in told
     assert "a run would go on from checkpoint_epoch_00002.distcp" in told
