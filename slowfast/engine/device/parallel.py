@@ -35,6 +35,11 @@ def cut(model: nn.Module, device: torch.device, precision: Precision) -> None:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
+    if device.type == "cpu" and not hasattr(torch.cpu.Stream, "record_event"):
+        raise ValueError(
+            f"TRAIN.PARALLEL is fsdp, and torch {torch.__version__} cuts models on GPUs only; install a newer torch, or set "
+            "TRAIN.PARALLEL ddp"
+        )
     _make_outputs_known()
     # Nothing changes outputs of models in place, which would lose the gradients.
     warnings.filterwarnings("ignore", message=r"FSDP2-wrapped module .* returned a view tensor")
