@@ -158,7 +158,7 @@ def _clip(model: nn.Module, plan: EpochPlan) -> torch.Tensor:
     norm = nn.utils.clip_grad_norm_(model.parameters(), longest or float("inf"))
     if plan.clip_value:
         nn.utils.clip_grad_value_(model.parameters(), plan.clip_value)
-    return norm.full_tensor() if is_cut(norm) else norm  # type: ignore[operator]
+    return norm.full_tensor() if is_cut(norm) else norm  # type: ignore[attr-defined]
 
 
 def _update(

@@ -25,7 +25,7 @@ def whole(value: Any, *, here: bool = True) -> Any:
     """
     if isinstance(value, Tensor):
         if is_cut(value):
-            value = value.full_tensor()  # type: ignore[operator]  # of a DTensor
+            value = value.full_tensor()  # type: ignore[attr-defined]  # of a DTensor
             return value.cpu() if here else None  # it is a new tensor
         return value.detach().to("cpu", copy=True) if here else None
     return _rebuilt(value, lambda inner: whole(inner, here=here))

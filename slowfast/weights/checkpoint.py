@@ -1,7 +1,6 @@
 """Checkpoints of a run: written whole or not at all, the last few kept, and resumed from the newest whole and finite one."""
 
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ import torch
 
 from slowfast.structures.tensors import tensors_in
 from slowfast.utils import distributed
-from slowfast.utils.files import open_whole
+from slowfast.utils.files import open_whole, remove_folder
 from slowfast.utils.logging import get_logger
 from slowfast.weights.load import LoadReport, load_weights
 from slowfast.weights.parts import SUFFIX, is_in_parts, read_parts, write_parts
@@ -151,14 +150,10 @@ def _not_finite(content: dict[str, Any]) -> str:
 
 def remove(path: Path) -> None:
     """Delete a file, or a checkpoint in parts, which at once has no checkpoint's name any more."""
-    if not path.is_dir():
+    if path.is_dir():
+        remove_folder(path)
+    else:
         path.unlink()
-        return
-    if not path.name.startswith("."):
-        aside = path.with_name(f".{path.name}.old.tmp")
-        shutil.rmtree(aside, ignore_errors=True)
-        path = path.rename(aside)
-    shutil.rmtree(path)
 
 
 def write_atomically(state: dict[str, Any], path: Path) -> None:
