@@ -33,6 +33,7 @@ from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger, setup_logging
 from slowfast.utils.progress import duration
 from slowfast.utils.seed import seed_everything
+from slowfast.utils.shards import whole
 from slowfast.weights.checkpoint import Checkpointer
 
 BATCHES = 2  # of an evaluation
@@ -183,9 +184,10 @@ def _try_training(task: Task, inputs: Inputs, output: Path, folder: Path, told: 
 
 
 def _try_checkpoint(task: Task, state: RunState, checkpoints: Checkpointer, output: Path, told: Estimates) -> None:
+    start = time.perf_counter()
+    content = whole(state.state_dict(), here=distributed.is_main())
     if distributed.is_main():
-        start = time.perf_counter()
-        path = checkpoints.save(0, state.state_dict() | {"cfg": task.cfg.dump()})
+        path = checkpoints.save(0, content | {"cfg": task.cfg.dump()})
         size, kept = path.stat().st_size / GIB, task.cfg.TRAIN.KEEP_CHECKPOINTS
         told.say(
             "a checkpoint of %.3g GiB was written in %.2g s; %d are kept, two more within an epoch, and the best: %.3g GiB",

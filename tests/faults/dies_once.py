@@ -1,5 +1,6 @@
-"""run_net.py in which process 1 is killed (SIGKILL) after its second step, once: `dies_once.py MARKER ARGUMENTS`.
+"""run_net.py in which process 1 is killed (SIGKILL) after its third step, once: `dies_once.py MARKER ARGUMENTS`.
 
+By then the checkpoint after the first step is there: the save after the second has waited for it.
 MARKER: a file that is made then, so that the next start goes on
 """
 
@@ -19,7 +20,7 @@ if __name__ == "__main__":
     def counted(self: StepLog, *arguments: object) -> None:
         real(self, *arguments)
         steps[0] += 1
-        if os.environ["RANK"] == "1" and steps[0] == 2 and not marker.exists():
+        if os.environ["RANK"] == "1" and steps[0] == 3 and not marker.exists():
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
 

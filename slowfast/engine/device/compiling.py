@@ -79,7 +79,11 @@ def compile_in_place(cfg: CfgNode, model: nn.Module, device: torch.device, *, gr
     if not choose_compiling(cfg, device).on:
         return
     if any_cut(model):  # what gathers the weights runs between the blocks, as it is written
-        for block in blocks_of(model):
+        blocks = blocks_of(model)
+        # Blocks share the code that is compiled, and torch gives up after eight versions of it.
+        limit = "recompile_limit" if hasattr(torch._dynamo.config, "recompile_limit") else "cache_size_limit"
+        setattr(torch._dynamo.config, limit, max(getattr(torch._dynamo.config, limit), 2 * len(blocks)))
+        for block in blocks:
             block.compile(dynamic=False)
         return
     # Shapes are static, and a model that takes boxes is given another number of them in every batch.
