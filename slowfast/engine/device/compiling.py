@@ -13,7 +13,7 @@ from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 from torch.torch_version import TorchVersion
 
-from slowfast.engine.device.parallel import blocks_of
+from slowfast.engine.device.parallel import blocks_of, is_cut
 from slowfast.utils.shards import any_cut
 
 # Seen on the CPU: 2.6 and 2.7 fail in a view of the attention's gradient, or change the gradient by 1.6e-3 of itself.
@@ -38,6 +38,10 @@ def choose_compiling(cfg: CfgNode, device: torch.device) -> Compiling:
         return Compiling(False, "MODEL.COMPILE is off")
     if setting == "auto" and device.type != "cuda":
         return Compiling(False, "MODEL.COMPILE auto does so on a GPU only")
+    if setting == "auto" and is_cut(cfg.TRAIN.PARALLEL):
+        return Compiling(
+            False, "MODEL.COMPILE auto leaves models as they are under TRAIN.PARALLEL fsdp: no GPU has shown a gain"
+        )
     missing = _missing(device)
     if setting == "on" and missing:
         raise ValueError(f"MODEL.COMPILE is on, but {missing}; set MODEL.COMPILE auto to run without")
