@@ -29,6 +29,7 @@ COMMANDS = {
     "report": ("runs.report", "write the HTML page of a tested run"),
     "convert-weights": ("networks.convert_weights", "turn a checkpoint of another project into this one's format"),
     "verify-checkpoint": ("runs.verify_checkpoint", "tell which checkpoints of a run are whole"),
+    "convert-checkpoint": ("runs.convert_checkpoint", "turn a checkpoint in parts into one file, and back"),
     "replay-step": ("runs.replay_step", "run a training step again that was skipped"),
     "print-config": ("runs.print_config", "show every key, its value and where it came from"),
     "make-toy-ava": ("data.make_toy_ava", "make the toy data set of the demo"),

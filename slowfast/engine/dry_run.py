@@ -34,6 +34,7 @@ from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger, setup_logging
 from slowfast.utils.progress import duration
 from slowfast.utils.seed import seed_everything
+from slowfast.utils.shards import whole
 from slowfast.weights.checkpoint import Checkpointer
 
 BATCHES = 2  # of an evaluation
@@ -129,12 +130,12 @@ def _try_training(task: Task, inputs: Inputs, output: Path, folder: Path, told: 
     loader = task.train_loader()
     get_logger().info("%s", describe_rates(cfg, steps=loader.steps, clips_per_step=loader.clips_per_step))
     agree_on_kernels(state.model, inputs.device, inputs.precision)
-    for network in {state.model, state.model_to_test}:
+    for network in {state.model, state.model_to_test()}:
         compile_in_place(cfg, network, inputs.device)
     model = parallelised(state.model, inputs.device, act_checkpoint=cfg.MODEL.ACT_CHECKPOINT)
     seconds = _try_evaluation(
         task,
-        state.model_to_test,
+        state.model_to_test(),
         task.validation_loader(),
         task.validation_evaluator(),
         inputs,
@@ -183,13 +184,14 @@ def _try_training(task: Task, inputs: Inputs, output: Path, folder: Path, told: 
         *(loader.steps, duration(a_step * loader.steps)),
     )
     _try_checkpoint(task, state, checkpoints, output, told)
-    return state.model_to_test
+    return state.model_to_test()
 
 
 def _try_checkpoint(task: Task, state: RunState, checkpoints: Checkpointer, output: Path, told: Estimates) -> None:
+    start = time.perf_counter()
+    content = whole(state.state_dict(), here=distributed.is_main())
     if distributed.is_main():
-        start = time.perf_counter()
-        path = checkpoints.save(0, state.state_dict() | {"cfg": task.cfg.dump()})
+        path = checkpoints.save(0, content | {"cfg": task.cfg.dump()})
         size, kept = path.stat().st_size / GIB, task.cfg.TRAIN.KEEP_CHECKPOINTS
         told.say(
             "a checkpoint of %.3g GiB was written in %.2g s; %d are kept, two more within an epoch, and the best: %.3g GiB",

@@ -1,5 +1,6 @@
 """RunState: all that training changes, and so all that a checkpoint of a run must hold."""
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +9,7 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from slowfast.engine.agreement import newest_for_all
+from slowfast.engine.device import parallel
 from slowfast.engine.device.precision import choose_precision
 from slowfast.engine.same_run import describe_changes, refuse_another_run
 from slowfast.models.build import build_model
@@ -15,6 +17,7 @@ from slowfast.solver.build import build_optimizer, build_weight_average
 from slowfast.solver.ema import WeightAverage
 from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
+from slowfast.utils.shards import cut_like, is_cut, load_whole
 from slowfast.weights.checkpoint import Checkpointer, Position
 from slowfast.weights.load import load_weights
 
@@ -33,6 +36,7 @@ class RunState:
     evaluated: the last epoch after which the model was evaluated, 0 for none
     so_far:  what the epoch has met and summed after `step` steps, as a checkpoint holds it
     skipped_in_a_row: steps, up to now, whose gradient was not finite
+    uncut:   where `model` is cut over processes (TRAIN.PARALLEL fsdp): a copy with all of its weights, to be tested
     """
 
     model: nn.Module
@@ -47,21 +51,35 @@ class RunState:
     evaluated: int = 0
     so_far: dict[str, Any] = field(default_factory=dict)
     skipped_in_a_row: int = 0
+    uncut: nn.Module | None = None
 
     @classmethod
     def fresh(cls, cfg: CfgNode, device: torch.device) -> "RunState":
         """At random weights."""
-        model = build_model(cfg).to(device)
-        optimizer, average = build_optimizer(cfg, model), build_weight_average(cfg, model)
-        return cls(model, optimizer, average, choose_precision(cfg.MODEL.PRECISION, device).scaler(device))
+        model, precision, uncut = build_model(cfg).to(device), choose_precision(cfg.MODEL.PRECISION, device), None
+        average = build_weight_average(cfg, model)
+        if parallel.is_cut(cfg.TRAIN.PARALLEL):
+            uncut = copy.deepcopy(model).requires_grad_(False)
+            for network in (model,) if average is None else (model, average.average):
+                parallel.cut(network, device, precision)
+        # Last, because cutting gives a model other parameters.
+        return cls(model, build_optimizer(cfg, model), average, precision.scaler(device), uncut=uncut)
 
-    @property
     def model_to_test(self) -> nn.Module:
-        """The weight average where there is one, else the model itself."""
-        return self.model if self.average is None else self.average.average
+        """The weight average where there is one, else the model itself. Called on all processes together.
+
+        A cut model is gathered into `uncut`, so that tests of different length on processes do not wait for one another.
+        """
+        model = self.model if self.average is None else self.average.average
+        if self.uncut is None:
+            return model
+        self.uncut.load_state_dict(
+            {name: value.full_tensor() if is_cut(value) else value for name, value in model.state_dict().items()}
+        )
+        return self.uncut
 
     def state_dict(self) -> dict[str, Any]:
-        """For a file: tensors, numbers and dicts only."""
+        """For a file: tensors, numbers and dicts only; tensors as they are, cut ones too."""
         state = {
             "model_state": self.model.state_dict(),
             "optimizer_state": self.optimizer.state_dict(),
@@ -81,11 +99,11 @@ class RunState:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Raises KeyError, RuntimeError or ValueError where the state is of another run."""
-        self.model.load_state_dict(state["model_state"])
+        """Take a state of whole tensors. Raises KeyError, RuntimeError or ValueError where it is of another run."""
+        load_whole(self.model, state["model_state"])
         self._restore_optimizer(state["optimizer_state"])
         if self.average is not None:
-            self.average.average.load_state_dict(state["ema_state"])
+            load_whole(self.average.average, state["ema_state"])
         if self.scaler.is_enabled() and "scaler_state" in state:  # a run may go on in another precision
             self.scaler.load_state_dict(state["scaler_state"])
         self.best = state["best"] if "best" in state else state["best_map"]  # its name in files of version 0.1
@@ -99,7 +117,12 @@ class RunState:
         wanted = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
         for saved, settings in zip(state["param_groups"], wanted, strict=True):
             saved["fused"] = settings["fused"]  # it decides on which device the step counts lie
-        self.optimizer.load_state_dict(state)
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        moments = {
+            number: {name: cut_like(value, parameters[number]) for name, value in of_one.items()}
+            for number, of_one in state["state"].items()
+        }
+        self.optimizer.load_state_dict(state | {"state": moments})
         for group, settings in zip(self.optimizer.param_groups, wanted, strict=True):
             changed = [k for k in ("base_lr", "weight_decay") if group[k] != settings[k]]
             for key in changed:
@@ -136,7 +159,8 @@ def start_or_resume(
             grid=cfg.MODEL.CHECKPOINT_GRID,
         )
         get_logger().info("%s", report)
-        state.average = build_weight_average(cfg, state.model)
+        if state.average is not None:
+            state.average.average.load_state_dict(state.model.state_dict())
 
 
 def _brief(error: Exception) -> str:

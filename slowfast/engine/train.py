@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fvcore.common.config import CfgNode
 from torch import nn
@@ -16,6 +16,7 @@ from slowfast.engine.device.memory import advice_when_short
 from slowfast.engine.device.parallel import parallelised
 from slowfast.engine.device.requests import Requests, StoppedError
 from slowfast.engine.device.same_kernels import agree_on_kernels
+from slowfast.engine.record.background import BackgroundWriter
 from slowfast.engine.record.epoch_report import EpochReport
 from slowfast.engine.record.files import save_config
 from slowfast.engine.record.provenance import state_sha256
@@ -39,6 +40,7 @@ from slowfast.utils.logging import get_logger
 from slowfast.utils.meters import LossMeter
 from slowfast.utils.progress import progress
 from slowfast.utils.seed import seed_everything
+from slowfast.utils.shards import copied, whole
 from slowfast.weights.checkpoint import Checkpointer, Position, write_atomically
 
 EVALUATED = "evaluated.json"  # beside the checkpoints
@@ -53,9 +55,9 @@ def train(task: Task, inputs: Inputs, output: Path) -> tuple[nn.Module, Evaluati
     """
     cfg = task.cfg
     requests = Requests(time_limit=60 * cfg.TRAIN.TIME_LIMIT, save_every=60 * cfg.TRAIN.CHECKPOINT_MINUTES)
-    with requests.listening():
+    with requests.listening(), BackgroundWriter() as writer:
         with requests.heard_at_once():
-            training = Training.begin(task, inputs, output, requests)
+            training = Training.begin(task, inputs, output, requests, writer)
         training.evaluate()  # where the run ended between an epoch and its evaluation
         while training.state.epoch < cfg.SOLVER.MAX_EPOCH and not training.has_stopped_rising():
             report = training.epoch()
@@ -64,7 +66,8 @@ def train(task: Task, inputs: Inputs, output: Path) -> tuple[nn.Module, Evaluati
             if report.stopped:
                 training.stop()
             training.evaluate()
-    return training.state.model_to_test, training.evaluation
+    # The last file is there, or its error was raised.
+    return training.state.model_to_test(), training.evaluation
 
 
 @dataclass
@@ -72,6 +75,8 @@ class Training:
     """All that a training needs, and what it does in turn: epochs, checkpoints, evaluations.
 
     model: of `state`, as it is called in training, on several processes
+    writers: the group in which the threads of the processes talk that write checkpoints in parts
+    saved: when the last checkpoint was handed to the writer
     """
 
     task: Task
@@ -86,20 +91,27 @@ class Training:
     checkpoints: Checkpointer
     log: RunLog
     time_left: TimeLeft
+    writer: BackgroundWriter
+    writers: Any = None
+    saved: float = field(default_factory=time.perf_counter)
     evaluation: Evaluation | None = None
 
     @classmethod
-    def begin(cls, task: Task, inputs: Inputs, output: Path, requests: Requests) -> "Training":
+    def begin(
+        cls, task: Task, inputs: Inputs, output: Path, requests: Requests, writer: BackgroundWriter
+    ) -> "Training":
         """At random weights, at those of TRAIN.CHECKPOINT_FILE_PATH, or where the run in `output` ended."""
         cfg = task.cfg
-        checkpoints = Checkpointer(output / "checkpoints", keep=cfg.TRAIN.KEEP_CHECKPOINTS)
+        checkpoints = Checkpointer(
+            output / "checkpoints", keep=cfg.TRAIN.KEEP_CHECKPOINTS, in_parts=cfg.TRAIN.SHARDED_CHECKPOINTS
+        )
         seed_everything(cfg.RNG_SEED)
         state = RunState.fresh(cfg, inputs.device)
         start_or_resume(state, cfg, checkpoints, task.known_names)
-        task.meet_model(state.model, inputs.pictures)
+        task.meet_model(state.model if state.uncut is None else state.model_to_test(), inputs.pictures)
         loader = task.train_loader()
         agree_on_kernels(state.model, inputs.device, inputs.precision)
-        for model in {state.model, state.model_to_test}:  # the weight average is a model of its own
+        for model in {state.model, state.model_to_test()}:  # the weight average is a model of its own
             compile_in_place(cfg, model, inputs.device)
         refuse_disagreement(_to_agree_on(cfg, state, loader))
         model = parallelised(state.model, inputs.device, act_checkpoint=cfg.MODEL.ACT_CHECKPOINT)
@@ -122,6 +134,8 @@ class Training:
             checkpoints,
             RunLog(output, tensorboard=cfg.TENSORBOARD.ENABLE, reached=reached),
             _time_left(task, loader.steps),
+            writer,
+            distributed.another_group() if checkpoints.in_parts else None,
         )
 
     def epoch(self) -> EpochReport:
@@ -208,27 +222,47 @@ class Training:
 
     def note_skipped(self, step: int, report: EpochReport) -> None:
         """Leave what `tools/replay_step.py` needs to run a step again whose gradient was not finite."""
-        if distributed.is_main():
-            leave_skipped(self.log.folder, Position(self.state.epoch, step), report, self._content)
+        leave_skipped(self.log.folder, Position(self.state.epoch, step), report, self._content)
 
     def _save(self) -> None:
+        """Copy the state and let the thread write it: the run stands still for the copy, and for a write before that is
+        not done yet. On all processes together.
+        """
         start = time.perf_counter()
-        if distributed.is_main():
-            path = self.checkpoints.save(self.state.epoch, self._content(), step=self.state.step)
-            get_logger().info("saved %s", path)
-        distributed.barrier()
-        self.time_left.note("checkpoint", time.perf_counter() - start)
+        self.writer.wait()
+        content, epoch, step = self._content(in_parts=self.checkpoints.in_parts), self.state.epoch, self.state.step
+        held = time.perf_counter() - start
+        share, self.saved = held / (start + held - self.saved), start + held
 
-    def _content(self) -> dict:
-        """A checkpoint: the state of the run, and what tells which run that is."""
-        return self.state.state_dict() | {
+        def write() -> None:
+            begun = time.perf_counter()
+            path = self.checkpoints.save(epoch, content, step=step, group=self.writers)
+            get_logger().info(
+                "saved %s: training stood still for %.2g s, %.2g %% of the time since the one before, and went on while it was "
+                "written in %.2g s",
+                *(path, held, 100 * share, time.perf_counter() - begun),
+            )
+
+        if self.checkpoints.in_parts or distributed.is_main():
+            self.writer.start(write)
+        self.time_left.note("checkpoint", held)
+
+    def _content(self, *, in_parts: bool = False) -> dict:
+        """A checkpoint: a copy of the state of the run, and what tells which run that is. On all processes together.
+
+        in_parts: of cut tensors what this process holds; else all of them, on the main process
+        """
+        state = self.state.state_dict()
+        state = copied(state) if in_parts else whole(state, here=distributed.is_main())
+        return state | {
             "cfg": self.task.cfg.dump(),
             "class_names": list(self.task.class_names),
             "class_ids": list(self.task.class_ids),
         }
 
     def stop(self) -> NoReturn:
-        """Raises StoppedError that says why, on all processes together."""
+        """Raises StoppedError that says why, on all processes together, once all is written."""
+        self.writer.wait()
         reasons = [reason for reason in distributed.gather_objects(self.requests.stop) if reason]
         raise StoppedError(self._why_stopped(reasons[0]))
 
@@ -260,16 +294,19 @@ class Training:
         due = epoch and not state.step and (epoch % cfg.TRAIN.EVAL_PERIOD == 0 or epoch == cfg.SOLVER.MAX_EPOCH)
         if not due or epoch <= state.evaluated:
             return
-        start = time.perf_counter()
+        start, model = time.perf_counter(), state.model_to_test()
 
         def keep() -> None:
-            self.checkpoints.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._content() | {"best": best.value}, self.checkpoints.folder / "best.pyth")
+            self.writer.wait()
+            content, path = self._content() | {"best": best.value}, self.checkpoints.folder / "best.pyth"
+            if distributed.is_main():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self.writer.start(lambda: write_atomically(content, path))
 
         best = Best(state.best, keep, metric=state.best_metric, since=state.since_best)
         try:
             tested = evaluate(
-                state.model_to_test,
+                model,
                 self.validation,
                 self.task.validation_evaluator(),
                 inputs=self.inputs,
@@ -279,8 +316,9 @@ class Training:
                 max_unreadable=cfg.DATA.MAX_UNREADABLE,
             )
         except StoppedError as error:
-            if distributed.is_main() and not self.checkpoints.path(epoch).exists():
-                self.checkpoints.save(epoch, self._content())
+            self.writer.wait()
+            if not distributed.gather_objects(self.checkpoints.path(epoch).exists())[0]:
+                self._save()
             raise StoppedError(self._why_stopped(str(error))) from None
         get_logger().info("epoch %d: %s (%.1f clips/s)", epoch, brief(tested.result), tested.clips_per_second)
         log_unreadable(tested.unreadable, 0)
@@ -289,7 +327,7 @@ class Training:
             self.log.show(epoch, self.task.curves(tested.result), self.task.pictures(tested.result))
         state.best, state.best_metric, state.since_best, state.evaluated = best.value, best.metric, best.since, epoch
         note_evaluated(self.checkpoints.folder / EVALUATED, Evaluated(epoch, best.value, best.metric, best.since))
-        self.evaluation = Evaluation.of(self.task, state.model_to_test, tested, epoch)
+        self.evaluation = Evaluation.of(self.task, model, tested, epoch)
         self.time_left.note("evaluation", time.perf_counter() - start)
 
 
@@ -302,7 +340,8 @@ def _to_agree_on(cfg: CfgNode, state: RunState, loader: TrainLoader) -> dict[str
         "configuration": digest(cfg.dump()),
         "number of steps in an epoch": loader.steps,
         "training data": loader.digest(),
-        "weights": state_sha256(state.model.state_dict())[:16],
+        # A cut model has the weights of process 0 everywhere.
+        "weights": "" if state.uncut is not None else state_sha256(state.model.state_dict())[:16],
     }
 
 

@@ -1,7 +1,6 @@
 """One epoch of training: the loop, and nothing that depends on the task."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -9,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.engine.device.inputs import Inputs
+from slowfast.engine.device.parallel import gradients_averaged
 from slowfast.engine.device.prefetch import Prefetch
 from slowfast.engine.device.requests import Requests
 from slowfast.engine.record.epoch_report import EpochReport
@@ -26,6 +25,7 @@ from slowfast.structures.tensors import tensors_in
 from slowfast.utils import distributed
 from slowfast.utils.meters import LossMeter, Stopwatch
 from slowfast.utils.seed import seed_step
+from slowfast.utils.shards import is_cut
 from slowfast.utils.waiting import note_place
 
 StepHook = Callable[[int, float, LossMeter, Stopwatch], None]
@@ -99,7 +99,7 @@ def train_one_epoch(
             is_last = number == len(micro_batches)
             report.note_clips(batch)
             batch = inputs.prepare(batch)
-            with _gradients_averaged(model, is_last):
+            with gradients_averaged(model, is_last):
                 predictions = predict(batch)
                 if is_last:
                     watch.lap("step")
@@ -156,15 +156,10 @@ def agreed(batches: Sequence[ClipBatch], wishes: Sequence[float]) -> tuple[Count
     return Counts(*means[: len(counts)]), means[len(counts) :]
 
 
-def _gradients_averaged(model: nn.Module, is_last: bool) -> AbstractContextManager:
-    """Processes average their gradients once a step, in the backward pass of its last micro-batch."""
-    return nullcontext() if is_last or not isinstance(model, DistributedDataParallel) else model.no_sync()
-
-
 def _clip(model: nn.Module, plan: EpochPlan) -> torch.Tensor:
     """Clip the gradient by value or by norm, as planned. Returns its norm before, which tells whether it is finite."""
     longest = 0.0 if plan.clip_value else plan.clip_grad
     norm = nn.utils.clip_grad_norm_(model.parameters(), longest or float("inf"))
     if plan.clip_value:
         nn.utils.clip_grad_value_(model.parameters(), plan.clip_value)
-    return norm
+    return norm.full_tensor() if is_cut(norm) else norm  # type: ignore[attr-defined]

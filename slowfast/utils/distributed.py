@@ -57,13 +57,21 @@ def mean_by_name(values: Mapping[str, float]) -> dict[str, float]:
     return {name: sum(found) / len(found) for name, found in gathered.items()}
 
 
-def gather_objects(value: Any) -> list[Any]:
-    """What every process passed, in rank order, on every process. Picklable values only; travels on the CPU."""
+def gather_objects(value: Any, group: dist.ProcessGroup | None = None) -> list[Any]:
+    """What every process passed, in rank order, on every process. Picklable values only; travels on the CPU.
+
+    group: `another_group`, for a thread that talks while others do
+    """
     if not is_distributed():
         return [value]
     gathered: list[Any] = [None] * world_size()
-    dist.all_gather_object(gathered, value, group=_cpu_group())
+    dist.all_gather_object(gathered, value, group=group or _cpu_group())
     return gathered
+
+
+def another_group() -> dist.ProcessGroup | None:
+    """All processes, talking through gloo apart from what else they say; None where one is alone. On all together."""
+    return dist.new_group(backend="gloo") if is_distributed() else None  # type: ignore[return-value]
 
 
 def _cpu_group() -> dist.ProcessGroup | None:

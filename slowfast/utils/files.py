@@ -109,6 +109,16 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(filling, ignore_errors=True)
 
 
+def remove_folder(path: Path) -> None:
+    """Delete a folder, which is gone under its name at once: a kill leaves it whole, or a temporary one."""
+    aside = path
+    if not path.name.startswith("."):
+        aside = path.with_name(f".{path.name}.old.tmp")
+        shutil.rmtree(aside, ignore_errors=True)
+        os.replace(path, aside)
+    shutil.rmtree(aside)
+
+
 def write_loose(content: bytes, path: Path) -> None:
     """A file inside a folder that is not finished: only the folder is whole or absent, and nothing waits for the disk."""
     with open(path, "wb") as file:

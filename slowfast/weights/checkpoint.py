@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 import torch
 
 from slowfast.structures.tensors import tensors_in
-from slowfast.utils.files import open_whole
+from slowfast.utils import distributed
+from slowfast.utils.files import open_whole, remove_folder
 from slowfast.utils.logging import get_logger
 from slowfast.weights.load import LoadReport, load_weights
+from slowfast.weights.parts import SUFFIX, is_in_parts, read_parts, write_parts
 from slowfast.weights.seal import DamagedFileError, check_whole, save_sealed
 
 __all__ = ["Checkpointer", "LoadReport", "Position", "load_weights", "read_checkpoint"]
-_NAME = re.compile(r"checkpoint_epoch_(\d{5,})(?:_step_(\d{6,}))?\.pyth")
+_NAME = re.compile(r"checkpoint_epoch_(\d{5,})(?:_step_(\d{6,}))?\.(pyth|distcp)")
 _KEPT_WITHIN_AN_EPOCH = 2  # should the newest be damaged
 
 
@@ -34,21 +36,37 @@ class Checkpointer:
 
     The newest `keep` of the first kind stay; of the others the newest two, until the epoch is done.
     A checkpoint is a dict of tensors, numbers, strings, lists and dicts only, so that torch.load(weights_only=True) reads it,
-    and ends in a checksum of itself (`seal.py`).
+    and ends in a checksum of itself (`seal.py`). in_parts: `..._00012.distcp` instead, a folder to which each process writes
+    what it holds (`parts.py`); the two kinds may stand side by side.
     """
 
     folder: Path
     keep: int = 3
+    in_parts: bool = False
 
     def path(self, epoch: int, step: int = 0) -> Path:
         """The file of the checkpoint after `epoch` finished epochs, and `step` steps of the next one."""
-        return self.folder / (f"checkpoint_epoch_{epoch:05d}" + (f"_step_{step:06d}" if step else "") + ".pyth")
+        name = f"checkpoint_epoch_{epoch:05d}" + (f"_step_{step:06d}" if step else "")
+        return self.folder / (name + (SUFFIX if self.in_parts else ".pyth"))
 
-    def save(self, epoch: int, state: dict[str, Any], *, step: int = 0) -> Path:
-        """Write `state` and drop the oldest files. Raises OSError (a full disk, say), leaving older checkpoints whole."""
+    def save(self, epoch: int, state: dict[str, Any], *, step: int = 0, group: Any = None) -> Path:
+        """Write `state` and drop the oldest files. Raises OSError (a full disk, say), leaving older checkpoints whole.
+
+        On the main process, or in parts on all together, talking through `group`.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.path(epoch, step)
-        write_atomically(state | {"epoch": epoch, "step": step}, path)
+        path, state = self.path(epoch, step), state | {"epoch": epoch, "step": step}
+        if self.in_parts:
+            if path.exists() and distributed.is_main():
+                remove(path)
+            write_parts(state, path, group=group)
+        else:
+            write_atomically(state, path)
+        if distributed.is_main():
+            self._drop_others(epoch, step, path)
+        return path
+
+    def _drop_others(self, epoch: int, step: int, path: Path) -> None:
         # In the folder of a longer run, `path` itself may be the oldest.
         others = [(at, p) for at, p in self._numbered() if p != path]
         epochs = [p for at, p in others if not at.step]
@@ -60,8 +78,7 @@ class Checkpointer:
                 p for at, p in others if at.step and at < (epoch, 0)
             ]
         for old in drop:
-            old.unlink()
-        return path
+            remove(old)
 
     def saved(self) -> list[Path]:
         """The checkpoints there are, oldest first."""
@@ -74,16 +91,17 @@ class Checkpointer:
         return sorted((Position(int(match[1]), int(match[2] or 0)), path) for match, path in found if match)
 
     def remove_leftovers(self) -> None:
-        """Delete the temporary files of writes that were killed."""
-        for leftover in self.folder.glob(".*.pyth.*.tmp"):
-            leftover.unlink()
+        """Delete the temporary files and folders of writes that were killed."""
+        for leftover in [*self.folder.glob(".*.pyth.*.tmp"), *self.folder.glob(f".*{SUFFIX}.*.tmp")]:
+            remove(leftover)
 
     def newest(self, *, mapped: bool = False, quiet: bool = False) -> tuple[Path, dict[str, Any]] | None:
         """The newest checkpoint that is whole and finite, and its content; None when there is none at all.
 
         One that is not (cut off, a changed byte, a NaN among its weights) is named in the log, unless `quiet`, and the
         one before it is tried.
-        mapped: leave the tensors on the disk until they are looked at; whether they are finite is then not asked
+        mapped: leave the tensors on the disk until they are looked at, in parts for ever; whether they are finite is then
+                not asked
         Raises ValueError when there are checkpoints and none can be used.
         """
         paths = self.saved()
@@ -104,8 +122,11 @@ class Checkpointer:
 def read_checkpoint(path: Path, *, mapped: bool = False) -> dict[str, Any]:
     """The content of a run's checkpoint; see `Checkpointer.newest`. Raises DamagedFileError that says what is wrong."""
     try:
-        check_whole(path)
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        if is_in_parts(path):
+            content = read_parts(path, with_tensors=not mapped)
+        else:
+            check_whole(path)
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
         broken = "" if mapped or not isinstance(content, dict) else _not_finite(content)
     except DamagedFileError:
         raise
@@ -125,6 +146,14 @@ def read_checkpoint(path: Path, *, mapped: bool = False) -> dict[str, Any]:
 def _not_finite(content: dict[str, Any]) -> str:
     """The first tensor with a NaN or an infinity, "" where there is none."""
     return next((name for name, tensor in tensors_in(content) if not torch.isfinite(tensor).all()), "")
+
+
+def remove(path: Path) -> None:
+    """Delete a file, or a checkpoint in parts, which at once has no checkpoint's name any more."""
+    if path.is_dir():
+        remove_folder(path)
+    else:
+        path.unlink()
 
 
 def write_atomically(state: dict[str, Any], path: Path) -> None:

@@ -22,6 +22,7 @@ from slowfast.utils.restricted_pickle import NUMPY_NUMBERS
 from slowfast.weights.entries import AVERAGE, KNOWN_NAMES, RAW, choose_entry, find_entries, unreadable_averages
 from slowfast.weights.hub import config_beside, list_of, refuse_other_than_told, text_of
 from slowfast.weights.packages import is_packaged, packaged_file
+from slowfast.weights.parts import REST, is_in_parts, read_parts
 from slowfast.weights.seal import DamagedFileError, check_whole
 
 _LIGHTNING = "pytorch-lightning_version"
@@ -84,8 +85,8 @@ def reading_once() -> Iterator[None]:
 
 
 def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
-    """Read `.pyth`, `.pth`, `.pt`, `.ckpt` or `.safetensors`, a folder that holds a model.safetensors, or the file of an
-    installed package (`pip:NAME`, packages.py).
+    """Read `.pyth`, `.pth`, `.pt`, `.ckpt` or `.safetensors`, a folder that holds a model.safetensors, a checkpoint in parts
+    (a folder `.distcp`, parts.py), or the file of an installed package (`pip:NAME`, packages.py).
 
     prefer: of several sets of weights in one file, "average" takes the averaged ones, "raw" the others, and any other text
             the entry of that name (MODEL.CHECKPOINT_ENTRY)
@@ -103,8 +104,12 @@ def read_weight_file(path: str | Path, *, prefer: str = AVERAGE) -> WeightFile:
 
 
 def weight_path(path: str | Path) -> Path:
-    """The file that `read_weight_file` reads: in a package (`pip:NAME`), in a folder as model hubs have them, or `path`."""
+    """The file that `read_weight_file` reads: in a package (`pip:NAME`), in a folder as model hubs have them, the one of a
+    checkpoint in parts that has the checksums of the others, or `path`.
+    """
     path = packaged_file(str(path)) if is_packaged(path) else Path(path)
+    if is_in_parts(path):
+        return path / REST
     return path / "model.safetensors" if (path / "model.safetensors").is_file() else path
 
 
@@ -134,7 +139,7 @@ def _read(path: Path, prefer: str) -> WeightFile:
     if path.suffix == ".safetensors":
         refuse_other_than_told(path)
         return _read_safetensors(path)
-    content = _unpickle_safely(path)
+    content = read_parts(path.parent) if is_in_parts(path.parent) else _unpickle_safely(path)
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, not a dict of parameters")
     return _find_parameters(path, content, prefer)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from slowfast.utils.reading import reading
+from slowfast.utils.shards import load_whole
 from slowfast.weights.entries import AVERAGE
 from slowfast.weights.file import WeightFile, read_weight_file
 from slowfast.weights.grids import GRID_KEY, source_grid
@@ -58,7 +59,7 @@ def load_weights(
     report = plan.report(str(path))
     if not report.complete:
         raise ValueError(f"{path} does not fit the model; nothing was loaded.\n{report}{plan.advice()}")
-    model.load_state_dict(plan.state)
+    load_whole(model, plan.state)
     return report
 
 

@@ -10,7 +10,7 @@ from slowfast.config.load import SCHEMA
 from slowfast.datasets.annotations import tubes as annotated_tubes
 from slowfast.datasets.augment import erasing, operations
 from slowfast.datasets.clips import clip_sampling, presets, video_sampling
-from slowfast.engine.device import precision
+from slowfast.engine.device import parallel, precision
 from slowfast.evaluation import build as evaluation_build
 from slowfast.evaluation.frames import conventions, frame_map
 from slowfast.evaluation.tubes import linking
@@ -25,6 +25,7 @@ from tests.rules.test_layering import is_builder
 LISTED = {
     "AUG.INTERPOLATION": operations.INTERPOLATIONS,
     "AUG.RE_MODE": erasing.MODES,
+    "TRAIN.PARALLEL": parallel.SETTINGS,
     "BMVIT.BOX_TOKENS": token_select.BOX_TOKENS,
     "BMVIT.ACTION_SCORES": heads.ACTION_SCORES,
     "DETECTION.ACTION_SCORES": heads.ACTION_SCORES,

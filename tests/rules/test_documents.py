@@ -115,6 +115,10 @@ def test_the_command_can_be_run(document: str, words: list[str], monkeypatch):
                 break
             rest = rest[2:] if rest[0] in VALUES_OF_TORCHRUN else rest[1:]
         _check_python(rest, monkeypatch)
+    elif program == "sbatch":
+        script, *rest = [word for word in words[1:] if not word.startswith("--nodes=")]
+        assert script == "tools/train.sbatch" and (ROOT / script).is_file()
+        _check_python(["tools/run_net.py", *rest], monkeypatch)
     else:
         pytest.fail(f"{document} calls {program}, which this test does not know")
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast.weights.checkpoint import Checkpointer, Position, read_checkpoint
+from slowfast.weights.parts import SUFFIX, is_in_parts
 from slowfast.weights.seal import DamagedFileError, digest_of
 
 
@@ -17,13 +18,14 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     parser.add_argument("paths", nargs="+", type=Path, metavar="FOLDER|FILE", help="checkpoints, or folders of them")
     damaged = 0
     for given in parser.parse_args(argv).paths:
-        files = sorted(given.glob("*.pyth")) if given.is_dir() else [given]
-        if not files or not files[0].is_file():
-            print(f"error: {given} {'holds no .pyth file' if given.is_dir() else 'does not exist'}", file=sys.stderr)
+        many = given.is_dir() and not is_in_parts(given)
+        files = sorted([*given.glob("*.pyth"), *given.glob(f"*{SUFFIX}")]) if many else [given]
+        if not files or not files[0].exists():
+            print(f"error: {given} {'holds no .pyth file' if many else 'does not exist'}", file=sys.stderr)
             return 1
         whole = {path: _tell(path) for path in files}
         damaged += list(whole.values()).count(False)
-        if given.is_dir():
+        if many:
             usable = [path for path in Checkpointer(given).saved() if whole[path]]
             print(f"{given}: a run would go on from {usable[-1].name if usable else 'none of them'}")
     return 1 if damaged else 0
@@ -33,7 +35,11 @@ def _tell(path: Path) -> bool:
     """A line about a file; whether it can be used."""
     try:
         content = read_checkpoint(path)
-        sealed = "its checksum is right" if digest_of(path) else "it has no checksum of its own; those of zip are right"
+        sealed = "its checksum is right"
+        if path.is_dir():
+            sealed = f"the checksums of its {len(list(path.iterdir()))} files are right"
+        elif not digest_of(path):
+            sealed = "it has no checksum of its own; those of zip are right"
     except DamagedFileError as error:
         print(f"{path.name}: NOT usable, {error}")
         return False

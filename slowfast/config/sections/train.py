@@ -1,6 +1,6 @@
 """Keys of training: which data, how many clips a step, what is kept."""
 
-from slowfast.config.keys import Key, Section, at_least, not_empty
+from slowfast.config.keys import Key, Section, at_least, not_empty, one_of
 
 DATASET_NAMES = (
     *("ava", "jhmdb", "ucf24"),
@@ -26,6 +26,12 @@ TRAIN = Section(
             1,
             "Forward and backward passes of one optimiser step; each sees BATCH_SIZE / GRAD_ACCUM_STEPS clips.",
             at_least(1),
+        ),
+        "PARALLEL": Key(
+            "ddp",
+            "How several processes share the work. ddp: each has all of the model. fsdp: each has a part of every weight, "
+            "gradient and moment (FSDP2), for models that do not fit into one GPU otherwise.",
+            one_of("ddp", "fsdp"),
         ),
         "EVAL_PERIOD": Key(1, "Epochs between two evaluations on the test split.", at_least(1)),
         "CHECKPOINT_PERIOD": Key(1, "Epochs between two checkpoints.", at_least(1)),
@@ -53,6 +59,12 @@ TRAIN = Section(
             "Evaluations in a row without a new best number after which training ends; the schedule stays that of MAX_EPOCH. "
             "0: train to the end.",
             at_least(0),
+        ),
+        "SHARDED_CHECKPOINTS": Key(
+            False,
+            "Each process writes what it holds, into a folder checkpoint_epoch_00012.distcp, instead of the first one everything "
+            "into one file. Either is gone on from, on any number of processes; tools/convert_checkpoint.py turns one into the "
+            "other.",
         ),
         "KEEP_CHECKPOINTS": Key(3, "Newest checkpoints to keep; older ones are deleted.", at_least(1)),
         "AUTO_RESUME": Key(True, "Continue from the newest checkpoint of OUTPUT_DIR when there is one."),

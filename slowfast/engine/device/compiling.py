@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from torch.torch_version import TorchVersion
 
 from slowfast.engine.device.first_calls import FirstCalls
+from slowfast.engine.device.parallel import blocks_of, is_cut
 from slowfast.layers import kernels
+from slowfast.utils.shards import any_cut
 
 # Seen on the CPU: 2.6 and 2.7 fail in a view of the attention's gradient, or change the gradient by 1.6e-3 of itself.
 OLDEST_TORCH = (2, 8)
@@ -39,6 +41,10 @@ def choose_compiling(cfg: CfgNode, device: torch.device) -> Compiling:
         return Compiling(False, "MODEL.COMPILE is off")
     if setting == "auto" and device.type != "cuda":
         return Compiling(False, "MODEL.COMPILE auto does so on a GPU only")
+    if setting == "auto" and is_cut(cfg.TRAIN.PARALLEL):
+        return Compiling(
+            False, "MODEL.COMPILE auto leaves models as they are under TRAIN.PARALLEL fsdp: no GPU has shown a gain"
+        )
     missing = _missing(device)
     if setting == "on" and missing:
         raise ValueError(f"MODEL.COMPILE is on, but {missing}; set MODEL.COMPILE auto to run without")
@@ -85,6 +91,14 @@ def compile_in_place(
         return
     # Random numbers as the model as written draws them: a compiled run drops the same paths, and can be compared.
     torch._inductor.config.fallback_random = True
+    if any_cut(model):  # what gathers the weights runs between the blocks, as it is written
+        blocks = blocks_of(model)
+        # Blocks share the code that is compiled, and torch gives up after eight versions of it.
+        limit = "recompile_limit" if hasattr(torch._dynamo.config, "recompile_limit") else "cache_size_limit"
+        setattr(torch._dynamo.config, limit, max(getattr(torch._dynamo.config, limit), 2 * len(blocks)))
+        for block in blocks:
+            block.compile(dynamic=False)
+        return
     # Shapes are static, and a model that takes boxes is given another number of them in every batch.
     part = model.get_submodule("backbone") if getattr(model, "takes_boxes", False) else model
     part.compile(dynamic=False, mode="reduce-overhead" if graphs and kernels.replays_graphs(device) else None)

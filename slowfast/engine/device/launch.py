@@ -15,6 +15,7 @@ import torch.multiprocessing as mp
 from fvcore.common.config import CfgNode
 
 from slowfast.engine.device.memory import MemoryShortError
+from slowfast.engine.device.rendezvous import store_of_this_start
 from slowfast.engine.device.requests import SIGNALS, STOPPED_EXIT_CODE, StoppedError
 from slowfast.utils.logging import get_logger
 from slowfast.utils.missing import MissingPackageError
@@ -125,7 +126,9 @@ def _run(rank: int, world_size: int, local_rank: int, address: str, main: Main, 
     if backend == "auto":
         backend = "gloo" if device.type == "cpu" else "nccl"
     limit = timedelta(seconds=cfg.COLLECTIVE_TIMEOUT)
-    dist.init_process_group(backend, init_method=address, rank=rank, world_size=world_size, timeout=limit)
+    store = store_of_this_start(rank, world_size, limit) if address == "env://" else None
+    where = {"init_method": address} if store is None else {"store": store}
+    dist.init_process_group(backend, **where, rank=rank, world_size=world_size, timeout=limit)
     try:
         begin_watch(rank, world_size, say_after=min(SAY_AFTER, cfg.COLLECTIVE_TIMEOUT / 4))
         main(cfg, device)

@@ -96,6 +96,8 @@ def _of_training(cfg: CfgNode, device: torch.device) -> list[str]:
         lines.append("MODEL.ACT_CHECKPOINT True: activations are computed a second time instead of kept")
     if not choose_precision(model.PRECISION, device).autocasts:
         lines.append("MODEL.PRECISION bf16: about half the memory of activations")
+    if processes > 1 and train.PARALLEL == "ddp":
+        lines.append("TRAIN.PARALLEL fsdp: weights, gradients and moments are divided among the processes")
     if processes < train.BATCH_SIZE:
         lines.append(f"TRAIN.BATCH_SIZE below {train.BATCH_SIZE}, with SOLVER.BASE_LR lowered alike")
     return [*lines, "a smaller DATA.TRAIN_CROP_SIZE or DATA.NUM_FRAMES: another model"]

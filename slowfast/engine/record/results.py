@@ -49,7 +49,7 @@ class Tested:
 class Best:
     """The best number so far, and how the weights that reached it are kept.
 
-    metric: its name; since: evaluations after the one that gave it
+    metric: its name; since: evaluations after the one that gave it; keep: called on all processes together
     """
 
     def __init__(self, value: float, keep: Callable[[], None], *, metric: str = "", since: int = 0) -> None:
@@ -66,8 +66,7 @@ class Best:
         self.since += 1
         if value > self.value:
             self.value, self.since = value, 0
-            if is_main():
-                self._keep()
+            self._keep()
 
 
 def chosen_metric(result: Result, name: str) -> tuple[str, float]:

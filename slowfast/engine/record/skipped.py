@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from slowfast.engine.record.epoch_report import EpochReport
+from slowfast.utils import distributed
 from slowfast.utils.files import write_text
 from slowfast.utils.logging import get_logger
 from slowfast.weights.checkpoint import Position, write_atomically
@@ -16,16 +17,20 @@ def leave_skipped(output: Path, at: Position, report: EpochReport, content: Call
     """Write `output/skipped/epoch_00001_step_000007.json` with the clips, and beside it the weights, of the first few.
 
     A skipped step moves no weights, so they are those that the step was computed with. at: epochs done, and steps of the
-    next one before this step. A disk that is full does not end the run for it.
+    next one before this step. A disk that is full does not end the run for it. On all processes together: `content` is
+    asked on all of them, and the main one writes.
     """
     folder = output / FOLDER
     stem = f"epoch_{at.epoch:05d}_step_{at.step:06d}"
-    if len(list(folder.glob("*.json"))) >= MOST:
+    if distributed.gather_objects(len(list(folder.glob("*.json"))) >= MOST)[0]:
+        return
+    weights = content()
+    if not distributed.is_main():
         return
     told = {"epoch": at.epoch, "step": at.step, "clips": report.last_skipped, "reasons": report.not_finite[-1:]}
     try:
         folder.mkdir(exist_ok=True)
-        write_atomically(content(), folder / f"{stem}.pyth")
+        write_atomically(weights, folder / f"{stem}.pyth")
         write_text(json.dumps(told, indent=1) + "\n", folder / f"{stem}.json")
     except OSError as error:
         get_logger().warning(
