@@ -13,7 +13,12 @@ BACKENDS = re.compile("onednn|mkldnn|triton", re.IGNORECASE)
 # About torch.compile, whose own compiler for GPUs is the package triton: the engine looks whether it is installed.
 # A key of the config lets a user choose (MODEL.DEPTHWISE).
 # What measures takes apart what is measured, so tools/bench and tools/gpu_steps name kernels one by one.
-ALLOWED = ("slowfast/engine/device/compiling.py", "slowfast/config/sections/model.py", "tools/bench/", "tools/gpu_steps/")
+ALLOWED = (
+    "slowfast/engine/device/compiling.py",
+    "slowfast/config/sections/model.py",
+    "tools/bench/",
+    "tools/gpu_steps/",
+)
 
 
 def outside() -> list[Path]:

@@ -25,7 +25,7 @@ TOOLS = Path(__file__).resolve().parents[1]
 ROOT = TOOLS.parent
 PASSED, FAILED, ENDED, LEFT_OUT = "passed", "failed", "stopped at its limit", "not run, no time left"
 _KEPT_BACK = 2.0  # seconds at the end, for the table
-_CPU_PATIENCE = 4  # a step's limit is a GPU's: a CPU that others use, too, is given so many times as long
+_CPU_PATIENCE = 8  # a step's limit is a GPU's: a CPU that others use, too, is given so many times as long
 
 
 @dataclass(frozen=True)

@@ -88,8 +88,8 @@ def compile_in_place(
     # Shapes are static, and a model that takes boxes is given another number of them in every batch.
     part = model.get_submodule("backbone") if getattr(model, "takes_boxes", False) else model
     part.compile(dynamic=False, mode="reduce-overhead" if graphs and kernels.replays_graphs(device) else None)
-    if compare:
-        compiled = part._compiled_call_impl
+    compiled = part._compiled_call_impl
+    if compare and compiled is not None:
         part._compiled_call_impl = FirstCalls(part, compiled, required=cfg.MODEL.COMPILE == "on")
 
 
