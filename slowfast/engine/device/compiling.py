@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch._inductor.config
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 from torch.torch_version import TorchVersion
@@ -89,8 +88,10 @@ def compile_in_place(
     """
     if not choose_compiling(cfg, device).on:
         return
+    from torch._inductor import config  # only here: its import takes a second
+
     # Random numbers as the model as written draws them: a compiled run drops the same paths, and can be compared.
-    torch._inductor.config.fallback_random = True
+    config.fallback_random = True
     if any_cut(model):  # what gathers the weights runs between the blocks, as it is written
         blocks = blocks_of(model)
         # Blocks share the code that is compiled, and torch gives up after eight versions of it.
@@ -102,8 +103,8 @@ def compile_in_place(
     # Shapes are static, and a model that takes boxes is given another number of them in every batch.
     part = model.get_submodule("backbone") if getattr(model, "takes_boxes", False) else model
     part.compile(dynamic=False, mode="reduce-overhead" if graphs and kernels.replays_graphs(device) else None)
-    if compare:
-        compiled = part._compiled_call_impl
+    compiled = part._compiled_call_impl
+    if compare and compiled is not None:
         part._compiled_call_impl = FirstCalls(part, compiled, required=cfg.MODEL.COMPILE == "on")
 
 

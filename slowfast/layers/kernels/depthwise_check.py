@@ -35,7 +35,7 @@ class Pooling(NamedTuple):
 
 def poolings_of(model: nn.Module, dtype: torch.dtype, *, closed: bool = False) -> list[Pooling]:
     """What the depthwise convolutions of a model come to. closed: gaps between windows are left out before (`seen_tokens`)."""
-    found = {}
+    found: dict[Pooling, None] = {}
     for module in model.modules():
         if isinstance(module, nn.Conv3d) and module.groups == module.in_channels == module.out_channels > 1:
             kernel, stride = size3(module.kernel_size), size3(module.stride)

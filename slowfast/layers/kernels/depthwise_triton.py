@@ -19,8 +19,8 @@ from torch import Tensor
 
 from slowfast.layers.token_grid import Size3
 
-WARPS = 8  # of a program; registers leave room for three programs on a multiprocessor, or two of the weight's gradient
-POSITIONS = {"forward": 64, "input_gradient": 64, "weight_gradient": 8}  # of a program, at most
+WARPS = 8  # of a program; its registers leave room for three programs on a multiprocessor
+POSITIONS = {"forward": 64, "input_gradient": 64, "weight_gradient": 4}  # of a program, at most
 _MOST_CHANNELS = 32  # of a program
 _PROGRAMS = 1024  # several for every multiprocessor of a large GPU
 

@@ -18,12 +18,12 @@ ROUNDING = {"float32": 3e-6, "bfloat16": 2**-7, "float16": 2**-11}
 @pytest.fixture(scope="module")
 def deviations(repo_root: Path) -> dict[str, dict[str, float]]:
     environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": str(repo_root)}
-    if torch.__version__ < (2, 7):
-        pytest.skip("the interpreter of torch 2.6's Triton does not run with today's NumPy")
     worker = Path(__file__).with_name("depthwise_worker.py")
     done = subprocess.run(
         [sys.executable, str(worker)], env=environment, capture_output=True, text=True, timeout=300, check=False
     )
+    if "only 0-dimensional arrays can be converted" in done.stderr:
+        pytest.skip("Triton's interpreter, up to 3.6 of torch 2.11, does not run with NumPy 2.4")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -41,8 +41,9 @@ def test_interpreted_kernels_give_the_numbers_of_conv3d_in_double_precision(devi
 
 
 TENSORS = {"x": 1, "grad": 1, "weight": 0, "out": 1, "partial": 0}  # 1: of the type of the activations
-# A multiprocessor has 65536 registers: three programs of 8 warps with up to 80 each, two with up to 128.
-REGISTERS = {"forward": 80, "input_gradient": 80, "weight_gradient": 128}
+# A multiprocessor has 65536 registers: three programs of 8 warps with up to 80 each; with Triton up to 3.6 (torch 2.11)
+# two of the input's gradient.
+REGISTERS = {"forward": 80, "input_gradient": 80 if torch.__version__ >= (2, 14) else 96, "weight_gradient": 80}
 CASES = {"forward": ("bf16", 1), "input_gradient": ("bf16", 2), "weight_gradient": ("bf16", 1)}
 
 
