@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from slowfast.engine.device.requests import STOPPED_EXIT_CODE
+from slowfast.engine.record.step_log import StepLog
 from slowfast.preparation.movies.all_movies import movies_below
 from slowfast.preparation.movies.shards import write_shards
 from tests.integration.conftest import SHORT
@@ -69,15 +70,31 @@ def test_a_damaged_shard_is_clips_that_cannot_be_read(train, toy_data, tmp_path)
     assert f"{first}, member " in done.stderr and "the shard is cut off: it has " in done.stderr
 
 
-def test_a_store_that_goes_ends_a_run(train, faulty, tmp_path):
-    def gone(what):
-        if what == "open":
-            raise ConnectionRefusedError("refused")
+def gone(what):
+    if what == "open":
+        raise ConnectionRefusedError("refused")
 
-    faulty.before = gone
-    done = train("faulty://videos", expect=1)
+
+def test_a_store_that_goes_ends_a_run(train, faulty, toy_data, monkeypatch):
+    """It goes after the first step, and one video is kept at a time."""
+    real = StepLog.__call__
+
+    def logged(self, *arguments):
+        real(self, *arguments)
+        faulty.before = gone
+
+    monkeypatch.setattr(StepLog, "__call__", logged)
+    room = str(1.05e-9 * max(path.stat().st_size for path in (toy_data / "videos").iterdir()))
+    done = train("faulty://videos", "TRAIN.BATCH_SIZE", "1", "DATA.REMOTE_CACHE_GB", room, expect=1)
     assert "DATA.MAX_UNREADABLE" in done.stderr and "cannot read faulty://videos/" in done.stderr
     assert "given up after 1 try (DATA.REMOTE_TRIES): ConnectionRefusedError: refused" in done.stderr
+
+
+def test_a_store_that_lists_and_gives_nothing(train, faulty):
+    faulty.before = gone
+    done = train("faulty://videos", expect=1)
+    assert "can be read, so the run ends before it starts" in done.stderr
+    assert "ConnectionRefusedError: refused" in done.stderr and "faulty://videos/" in done.stderr
 
 
 @pytest.mark.parametrize(
