@@ -1,6 +1,7 @@
 """Many movies prepared at once: in several processes, going on after a kill at any moment, with a row for each."""
 
 import multiprocessing
+import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -74,6 +75,19 @@ def movies_below(sources: Sequence[Path]) -> dict[str, Path]:
             f"{', '.join(map(str, sources))}: no video with one of the extensions {' '.join(VIDEO_EXTENSIONS)}"
         )
     return found
+
+
+def names_in(path: Path) -> list[str]:
+    """Names of videos from a file, a line each, with or without a video's extension; blanks may be inside.
+
+    Raises ValueError where there is none.
+    """
+    extension = "|".join(rf"{re.escape(known)}$" for known in VIDEO_EXTENSIONS)
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    names = [re.sub(extension, "", line, flags=re.IGNORECASE) for line in lines if line]
+    if not names:
+        raise ValueError(f"{path}: no name of a video in it (--names)")
+    return names
 
 
 def _is_video(path: Path, root: Path) -> bool:
