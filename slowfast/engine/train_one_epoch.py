@@ -113,8 +113,7 @@ def train_one_epoch(
         scaler.unscale_(optimizer)
         norm = _clip(model, plan)
         if per.clips:  # else no process could read any clip: not even weight decay or momentum moves the weights
-            metas = [meta for batch in micro_batches for meta in batch.meta]
-            updates.step(norm, partial(saving.skipped, step, metas))
+            updates.step(norm, partial(saving.skipped, step, [meta for batch in micro_batches for meta in batch.meta]))
         scaler.update()
         if average is not None:
             average.update(getattr(model, "module", model))
