@@ -56,11 +56,11 @@ def attend_pooled(
 
     q: (B, [1 +] Q, N D), or that with the class token apart where `takes_pooled_apart`; norm: over D channels, None for none
     """
-    heads, sizes = k.shape[1], {"q_grid": q_grid, "k_grid": k_grid, "class_token": class_token}
+    heads = k.shape[1]
     if isinstance(q, Tensor):
-        q = q.unflatten(2, (heads, -1))
-        q = (q if norm is None else norm(q)).transpose(1, 2)
-        return attend(q, k, v, tables, **sizes), q
+        by_head = q.unflatten(2, (heads, -1))
+        normed = (by_head if norm is None else norm(by_head)).transpose(1, 2)
+        return attend(normed, k, v, tables, q_grid=q_grid, k_grid=k_grid, class_token=class_token), normed
     assert isinstance(norm, nn.LayerNorm)
     first, pooled = q
     channels, scale = v.shape[-1], v.shape[-1] ** -0.5
