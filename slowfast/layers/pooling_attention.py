@@ -103,11 +103,17 @@ class PoolingAttention(nn.Module):
         return q, self._heads(k, self.norm_k), self._heads(v, self.norm_v), q_grid, k_grid
 
     def forward(self, x: kernels.Tokens, grid: Size3) -> tuple[Tensor, Size3]:
-        apart = kernels.takes_pooled_apart(x, self.norm_q, self.tables)
-        q, k, v, q_grid, k_grid = self._pooled(x, grid, apart=apart)
-        attended, q = kernels.attend_pooled(
-            q, self.norm_q, k, v, self.tables, q_grid=q_grid, k_grid=k_grid, class_token=self.class_token
-        )
+        if kernels.takes_pooled_apart(x, self.norm_q, self.tables):
+            pooled, k, v, q_grid, k_grid = self._pooled(x, grid, apart=True)
+            assert isinstance(pooled, kernels.Apart)
+            sizes = {"q_grid": q_grid, "k_grid": k_grid}
+            attended, q = kernels.attend_pooled(
+                pooled, self.norm_q, k, v, self.tables, **sizes, class_token=self.class_token
+            )
+        else:
+            q, k, v, q_grid, k_grid = self.queries_keys_values(x, grid)
+            sizes = {"q_grid": q_grid, "k_grid": k_grid}
+            attended = kernels.attend(q, k, v, self.tables, **sizes, class_token=self.class_token)
         attended, q = attended.transpose(1, 2), q.transpose(1, 2)  # (B, Q, N, D)
         if self.residual_pooling:
             attended = self._add_queries(attended, q)

@@ -136,6 +136,6 @@ def _divide(flat: GraphModule, shapes: list, wanted: list[bool], training: bool)
         )
         results = function(*inputs)
         if training:
-            total = sum(x.float().sum() for x in results if isinstance(x, Tensor) and x.requires_grad)
-            total.backward()
+            sums = [x.float().sum() for x in results if isinstance(x, Tensor) and x.requires_grad]
+            torch.stack(sums).sum().backward()
     return Traced(found["forward"], found.get("backward"))

@@ -16,6 +16,7 @@ import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,7 +72,7 @@ def pieces(graph: Graph) -> list[Piece]:
     return _Fused(graph).pieces()
 
 
-def _packet(node: Node) -> object:
+def _packet(node: Node) -> Any:
     return getattr(node.target, "overloadpacket", node.target)
 
 
@@ -162,7 +163,8 @@ class _Fused:
 
     def _read(self, members: Iterable[Node]) -> int:
         """Bytes that these operations read and did not make, each tensor once."""
-        inside, looks = set(members), defaultdict(dict)
+        inside = set(members)
+        looks: dict[Node, dict[object, int]] = defaultdict(dict)
         for node in inside:
             for x in node.all_input_nodes:
                 base = self.base(x)
@@ -208,7 +210,7 @@ class _Fused:
 
 
 def _operations(node: Node) -> float:
-    values = [x.meta["val"] if isinstance(x, Node) else x for x in node.args]
+    values: list[Any] = [x.meta["val"] if isinstance(x, Node) else x for x in node.args]
     packet, out = _packet(node), node.meta["val"]
     if _KERNELS[packet] == DEPTHWISE:
         weight = values[1] if packet is torch.ops.slowfast.depthwise_conv else values[-2]

@@ -42,7 +42,7 @@ def takes_pooled_apart(x: Tokens, norm: nn.Module | None, tables: Tables) -> boo
 
 
 def attend_pooled(
-    q: Tensor | Apart,
+    q: Apart,
     norm: nn.Module | None,
     k: Tensor,
     v: Tensor,
@@ -54,15 +54,10 @@ def attend_pooled(
 ) -> tuple[Tensor, Tensor]:
     """`attend` for queries that are still to be normed -> (B, N, Q, D), and the normed queries (B, N, Q, D).
 
-    q: (B, [1 +] Q, N D), or that with the class token apart where `takes_pooled_apart`; norm: over D channels, None for none
+    q: of N D channels; norm: over D. Only where `takes_pooled_apart`.
     """
-    heads, sizes = k.shape[1], {"q_grid": q_grid, "k_grid": k_grid, "class_token": class_token}
-    if isinstance(q, Tensor):
-        q = q.unflatten(2, (heads, -1))
-        q = (q if norm is None else norm(q)).transpose(1, 2)
-        return attend(q, k, v, tables, **sizes), q
     assert isinstance(norm, nn.LayerNorm)
-    first, pooled = q
+    (first, pooled), heads = q, k.shape[1]
     channels, scale = v.shape[-1], v.shape[-1] ** -0.5
     code = key_code(k_grid, (True, True, True), class_token, -(channels + sum(k_grid)) % _WIDTH_STEP, k.device, k.dtype)
     dtype = autocast_type(pooled.device) or pooled.dtype

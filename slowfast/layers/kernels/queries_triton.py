@@ -135,18 +135,18 @@ def append(
 ) -> Tensor:
     """As `queries.append_biases_op`; all tensors on one GPU."""
     batch, time, height, wide, heads, channels = x.shape
-    x, rows = x.contiguous(), tuple(table.contiguous() for table in rows)
+    x, tables = x.contiguous(), [table.contiguous() for table in rows]
     has_class = first is not None
     out = x.new_empty(batch, heads, time * height * wide + has_class, width)
     queries = min(max(triton.next_power_of_2(wide), _SMALLEST_PRODUCT), _MOST_QUERIES)
-    keys = [table.shape[1] for table in rows]
+    keys = [table.shape[1] for table in tables]
     padded = [max(triton.next_power_of_2(size), _SMALLEST_PRODUCT) for size in keys]
     grid_rows = batch * heads * time * height
     launch = (grid_rows + has_class * batch * heads, triton.cdiv(wide, queries))
     class_tokens = x if first is None else first.reshape(batch, heads * channels)
     with torch.cuda.device_of(x):
         append_kernel[launch](
-            x, class_tokens, weight.float(), bias.float(), eps, *rows, out, class_tokens.stride(0), heads, time,
+            x, class_tokens, weight.float(), bias.float(), eps, *tables, out, class_tokens.stride(0), heads, time,
             height, wide, grid_rows, int(has_class), channels, *keys, width, queries,
             max(triton.next_power_of_2(channels), _SMALLEST_PRODUCT), *padded,
             "ieee" if x.dtype == torch.float32 else "tf32",  # which holds all digits of the shorter types
