@@ -10,19 +10,15 @@ Exit code 1 where a movie failed, or is missing; what could be prepared is.
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from slowfast.preparation.movies.all_movies import movies_below, prepare_all
+from slowfast.preparation.movies.all_movies import movies_below, names_in, prepare_all
 from slowfast.preparation.movies.one_movie import MODES, Wanted
 from slowfast.utils.cores import effective_cores
 from slowfast.utils.files import write_text
 from slowfast.utils.missing import MissingPackageError
-from slowfast.video.reader import VIDEO_EXTENSIONS
-
-_EXTENSION = "|".join(rf"{re.escape(extension)}$" for extension in VIDEO_EXTENSIONS)
 
 
 def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
@@ -85,7 +81,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
             window=None if args.window is None else (args.window[0], args.window[1]),
         )
         movies = movies_below(sources)
-        names = _names(Path(args.names)) if args.names else []
+        names = names_in(Path(args.names)) if args.names else []
         movies = {name: movies[name] for name in movies if not args.names or name in names}
         workers = effective_cores().count if args.workers is None else args.workers
         report = prepare_all(movies, out, wanted, wanted_names=names, workers=workers)
@@ -96,12 +92,3 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         return 1
     print(report)
     return int(bool(report.failed))
-
-
-def _names(path: Path) -> list[str]:
-    """Those of a file, a line each, with or without the extension of a video; blanks may be inside."""
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    names = [re.sub(_EXTENSION, "", line, flags=re.IGNORECASE) for line in lines if line]
-    if not names:
-        raise ValueError(f"{path}: no name of a video in it (--names)")
-    return names

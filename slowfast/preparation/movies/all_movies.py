@@ -76,6 +76,20 @@ def movies_below(sources: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
+def names_in(path: Path) -> list[str]:
+    """Names of movies in a file, a line each, with or without the extension of a video; blanks may be inside.
+
+    Raises ValueError for a file without a name.
+    """
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    names = [
+        str(Path(line).with_suffix("")) if line.lower().endswith(VIDEO_EXTENSIONS) else line for line in lines if line
+    ]
+    if not names:
+        raise ValueError(f"{path}: no name of a video in it (--names)")
+    return names
+
+
 def _is_video(path: Path, root: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
     return path.suffix.lower() in VIDEO_EXTENSIONS and not hidden and path.is_file()
