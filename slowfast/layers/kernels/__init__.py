@@ -7,6 +7,7 @@
     project_and_pool(x, ...)    depthwise_conv(x W^T + b) for each Projection
     attend(q, k, v, tables)     softmax(q k^T / sqrt(D) + bias(q, tables)) v     (layers.attention.attend_plain)
     attend_pooled(q, norm, ..)  attend(norm(q), k, v, tables), norm(q)
+    takes_pooled_apart(x, ..)   whether attend_pooled is to be called
     recomputed(f, x)            f(x)
 
 The ways to compute them agree with the definitions up to rounding. `choice` decides which one is taken: `with plain()`

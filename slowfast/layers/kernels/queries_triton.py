@@ -41,6 +41,21 @@ def _along(
 
 
 @triton.jit
+def _across(
+    q, rows, out, in_row, w, d, D: tl.constexpr, KEYS: tl.constexpr, PADDED: tl.constexpr, QUERIES: tl.constexpr
+):  # fmt: skip
+    """Write the biases along the axis on which each query w of the program has a place of its own; rows (W, KEYS, D)."""
+    key = tl.arange(0, PADDED)
+    found = tl.zeros((QUERIES, PADDED), tl.float32)
+    inside = in_row[:, None] & (d < D)[None, :]
+    for k in range(KEYS):
+        table = tl.load(rows + (w * KEYS + k)[:, None] * D + d[None, :], mask=inside, other=0.0)
+        one = tl.sum(q.to(tl.float32) * table.to(tl.float32), 1)
+        found = tl.where((key == k)[None, :], one[:, None], found)
+    tl.store(out[:, None] + key[None, :], found.to(out.dtype.element_ty), mask=in_row[:, None] & (key < KEYS)[None, :])
+
+
+@triton.jit
 def append_kernel(
     x,  # (B, T, H, W, N, D)
     first,  # (B, N, D), the class tokens; not read without
@@ -106,19 +121,8 @@ def append_kernel(
     else:
         _along(q, rows_t + t * KT * D, to + D, in_row, d, D, KT, PT, PRECISION)
         _along(q, rows_h + h * KH * D, to + D + KT, in_row, d, D, KH, PH, PRECISION)
-        key = tl.arange(0, PW)
-        along_w = tl.zeros((QUERIES, PW), tl.float32)
-        inside = in_row[:, None] & (d < D)[None, :]
-        for k in range(KW):
-            table = tl.load(rows_w + (w * KW + k)[:, None] * D + d[None, :], mask=inside, other=0.0)
-            one = tl.sum(q.to(tl.float32) * table.to(tl.float32), 1)
-            along_w = tl.where((key == k)[None, :], one[:, None], along_w)
         begin = to + D + KT + KH
-        tl.store(
-            begin[:, None] + key[None, :],
-            along_w.to(out.dtype.element_ty),
-            mask=in_row[:, None] & (key < KW)[None, :],
-        )
+        _across(q, rows_w, begin, in_row, w, d, D, KW, PW, QUERIES)
         zeros = tl.zeros((QUERIES, 8), out.dtype.element_ty)
         unused = WIDTH - D - KT - KH - KW
         tl.store(begin[:, None] + KW + tail[None, :], zeros, mask=in_row[:, None] & (tail < unused)[None, :])
