@@ -11,7 +11,8 @@
 The ways to compute them agree with the definitions up to rounding. `choice` decides which one is taken: `with plain()`
 computes the definitions, `with for_export()` what other runtimes are fast at, `use` sets MODEL.KERNELS and
 MODEL.DEPTHWISE, `describe` tells in words. `check_depthwise` compares kernels with float64, `refuse_depthwise` leaves ours
-out, and `replays_graphs` says whether testing records CUDA graphs. Nothing outside this folder imports a module below it, or asks for a backend.
+out, and `replays_graphs` says whether testing records CUDA graphs. Nothing outside this folder imports a module below
+it, or asks for a backend.
 
 Tokens: a tensor (..., C), or what `normed` returns; the operations that take an x take both.
 """
