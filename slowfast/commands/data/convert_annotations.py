@@ -106,9 +106,9 @@ def _convert(args: argparse.Namespace) -> str:
 
 def _exchanged(args: argparse.Namespace) -> str:
     """What mirrored clips exchange, as the label map says that was written, or was there."""
-    if args.target != "ava":
-        return ""
     path = Path(args.out) / LABEL_MAP
+    if not path.is_file():  # other formats have none
+        return ""
     found = read_label_map(path)
     names = dict(zip(found.ids, found.names, strict=True))
     pairs = "; ".join(f"{names[a]} <-> {names[b]}" for a, b in found.swaps)
