@@ -109,7 +109,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "--runtimes", nargs="*", choices=runtimes.NAMES, metavar="NAME", help="infer: all of them, or eager and some"
     )
     args = parser.parse_args(argv)
-    asked, args.clips = args.clips, args.clips or 1
+    asked, args.clips = args.clips, 1 if args.clips is None else args.clips
     args.clips_asked = asked
     smallest = {"clips": args.clips, "people": args.people, "repeats": args.repeats, "rows": min(args.rows)}
     for name, value in smallest.items():
