@@ -68,7 +68,7 @@ def inserted(source, target, place: int, unit: bytes):
             data = bytes(packet)
             new = av.Packet(with_lengths(unit) + data if number == place else data)
             new.pts, new.dts, new.time_base, new.stream = packet.pts, packet.dts, packet.time_base, copy
-            new.is_keyframe = packet.is_keyframe
+            new.is_keyframe, new.duration = packet.is_keyframe, packet.duration
             out.mux(new)
     return target
 
