@@ -113,7 +113,9 @@ def test_the_interpreted_kernel_gives_the_numbers_of_the_definition(repo_root: P
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("capability", "kind"), [(80, "bf16"), (90, "bf16"), (90, "fp32")])
+@pytest.mark.parametrize(
+    ("capability", "kind"), [(80, "bf16"), (90, "bf16"), pytest.param(90, "fp32", marks=pytest.mark.slow)]
+)
 def test_the_kernel_compiles_without_a_gpu(capability, kind, tmp_path, monkeypatch):
     """At the size of block 1 of MViTv2-S. ptxas tells of registers that are spilled: in float32 some are."""
     triton = pytest.importorskip("triton", reason="Triton comes with PyTorch for CUDA")
