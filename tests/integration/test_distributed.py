@@ -47,7 +47,6 @@ def test_gradient_and_map_do_not_depend_on_processes_or_accumulation(run_with, p
         assert (gradient - many["gradients"][name]).abs().max() <= 1e-5 * scale, name
 
 
-@pytest.mark.slow
 def test_gradient_of_a_classifier_does_not_depend_on_processes(run_main, run_tool, small_sets, tmp_path):
     """Of a step with repeats, RandAugment, erasing, mixup or cutmix, and of every video's scores."""
     config = ROOT / "configs/Kinetics/MVITv2_S_16x4.yaml"

@@ -32,7 +32,7 @@ def weights(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_checkpoint(cfg, tmp_path_factory.mktemp("weights") / "best.pyth")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_files_give_the_numbers_of_whole_clips(run_main, weights, tmp_path):
     """One export, looked at from every side: numbers, how often a frame is computed, the command, files that do not match."""
     done = run_main(

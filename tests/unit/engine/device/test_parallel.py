@@ -65,7 +65,7 @@ dist.destroy_process_group()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_say_nothing(tmp_path):
     file = tmp_path / "worker.py"
     file.write_text(WORKER)
