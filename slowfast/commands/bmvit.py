@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from slowfast import __version__
-from slowfast.utils.cores import sleep_while_waiting
+from slowfast.utils.processes.cores import sleep_while_waiting
 
 # Name -> module and what it does. A module is imported when it is asked for, so that the list of names comes at once.
 COMMANDS = {

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import yaml
 from fvcore.common.config import CfgNode
 
-from slowfast.config.aliases import ALIASES
 from slowfast.config.effects import EFFECTS, FILES, Effect
+from slowfast.config.foreign.aliases import ALIASES
 from slowfast.config.keys import show
 from slowfast.config.load import SCHEMA
 

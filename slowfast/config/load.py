@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import yaml
 from fvcore.common.config import BASE_KEY, CfgNode
 
-from slowfast.config import image_mvit
-from slowfast.config.aliases import ALIASES, DETECTION_SWITCH, present
+from slowfast.config.foreign import image_mvit
+from slowfast.config.foreign.aliases import ALIASES, DETECTION_SWITCH, present
+from slowfast.config.foreign.pyslowfast import ACCEPTED, RENAMED, TIED
+from slowfast.config.foreign.pyslowfast_differences import read_as_dumped, what_it_would_compute
 from slowfast.config.keys import BOOL, MOST_BRACKETS, Key, PlainText, decode, is_plain, plain_from_node, show
-from slowfast.config.pyslowfast import ACCEPTED, RENAMED, TIED
-from slowfast.config.pyslowfast_differences import read_as_dumped, what_it_would_compute
 from slowfast.config.sections.augmentation import AUG, MIXUP
 from slowfast.config.sections.ava import AVA
 from slowfast.config.sections.bmvit import BMVIT

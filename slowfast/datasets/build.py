@@ -30,8 +30,8 @@ from slowfast.datasets.features.views import Views
 from slowfast.datasets.prepared import check_prepared
 from slowfast.datasets.registry import find_dataset
 from slowfast.datasets.split import KeyFrameSplit, Split, VideoSplit
-from slowfast.structures.label_map import LabelMap
-from slowfast.video.frames import FrameFolders
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.video.pictures.frames import FrameFolders
 
 __all__ = [
     "build_clip_sampling",

@@ -1,11 +1,11 @@
-"""The records of prepared videos (video/manifest.py) against the videos that a split reads: one place for every data set."""
+"""The records of prepared videos (video/stored/manifest.py) against the videos that a split reads: one place for every data set."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast.datasets.clips.key_frame_clips import FrameClock, SecondClock
-from slowfast.video.cache import CachedVideos
-from slowfast.video.manifest import FOLDER, check_manifest, check_starts, check_whole
+from slowfast.video.stored.cache import CachedVideos
+from slowfast.video.stored.manifest import FOLDER, check_manifest, check_starts, check_whole
 
 
 def folder_of(pixels: object) -> Path | None:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from slowfast.datasets.annotations.annotated_set import AnnotatedSet
+from slowfast.datasets.annotations.people.annotated_set import AnnotatedSet
 from slowfast.datasets.clips.key_frame_clips import FrameClock, SecondClock
-from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.video.source import PixelSource, VideoSource
 
 Sampling = Literal["time", "segments", "image"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from slowfast.utils import distributed
+from slowfast.utils.processes import distributed
 from slowfast.weights.checkpoint import Checkpointer, read_checkpoint
 from slowfast.weights.seal import DamagedFileError
 

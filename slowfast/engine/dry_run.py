@@ -30,11 +30,11 @@ from slowfast.layers import kernels
 from slowfast.solver.build import build_schedule, describe_rates
 from slowfast.tasks.build import build_task
 from slowfast.tasks.task import Task
-from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger, setup_logging
+from slowfast.utils.processes import distributed
+from slowfast.utils.processes.shards import whole
 from slowfast.utils.progress import duration
 from slowfast.utils.seed import seed_everything
-from slowfast.utils.shards import whole
 from slowfast.weights.checkpoint import Checkpointer
 
 BATCHES = 2  # of an evaluation

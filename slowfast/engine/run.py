@@ -27,9 +27,9 @@ from slowfast.layers import kernels
 from slowfast.models.build import build_model
 from slowfast.tasks.build import build_task
 from slowfast.tasks.task import Task
-from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger, setup_logging
-from slowfast.utils.memory import keep_freed_memory
+from slowfast.utils.processes import distributed
+from slowfast.utils.processes.memory import keep_freed_memory
 from slowfast.weights.checkpoint import Checkpointer
 from slowfast.weights.file import reading_once
 from slowfast.weights.load import load_weights

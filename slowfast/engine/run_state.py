@@ -15,9 +15,9 @@ from slowfast.engine.same_run import describe_changes, refuse_another_run
 from slowfast.models.build import build_model
 from slowfast.solver.build import build_optimizer, build_weight_average
 from slowfast.solver.ema import WeightAverage
-from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
-from slowfast.utils.shards import cut_like, is_cut, load_whole
+from slowfast.utils.processes import distributed
+from slowfast.utils.processes.shards import cut_like, is_cut, load_whole
 from slowfast.weights.checkpoint import Checkpointer, Position
 from slowfast.weights.load import load_weights
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from slowfast.engine.device.requests import Requests
 from slowfast.engine.record.epoch_report import EpochReport
 from slowfast.structures.clip import Meta
-from slowfast.utils import distributed
 from slowfast.utils.files import write_text
 from slowfast.utils.meters import LossMeter
+from slowfast.utils.processes import distributed
 
 Save = Callable[[int, EpochReport, LossMeter], None]
 Skip = Callable[[int, EpochReport], None]

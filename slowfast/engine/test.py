@@ -17,13 +17,13 @@ from slowfast.engine.record.provenance import state_sha256
 from slowfast.engine.record.results import SHOWN_REASONS, Tested, log_unreadable, record
 from slowfast.engine.record.run_log import RunLog
 from slowfast.structures.clip import ClipBatch, Meta
-from slowfast.structures.result import Result
+from slowfast.structures.outputs.result import Result
 from slowfast.structures.tensors import all_finite
 from slowfast.tasks.task import Task
-from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes import distributed
+from slowfast.utils.processes.waiting import ask_all_to_stop, asked_to_stop, note_place
 from slowfast.utils.progress import progress
-from slowfast.utils.waiting import ask_all_to_stop, asked_to_stop, note_place
 
 
 class Evaluator(Protocol):

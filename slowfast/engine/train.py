@@ -35,12 +35,12 @@ from slowfast.solver.schedule import Schedule
 from slowfast.structures.clip import ClipBatch
 from slowfast.structures.digest import digest
 from slowfast.tasks.task import Task, TrainLoader
-from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.utils.meters import LossMeter
+from slowfast.utils.processes import distributed
+from slowfast.utils.processes.shards import copied, whole
 from slowfast.utils.progress import progress
 from slowfast.utils.seed import seed_everything
-from slowfast.utils.shards import copied, whole
 from slowfast.weights.checkpoint import Checkpointer, Position, write_atomically
 
 EVALUATED = "evaluated.json"  # beside the checkpoints

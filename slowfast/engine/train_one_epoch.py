@@ -22,11 +22,11 @@ from slowfast.solver.schedule import Schedule
 from slowfast.structures.clip import ClipBatch
 from slowfast.structures.targets import Counts
 from slowfast.structures.tensors import tensors_in
-from slowfast.utils import distributed
 from slowfast.utils.meters import LossMeter, Stopwatch
+from slowfast.utils.processes import distributed
+from slowfast.utils.processes.shards import is_cut
+from slowfast.utils.processes.waiting import note_place
 from slowfast.utils.seed import seed_step
-from slowfast.utils.shards import is_cut
-from slowfast.utils.waiting import note_place
 
 StepHook = Callable[[int, float, LossMeter, Stopwatch], None]
 

@@ -6,9 +6,9 @@ from slowfast.evaluation.frames.conventions import FrameConvention
 from slowfast.evaluation.frames.evaluator import DetectionEvaluator
 from slowfast.evaluation.tubes.linking import LinkRules
 from slowfast.evaluation.videos.evaluator import ClassificationEvaluator
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.label_map import LabelMap
-from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 
 # PySlowFast's names of the ways to take the views of a video together -> ours.
 ENSEMBLES = {"sum": "probabilities", "max": "max_probabilities", "logits": "logits"}

@@ -8,8 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from slowfast.structures.clip import Meta
-from slowfast.structures.masked import MaskedPredictions
-from slowfast.structures.result import Headline
+from slowfast.structures.outputs.masked import MaskedPredictions
+from slowfast.structures.outputs.result import Headline
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import nn
 
 from slowfast.config import load_cfg
 from slowfast.config.extensions import import_extensions
-from slowfast.datasets.annotations.class_names import numbers_as_names, read_class_names
+from slowfast.datasets.annotations.videos.class_names import numbers_as_names, read_class_names
 from slowfast.datasets.build import build_test_preset
 from slowfast.datasets.clips.clip_sampling import clip_offsets
 from slowfast.datasets.clips.presets import DetectionPreset
@@ -22,12 +22,12 @@ from slowfast.engine.device.precision import choose_precision
 from slowfast.inference.streams.clip_stream import Prepare
 from slowfast.layers import kernels
 from slowfast.models.build import build_model, task_of_model
-from slowfast.structures.label_map import read_label_map
-from slowfast.structures.moment import ActionClass
+from slowfast.structures.annotations.label_map import read_label_map
+from slowfast.structures.outputs.moment import ActionClass
 from slowfast.tasks.task import normalisation_of
 from slowfast.utils.files import write_text
 from slowfast.utils.logging import get_logger
-from slowfast.video.open_video import shrink
+from slowfast.video.decoding.open_video import shrink
 from slowfast.weights.file import WeightFile, read_weight_file, reading_once
 from slowfast.weights.load import load_weights
 

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from slowfast.structures.moment import ActionClass, ActionScore, ClipClasses, Moment
+from slowfast.structures.outputs.moment import ActionClass, ActionScore, ClipClasses, Moment
 
 
 @dataclass(frozen=True)

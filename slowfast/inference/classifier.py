@@ -20,10 +20,10 @@ from slowfast.inference.export.build import load_onnx
 from slowfast.inference.streams.clip_stream import check_every
 from slowfast.inference.written.results import ClassificationResult
 from slowfast.structures.clip import ClipBatch, ViewMeta
-from slowfast.structures.moment import ActionClass, ActionScore, ClipClasses
+from slowfast.structures.outputs.moment import ActionClass, ActionScore, ClipClasses
 from slowfast.structures.targets import Labels
+from slowfast.video.decoding.whole_video import WholeVideo
 from slowfast.video.source import VideoLength
-from slowfast.video.whole_video import WholeVideo
 
 
 @dataclass(frozen=True)

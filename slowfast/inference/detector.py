@@ -22,9 +22,9 @@ from slowfast.inference.tracking.tracks import Tracker, TrackRules
 from slowfast.inference.written.results import DetectionResult
 from slowfast.models.build import build_postprocess
 from slowfast.structures.clip import ClipMeta, ClipSample
-from slowfast.structures.explanation import Explanation
-from slowfast.structures.moment import ActionClass, ActionScore, Moment, Person
-from slowfast.structures.predictions import Detections, Predictions
+from slowfast.structures.outputs.explanation import Explanation
+from slowfast.structures.outputs.moment import ActionClass, ActionScore, Moment, Person
+from slowfast.structures.outputs.predictions import Detections, Predictions
 from slowfast.video.live.address import live_address
 from slowfast.video.live.source import LiveSource
 from slowfast.video.stream import FileSource, Source

@@ -19,12 +19,12 @@ from slowfast.inference.written.drawn_video import plain_copy
 from slowfast.inference.written.lines import Lines
 from slowfast.inference.written.player import plays_in_browsers
 from slowfast.inference.written.results import ClassificationResult, DetectionResult, Result
-from slowfast.structures.moment import ClipClasses, Moment
+from slowfast.structures.outputs.moment import ClipClasses, Moment
 from slowfast.utils.progress import progress
 from slowfast.utils.text import printable
 from slowfast.video.source import ClipReadError
 from slowfast.video.stream import FileSource
-from slowfast.video.timed_writer import copied_sound
+from slowfast.video.writing.timed_writer import copied_sound
 
 DETECT_EVERY, CLASSIFY_EVERY = 1.0, 10.0  # seconds
 DETECT_SCORE, CLASSIFY_SCORE = 0.3, 0.0

@@ -7,7 +7,7 @@ from torch import nn
 
 from slowfast.layers.precision import full_precision
 from slowfast.losses.criterion import Losses
-from slowfast.structures.masked import MaskedPredictions
+from slowfast.structures.outputs.masked import MaskedPredictions
 from slowfast.structures.targets import Counts, Masked
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from slowfast.losses.terms import action_cost
 from slowfast.structures.boxes import cxcywh_to_xyxy, generalized_iou
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 from slowfast.structures.targets import People
 
 

@@ -9,7 +9,7 @@ from slowfast.layers.precision import full_precision
 from slowfast.losses.criterion import Losses
 from slowfast.losses.set_criterion import ElementLoss
 from slowfast.losses.terms import binary_cross_entropy
-from slowfast.structures.roi import RoIPredictions
+from slowfast.structures.outputs.roi import RoIPredictions
 from slowfast.structures.targets import Counts, People
 
 

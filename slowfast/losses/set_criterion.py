@@ -11,7 +11,7 @@ from slowfast.losses.criterion import Losses
 from slowfast.losses.matcher import HungarianMatcher, Matches
 from slowfast.losses.terms import binary_cross_entropy
 from slowfast.structures.boxes import cxcywh_to_xyxy, generalized_iou
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 from slowfast.structures.targets import Counts, People
 
 LOSS_TERMS = ("actor", "box_l1", "box_giou", "action")

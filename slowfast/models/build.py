@@ -11,17 +11,17 @@ from slowfast.config.classes import num_classes
 from slowfast.config.extensions import import_extensions
 from slowfast.config.registry import find_in, register_in
 from slowfast.models.backbone import Backbone, encodes
-from slowfast.models.bmvit import BMViT
+from slowfast.models.backbones.frame_cnn_mvit import FrameCNNMViT
+from slowfast.models.backbones.mvit import MViT
+from slowfast.models.backbones.mvit_plan import plan_blocks
+from slowfast.models.backbones.vit import ViT
 from slowfast.models.classifier import VideoClassifier
-from slowfast.models.frame_cnn_mvit import FrameCNNMViT
-from slowfast.models.heads import BMViTHeads
+from slowfast.models.detection.bmvit import BMViT
+from slowfast.models.detection.heads import BMViTHeads
+from slowfast.models.detection.postprocess import PostProcess
+from slowfast.models.detection.token_select import TokenSelect
+from slowfast.models.detection.two_stage import TwoStage
 from slowfast.models.masked import MaskMViT
-from slowfast.models.mvit import MViT
-from slowfast.models.mvit_plan import plan_blocks
-from slowfast.models.postprocess import PostProcess
-from slowfast.models.token_select import TokenSelect
-from slowfast.models.two_stage import TwoStage
-from slowfast.models.vit import ViT
 
 Builder = Callable[[CfgNode], nn.Module]
 

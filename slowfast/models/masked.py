@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from slowfast.layers.hog import BINS, CELL, hog
 from slowfast.layers.token_grid import Size3, size3
-from slowfast.models.mvit import MViT
+from slowfast.models.backbones.mvit import MViT
 from slowfast.models.published_names import publish_backbone_unprefixed
-from slowfast.structures.masked import MaskedPredictions
+from slowfast.structures.outputs.masked import MaskedPredictions
 
 COLOURS = 3
 

@@ -23,9 +23,9 @@ from slowfast.config.shipped import shipped_configs
 from slowfast.preparation.converters.annotations import Annotations, VideoTimes
 from slowfast.preparation.converters.formats.ava import LABEL_MAP, write_ava
 from slowfast.preparation.converters.formats.spreadsheet import read_spreadsheet
-from slowfast.structures.label_map import read_label_map, write_label_map
+from slowfast.structures.annotations.label_map import read_label_map, write_label_map
 from slowfast.utils.files import write_text
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 
 HEIGHT, WIDTH, FPS, SECONDS = 96, 128, 12, 12
 SCENE = 2.0  # seconds in which every block goes on as it does

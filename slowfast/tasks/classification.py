@@ -9,8 +9,8 @@ from fvcore.common.config import CfgNode
 from torch import Tensor
 
 from slowfast.config.classes import with_num_classes
-from slowfast.datasets.annotations.class_names import numbers_as_names
-from slowfast.datasets.annotations.label_order import follow_order, overlap_note
+from slowfast.datasets.annotations.videos.class_names import numbers_as_names
+from slowfast.datasets.annotations.videos.label_order import follow_order, overlap_note
 from slowfast.datasets.build import (
     build_clip_sampling,
     build_label_loader,
@@ -32,11 +32,11 @@ from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.report.videos.run import ClassifierRun, write_report
 from slowfast.structures.clip import ClipBatch
-from slowfast.structures.result import Ranked
+from slowfast.structures.outputs.result import Ranked
 from slowfast.tasks.probing import name_broken_videos, try_some_clips
 from slowfast.tasks.task import Normalisation, Task, Trial, normalisation_of
-from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes import distributed
 from slowfast.weights.file import read_weight_file
 
 _CURVES = 50  # classes of which TensorBoard is given a curve

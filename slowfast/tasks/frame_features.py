@@ -13,8 +13,8 @@ from slowfast.datasets.features.views import VideoView
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.models.backbone import frames_at_once, sees_frames
 from slowfast.tasks.task import Pictures
-from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes import distributed
 from slowfast.utils.progress import progress
 
 

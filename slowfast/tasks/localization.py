@@ -27,16 +27,16 @@ from slowfast.models.build import build_postprocess
 from slowfast.report.detection.run import TestedRun, write_report
 from slowfast.report.detection.samples import sample_pictures
 from slowfast.structures.clip import ClipBatch
-from slowfast.structures.result import Ranked
+from slowfast.structures.outputs.result import Ranked
 from slowfast.tasks.frame_features import FrameFeatures
 from slowfast.tasks.probing import name_broken_videos, try_some_clips
 from slowfast.tasks.task import Pictures, Task
 from slowfast.tasks.tube_scores import score_tubes
-from slowfast.utils import distributed
-from slowfast.utils.ava_csv import write_detections_csv
-from slowfast.utils.cores import effective_cores
+from slowfast.utils.ava.tables import write_detections_csv
 from slowfast.utils.logging import get_logger
-from slowfast.video.cache import CachedVideos, PrefillReport
+from slowfast.utils.processes import distributed
+from slowfast.utils.processes.cores import effective_cores
+from slowfast.video.stored.cache import CachedVideos, PrefillReport
 
 
 class Localization(Task):

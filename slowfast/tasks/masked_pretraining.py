@@ -14,11 +14,11 @@ from slowfast.evaluation.reconstruction import Reconstruction, ReconstructionEva
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
 from slowfast.structures.clip import ClipBatch
-from slowfast.structures.result import Ranked
+from slowfast.structures.outputs.result import Ranked
 from slowfast.structures.targets import Masked
 from slowfast.tasks.classification import Classification
-from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes import distributed
 
 
 class MaskedPretraining(Classification):

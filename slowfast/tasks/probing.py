@@ -8,9 +8,9 @@ from fvcore.common.config import CfgNode
 
 from slowfast.datasets.clips.key_frame_clips import ClipShape
 from slowfast.datasets.split import KeyFrameSplit, Split
-from slowfast.structures.box_table import plain_time
-from slowfast.utils import distributed
+from slowfast.structures.annotations.box_table import plain_time
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes import distributed
 from slowfast.video.probe import ProbeReport, probe
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError

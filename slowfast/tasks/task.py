@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from slowfast.datasets.augment.colours import ColourFactors
 from slowfast.losses.criterion import Criterion
 from slowfast.structures.clip import ClipBatch
-from slowfast.structures.result import Ranked
+from slowfast.structures.outputs.result import Ranked
 
 
 class TrainLoader(Protocol):

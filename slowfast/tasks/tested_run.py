@@ -18,7 +18,7 @@ from slowfast.report.videos.run import ClassifierRun
 from slowfast.tasks.build import build_task, task_class
 from slowfast.tasks.classification import Classification
 from slowfast.tasks.localization import Localization
-from slowfast.utils.ava_csv import read_detections_csv
+from slowfast.utils.ava.tables import read_detections_csv
 
 DETECTION_NUMBERS = ("mAP", "protocol", "key_frames", "iou_threshold", "instances", "counters", "warnings")
 VIDEO_NUMBERS = ("ensemble", "num_videos", "views_per_video")

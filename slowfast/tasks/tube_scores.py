@@ -8,7 +8,7 @@ from slowfast.evaluation.build import build_link_rules
 from slowfast.evaluation.frames.conventions import all_conventions
 from slowfast.evaluation.tubes.linking import link_tubes
 from slowfast.evaluation.tubes.video_map import video_map
-from slowfast.structures.box_table import BoxTable
+from slowfast.structures.annotations.box_table import BoxTable
 from slowfast.utils.logging import get_logger
 from slowfast.utils.progress import progress
 

@@ -7,13 +7,13 @@ from typing import Any
 from fvcore.common.config import CfgNode
 from torch import Tensor
 
-from slowfast.datasets.annotations.proposals import with_proposals
+from slowfast.datasets.annotations.people.proposals import with_proposals
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
-from slowfast.models.two_stage import RoIPostProcess
+from slowfast.models.detection.two_stage import RoIPostProcess
 from slowfast.structures.clip import ClipBatch
-from slowfast.structures.roi import regions_of_people
+from slowfast.structures.outputs.roi import regions_of_people
 from slowfast.structures.targets import People
 from slowfast.tasks.localization import Localization
 

@@ -19,13 +19,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from slowfast.structures.label_map import LabelMap, write_label_map
+from slowfast.structures.annotations.label_map import LabelMap, write_label_map
 from slowfast.toy.making import claim_folder, make_all
 from slowfast.toy.people import FRAME_HEIGHT, FRAME_WIDTH, person_boxes
 from slowfast.toy.scene import FPS, FRAME_TIMES, SCENE_SECONDS, Scene, key_boxes, render_scene, sample_scene
-from slowfast.utils.cores import effective_cores
 from slowfast.utils.files import whole_folder, write_loose, write_text
-from slowfast.video.writer import write_video
+from slowfast.utils.processes.cores import effective_cores
+from slowfast.video.writing.writer import write_video
 
 FORMAT_VERSION = 3  # raise it with every change of what is drawn or annotated
 VAL_EVERY = 8  # the 8th, 16th, ... video is held out; with fewer than 8 videos the last one

@@ -20,7 +20,7 @@ from slowfast.inference.predict import Options, check_options, predict
 from slowfast.inference.streams.sources import Job
 from slowfast.models.build import build_model
 from slowfast.report.detection.clips import ReportGallery
-from slowfast.structures.predictions import Detections
+from slowfast.structures.outputs.predictions import Detections
 from slowfast.tasks.localization import Localization
 from slowfast.toy.data_set import APPEARANCE_ACTIONS, MOTION_ACTIONS, make_toy_ava
 from slowfast.utils.files import write_text

@@ -7,8 +7,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, TypeVar
 
-from slowfast.utils.cores import ignore_ctrl_c
 from slowfast.utils.files import write_text
+from slowfast.utils.processes.cores import ignore_ctrl_c
 
 Made = TypeVar("Made")
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from slowfast.toy.making import claim_folder, make_all
 from slowfast.toy.moves import FPS, MOVES, PARTNERS, MovingScene, frame_times, render, sample_scene
-from slowfast.utils.cores import effective_cores
 from slowfast.utils.files import write_text
-from slowfast.video.writer import write_video
+from slowfast.utils.processes.cores import effective_cores
+from slowfast.video.writing.writer import write_video
 
 FORMAT_VERSION = 1  # raise it with every change of what is drawn or listed
 VAL_EVERY = 5  # the 5th, 10th, ... figure is held out; with fewer than 5 figures the last one

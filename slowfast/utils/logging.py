@@ -9,8 +9,8 @@ from typing import Any
 
 import simplejson
 
-from slowfast.utils.distributed import is_main
 from slowfast.utils.files import write_text
+from slowfast.utils.processes.distributed import is_main
 
 LOGGER_NAME = "slowfast"
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slowfast.utils import distributed
+from slowfast.utils.processes import distributed
 
 
 class LossMeter:

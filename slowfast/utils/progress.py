@@ -6,8 +6,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from slowfast.utils.distributed import is_main
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes.distributed import is_main
 
 SECONDS_BETWEEN_LINES = 60.0
 

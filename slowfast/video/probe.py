@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from slowfast.video.open_video import OpenVideo, named_errors
+from slowfast.video.decoding.open_video import OpenVideo, named_errors
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.video.decoding.chosen_pictures import ChosenPictures
-from slowfast.video.frame_index import frame_index, has_index, is_joined
-from slowfast.video.open_video import OpenVideo, UnreadableError, named_errors
+from slowfast.video.decoding.frame_index import frame_index, has_index, is_joined
+from slowfast.video.decoding.open_video import OpenVideo, UnreadableError, named_errors
+from slowfast.video.decoding.whole_video import WholeVideo
 from slowfast.video.pyav import av
 from slowfast.video.source import ROUNDING_SECONDS, ClipPixels, ClipReadError, VideoLength, is_nearer
-from slowfast.video.whole_video import WholeVideo
 
 VIDEO_EXTENSIONS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts")
 # Frames decoded past the last one needed, so that timestamps which run backwards (packed B-frames) show up.

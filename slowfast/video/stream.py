@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from slowfast.video.open_video import OpenVideo, UnreadableError, named_errors
+from slowfast.video.decoding.open_video import OpenVideo, UnreadableError, named_errors
 
 # Timestamps that run backwards (packed B-frames in AVI) are put in order among so many frames.
 REORDERED = 8

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from slowfast.utils.files import write_bytes
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 
 Colour = tuple[int, int, int]  # RGB
 Area = tuple[int, int, int, int]  # xyxy in pixels of the canvas

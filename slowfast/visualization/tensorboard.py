@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from slowfast.structures.result import Ranked
+from slowfast.structures.outputs.result import Ranked
 from slowfast.utils.missing import MissingPackageError
 
 if TYPE_CHECKING:

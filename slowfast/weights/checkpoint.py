@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import torch
 
 from slowfast.structures.tensors import tensors_in
-from slowfast.utils import distributed
 from slowfast.utils.files import open_whole, remove_folder
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes import distributed
 from slowfast.weights.load import LoadReport, load_weights
 from slowfast.weights.parts import SUFFIX, is_in_parts, read_parts, write_parts
 from slowfast.weights.seal import DamagedFileError, check_whole, save_sealed

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from slowfast.utils.processes.shards import load_whole
 from slowfast.utils.reading import reading
-from slowfast.utils.shards import load_whole
 from slowfast.weights.entries import AVERAGE
 from slowfast.weights.file import WeightFile, read_weight_file
 from slowfast.weights.grids import GRID_KEY, source_grid

@@ -21,8 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slowfast.utils import distributed
 from slowfast.utils.files import FileWriteError, open_whole, whole_folder
+from slowfast.utils.processes import distributed
 from slowfast.weights.seal import DamagedFileError, check_whole, save_sealed
 
 SUFFIX = ".distcp"

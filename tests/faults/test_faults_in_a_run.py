@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from slowfast.datasets.clips.key_frame_clips import SecondClock
-from slowfast.models.bmvit import BMViT
+from slowfast.models.detection.bmvit import BMViT
 from slowfast.utils.logging import JsonLog
 from slowfast.video.source import ClipReadError
 from slowfast.weights.checkpoint import Checkpointer

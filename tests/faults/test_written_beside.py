@@ -12,7 +12,7 @@ import torch
 from slowfast.engine.device.requests import StoppedError
 from slowfast.engine.record.background import BackgroundWriter
 from slowfast.utils.files import FileWriteError
-from slowfast.utils.shards import whole
+from slowfast.utils.processes.shards import whole
 from slowfast.weights import checkpoint
 from slowfast.weights.checkpoint import Checkpointer
 

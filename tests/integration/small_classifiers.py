@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 
 # The network and its input shrunk; what is done to clips, how a step is taken, and all rates are the file's.
 SMALL = [

@@ -21,7 +21,7 @@ from slowfast.engine.test import evaluate
 from slowfast.engine.train_one_epoch import EpochPlan, train_one_epoch
 from slowfast.solver.build import build_schedule
 from slowfast.tasks.build import build_task
-from slowfast.utils import distributed
+from slowfast.utils.processes import distributed
 from slowfast.utils.seed import seed_everything
 
 

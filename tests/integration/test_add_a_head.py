@@ -7,7 +7,7 @@ import torch
 
 from slowfast.config import load_cfg
 from slowfast.models import build_model
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 
 
 def test_the_head_of_the_guide_registers_builds_and_predicts(repo_root: Path, toy_config, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import torch
 
 from slowfast.config import load_cfg
 from slowfast.models.build import build_model
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 from tests.integration.small_classifiers import SMALL, data_of
 from tests.rules.sources import ROOT
 

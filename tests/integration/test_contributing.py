@@ -12,9 +12,9 @@ import torch
 from slowfast.config import load_cfg
 from slowfast.config.cli import split_overrides
 from slowfast.engine.run import run
-from slowfast.structures.label_map import LabelMap, write_label_map
+from slowfast.structures.annotations.label_map import LabelMap, write_label_map
 from slowfast.toy.data_set import make_toy_ava
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 
 EXAMPLES = ("my_backbone", "my_model", "my_loss", "my_set", "my_task")
 SMALL = [

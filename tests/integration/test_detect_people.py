@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from slowfast.datasets.annotations.proposals import read_proposals
+from slowfast.datasets.annotations.people.proposals import read_proposals
 from slowfast.preparation.people.onnx_detector import OnnxPersonDetector
 
 TOOL = "tools/detect_people.py"

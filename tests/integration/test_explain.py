@@ -8,7 +8,7 @@ from torch import nn
 
 import slowfast
 from slowfast.inference.explain import page
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 from slowfast.toy.demo import _LEFT_BEHIND, Demo
 
 TOOL = "tools/predict.py"

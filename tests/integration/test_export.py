@@ -20,7 +20,7 @@ from slowfast.inference.build import DETECTS, load_model
 from slowfast.inference.export import facts as told
 from slowfast.inference.export.quantise import int8_bytes
 from slowfast.models.build import task_of_model
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 from tests.integration.test_predict import VIEWS
 from tests.unit.inference.export.shrunk import CLASSES, save_checkpoint, shrunk_config
 

@@ -18,8 +18,8 @@ from slowfast.inference.serve.limits import Limits
 from slowfast.inference.written.results import DetectionResult
 from slowfast.models.build import build_model
 from slowfast.report.page import page_html
-from slowfast.structures.moment import ActionClass, ActionScore, Moment, Person
-from slowfast.video.writer import write_video
+from slowfast.structures.outputs.moment import ActionClass, ActionScore, Moment, Person
+from slowfast.video.writing.writer import write_video
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="the browser is steered by playwright; it is in the test extra"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from slowfast.engine.run import run
-from slowfast.structures.label_map import write_label_map
+from slowfast.structures.annotations.label_map import write_label_map
 from slowfast.toy.data_set import (
     APPEARANCE_ACTIONS,
     MOTION_ACTIONS,
@@ -19,7 +19,7 @@ from slowfast.toy.data_set import (
 )
 from slowfast.toy.demo import SEED, VIDEOS, Demo
 from slowfast.toy.scene import FPS, render_scene
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 from tests.once import Once
 
 RECORDED = Path(__file__).parents[1] / "golden/toy/bmvit_toy.pyth"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 from tests.once import Once
 from tests.rules.sources import ROOT
 

@@ -12,8 +12,8 @@ import slowfast
 from slowfast.config import load_cfg
 from slowfast.inference import ActionClassifier, ActionDetector
 from slowfast.models.build import build_model
-from slowfast.structures.box_table import BoxTable
-from slowfast.utils.ava_csv import read_detections_csv
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.utils.ava.tables import read_detections_csv
 from tests.unit.inference.json_schema import problems
 
 TOOL = "tools/predict.py"

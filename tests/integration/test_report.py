@@ -17,12 +17,12 @@ from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.evaluation.tubes.linking import LinkRules
 from slowfast.evaluation.tubes.video_map import video_map
 from slowfast.report.detection.run import write_report
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.label_map import LabelMap
-from slowfast.structures.tube import Tube
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.structures.annotations.tube import Tube
 from slowfast.tasks.localization import Localization
 from slowfast.tasks.tested_run import read_tested_run
-from slowfast.utils.ava_csv import write_detections_csv
+from slowfast.utils.ava.tables import write_detections_csv
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 MOST_BYTES = 5_000_000

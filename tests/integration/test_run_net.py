@@ -14,7 +14,7 @@ import pytest
 import torch
 import yaml
 
-from slowfast.models.bmvit import BMViT
+from slowfast.models.detection.bmvit import BMViT
 
 
 def records(run: Path) -> list[dict]:

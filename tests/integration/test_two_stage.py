@@ -10,7 +10,7 @@ import pytest
 from slowfast.config import load_cfg
 from slowfast.report.detection.clips import ReportGallery
 from slowfast.tasks.two_stage import TwoStage
-from slowfast.utils.ava_csv import read_groundtruth_csv
+from slowfast.utils.ava.tables import read_groundtruth_csv
 from tests.unit.evaluation.tables import found
 
 

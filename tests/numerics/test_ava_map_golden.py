@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from slowfast.evaluation.frames.frame_map import frame_map
-from slowfast.structures.label_map import LabelMap, read_label_map
-from slowfast.utils.ava_csv import read_detections_csv, read_groundtruth_csv
+from slowfast.structures.annotations.label_map import LabelMap, read_label_map
+from slowfast.utils.ava.tables import read_detections_csv, read_groundtruth_csv
 
 EXPECTED_KEY = {"official": "official_cap50", "uncapped": "uncapped"}
 MAP_KEY = "PascalBoxes_Precision/mAP@0.5IOU"

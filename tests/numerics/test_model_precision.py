@@ -7,9 +7,9 @@ from torch import nn
 from slowfast.layers import kernels
 from slowfast.layers.norm import LayerNorm
 from slowfast.layers.patch_embed import PatchEmbed
-from slowfast.models.mvit import MViT
-from slowfast.models.mvit_plan import plan_blocks
-from slowfast.models.vit import ViT
+from slowfast.models.backbones.mvit import MViT
+from slowfast.models.backbones.mvit_plan import plan_blocks
+from slowfast.models.backbones.vit import ViT
 
 SEEDS = range(8)
 # Two roundings of the same number differ in their luck. Measured, fused / plain: values 0.85 to 1.00 (the fused path adds

@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from slowfast.config.load import SCHEMA
-from slowfast.datasets.annotations import tubes as annotated_tubes
+from slowfast.datasets.annotations.people import tubes as annotated_tubes
 from slowfast.datasets.augment import erasing, operations
 from slowfast.datasets.clips import clip_sampling, presets, video_sampling
 from slowfast.engine.device import parallel, precision
@@ -16,7 +16,7 @@ from slowfast.evaluation.frames import conventions, frame_map
 from slowfast.evaluation.tubes import linking
 from slowfast.layers import kernels
 from slowfast.losses import build as losses_build
-from slowfast.models import heads, token_select
+from slowfast.models.detection import heads, token_select
 from slowfast.tasks import two_stage
 from tests.rules.sources import ROOT, name_of, python_files, tree_of
 from tests.rules.test_layering import is_builder
@@ -49,11 +49,11 @@ LISTED = {
 # Keys that the code asks for choice by choice, and where; one choice may be what is left.
 ASKED = {
     "AVA.PIXELS": "slowfast/datasets/sets/ava.py",
-    "BMVIT.ACTOR_LOGITS": "slowfast/models/heads.py",
+    "BMVIT.ACTOR_LOGITS": "slowfast/models/detection/heads.py",
     "DATA.RESIZE": "slowfast/datasets/build.py",
     "DIST_BACKEND": "slowfast/engine/device/launch.py",
     "JHMDB.TEST_ON": "slowfast/datasets/sets/jhmdb.py",
-    "JHMDB.SPLIT": "slowfast/datasets/annotations/jhmdb.py",
+    "JHMDB.SPLIT": "slowfast/datasets/annotations/people/jhmdb.py",
     "LOSS.ACTION_TOKENS": "slowfast/losses/set_criterion.py",
     "LOSS.ACTION_TYPE": "slowfast/losses/build.py",
     "LOSS.ACTOR_TYPE": "slowfast/losses/build.py",

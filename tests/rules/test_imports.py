@@ -64,7 +64,7 @@ def test_every_module_imports_in_silence_and_without_plotting():
 
 def test_the_evaluation_of_detections_needs_no_torch():
     code = BLOCK.format(names="{'torch', 'torchvision', 'fvcore', 'cv2', 'av', 'matplotlib'}") + (
-        "import slowfast.evaluation.frames.frame_map, slowfast.utils.ava_csv, slowfast.structures.label_map\n"
+        "import slowfast.evaluation.frames.frame_map, slowfast.utils.ava.tables, slowfast.structures.annotations.label_map\n"
         "print(slowfast.evaluation.frames.frame_map.frame_map.__name__)\n"
     )
     assert run(code).strip() == "frame_map"
@@ -75,7 +75,7 @@ def test_pyav_is_needed_only_where_a_video_is_opened():
     code = (
         "import sys; sys.modules['av'] = None; sys.path[:0] = ['tools', '.']\n"
         "import slowfast.engine.run, slowfast.inference, slowfast.preparation.movies.one_movie, benchmark\n"
-        "from slowfast.video.open_video import OpenVideo\n"
+        "from slowfast.video.decoding.open_video import OpenVideo\n"
         "try:\n    OpenVideo('a.mp4')\nexcept ImportError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -17,9 +17,9 @@ import torch
 from bench.timing import Timing, interleaved
 
 from slowfast.evaluation.frames.frame_map import OFFICIAL_CAP, PROTOCOLS, frame_map
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.label_map import LabelMap
-from slowfast.utils.ava_csv import read_detections_csv, write_detections_csv
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.utils.ava.tables import read_detections_csv, write_detections_csv
 
 NUM_CLASSES = 60
 KEY_FRAMES_PER_VIDEO = 900

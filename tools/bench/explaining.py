@@ -7,7 +7,7 @@ from bench.timing import Timing, interleaved, print_timings
 from slowfast.inference.explain.explainer import Explainer
 from slowfast.inference.streams.clip_stream import StreamedClip
 from slowfast.models.build import build_model, input_size
-from slowfast.structures.moment import Moment, Person
+from slowfast.structures.outputs.moment import Moment, Person
 
 PLAIN, EXPLAINED = "forward", "forward, explained"
 

@@ -7,13 +7,15 @@ from bench.detector import Setup, TrainStep
 from bench.timing import interleaved, made, peak_megabytes, print_timings
 
 from slowfast.models.backbone import sees_frames
-from slowfast.utils.memory import keep_freed_memory
+from slowfast.utils.processes.memory import keep_freed_memory
 
 
 def step(setup: Setup, keep: bool) -> Callable[[], object]:
     """A train step of random clips; where the backbone sees single frames of their features, as with a frozen part."""
     if keep and not keep_freed_memory():
-        raise SystemExit("benchmark.py kept: the C library of this system cannot be told (slowfast/utils/memory.py)")
+        raise SystemExit(
+            "benchmark.py kept: the C library of this system cannot be told (slowfast/utils/processes/memory.py)"
+        )
     made_step = TrainStep(setup)
     backbone = made_step.model.get_submodule("backbone")
     if sees_frames(backbone) and setup.cfg.DATA.FEATURE_VIEWS:

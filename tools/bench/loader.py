@@ -26,10 +26,10 @@ from slowfast.datasets.augment.resized_crop import random_resized_box
 from slowfast.datasets.build import build_clip_sampling, build_label_preset
 from slowfast.datasets.clips.labelled_clips import LabelledClips
 from slowfast.datasets.split import VideoSplit
-from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.utils.seed import generator_for
 from slowfast.video.reader import VideoFiles, read_all
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 
 SECONDS, FPS, SIZE = 10, 30, (256, 340)  # a video of Kinetics after the usual preparation
 GOP = 250  # x264's default, as in Kinetics: the worst case for seeking

@@ -25,11 +25,11 @@ from slowfast.inference.predict import Options, check_options, predict
 from slowfast.inference.streams.clip_stream import ClipStream, SkippedMoment, StreamedClip
 from slowfast.inference.streams.sources import Job
 from slowfast.models.build import build_model
-from slowfast.structures.moment import Moment
+from slowfast.structures.outputs.moment import Moment
 from slowfast.utils.files import open_whole, write_text
-from slowfast.utils.memory import keep_freed_memory
+from slowfast.utils.processes.memory import keep_freed_memory
 from slowfast.video.stream import FileSource, Source, TimedFrame
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 
 FPS, SIZE, GOP = 30, (360, 640), 250  # of the video that is made
 GOAL = 1.10

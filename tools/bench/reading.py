@@ -17,10 +17,10 @@ from bench.timing import Timing, interleaved
 
 from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
 from slowfast.utils.files import write_loose
-from slowfast.video.frames import FrameFolders
+from slowfast.video.pictures.frames import FrameFolders
 from slowfast.video.pyav import av
 from slowfast.video.reader import read_times
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 
 FPS, SECONDS, CLIPS = 30, 12, 4
 SIZES = {"720p, a key frame every 250": ((720, 1280), 250), "256, a key frame every 12": ((256, 456), 12)}

@@ -22,8 +22,8 @@ from slowfast.inference.detector import ActionDetector
 from slowfast.inference.export.build import in_float32, load_onnx
 from slowfast.inference.export.write import write_export
 from slowfast.inference.streams.frame_reuse import reuses_frames
-from slowfast.structures.moment import Moment
-from slowfast.utils.memory import keep_freed_memory
+from slowfast.structures.outputs.moment import Moment
+from slowfast.utils.processes.memory import keep_freed_memory
 from slowfast.video.stream import FileSource
 
 EAGER, ONNX = "eager", "onnx"

@@ -23,8 +23,8 @@ from slowfast.layers import kernels
 from slowfast.layers.kernels.seen_tokens import close_windows
 from slowfast.layers.mvit_block import BlockSpec
 from slowfast.layers.token_grid import volume
+from slowfast.models.backbones.mvit import MViT
 from slowfast.models.build import build_model, input_size
-from slowfast.models.mvit import MViT
 
 RATE, BANDWIDTH = 800e12, 3e12
 BF16, F32 = 2, 4

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch.multiprocessing  # registers how tensors travel  # noqa: F401
 
-from slowfast.datasets.annotations.key_frames import build_key_frames
-from slowfast.structures.label_map import LabelMap
-from slowfast.utils.ava_csv import read_groundtruth_csv
+from slowfast.datasets.annotations.people.key_frames import build_key_frames
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.utils.ava.tables import read_groundtruth_csv
 from slowfast.utils.files import write_text
 
 VIDEOS, SECONDS, CLASSES = 299, range(902, 1799), 80

@@ -21,8 +21,8 @@ from slowfast.datasets.augment.colours import ClipColours, ColourFactors
 from slowfast.datasets.build import build_preset
 from slowfast.datasets.clips.collate import collate
 from slowfast.datasets.clips.presets import DetectionPreset, Input
+from slowfast.structures.annotations.label_map import LabelMap
 from slowfast.structures.clip import ClipMeta, ClipSample
-from slowfast.structures.label_map import LabelMap
 from slowfast.utils.files import write_loose
 
 CACHED = {"AVA": (256, 456)}  # height and width of a cached frame; JHMDB's are as they are

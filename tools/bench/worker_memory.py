@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from slowfast.utils.files import write_bytes
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 
 FILES, FRAMES, SIZE, FPS = 8, 100, (96, 128), 25
 EVERY = 100  # reads between two looks

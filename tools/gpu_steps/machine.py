@@ -11,7 +11,7 @@ from bench.timing import interleaved
 from bench.utilisation import MatrixProduct
 from gpu_steps.report import Options, Report
 
-from slowfast.utils.cores import effective_cores
+from slowfast.utils.processes.cores import effective_cores
 
 PACKAGES = ("torch", "torchvision", "triton", "numpy", "scipy", "av", "opencv-python-headless", "fvcore", "pytest")
 

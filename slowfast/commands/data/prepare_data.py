@@ -18,9 +18,9 @@ from pathlib import Path
 from slowfast.preparation.movies.all_movies import movies_below, names_in, prepare_all
 from slowfast.preparation.movies.one_movie import MODES, Wanted
 from slowfast.preparation.movies.shards import write_shards
-from slowfast.utils.cores import effective_cores
 from slowfast.utils.files import write_text
 from slowfast.utils.missing import MissingPackageError
+from slowfast.utils.processes.cores import effective_cores
 
 
 def build_parser(prog: str | None = None) -> argparse.ArgumentParser:

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 
 from slowfast.config.cli import config_parser, split_overrides
+from slowfast.config.foreign.pyslowfast_defaults import differing_defaults
 from slowfast.config.load import DEFAULT, SCHEMA, ConfigReport, load_cfg_with_sources
-from slowfast.config.pyslowfast_defaults import differing_defaults
 from slowfast.utils.files import write_text
 
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast.evaluation.frames.frame_map import KEY_FRAME_SETS, PROTOCOLS, frame_map
-from slowfast.structures.label_map import read_label_map
-from slowfast.utils.ava_csv import read_detections_csv, read_exclusions_csv, read_groundtruth_csv
+from slowfast.structures.annotations.label_map import read_label_map
+from slowfast.utils.ava.tables import read_detections_csv, read_exclusions_csv, read_groundtruth_csv
 from slowfast.utils.files import write_text
 
 

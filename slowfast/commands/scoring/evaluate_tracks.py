@@ -19,8 +19,8 @@ from slowfast.inference.detector import ActionDetector
 from slowfast.inference.tracking.quality import HEADINGS, TUBE_IOUS, TrackQuality, track_quality, track_videos
 from slowfast.inference.tracking.tracks import TrackRules
 from slowfast.inference.tracking.truth import TrueTracks, read_tracks_csv
-from slowfast.structures.label_map import LabelMap
-from slowfast.structures.moment import Moment
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.structures.outputs.moment import Moment
 from slowfast.utils.files import write_text
 from slowfast.utils.progress import progress
 

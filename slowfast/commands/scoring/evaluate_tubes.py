@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slowfast.datasets.annotations.tubes import TubeSet, read_tubes
+from slowfast.datasets.annotations.people.tubes import TubeSet, read_tubes
 from slowfast.evaluation.average_precision import AP_RULES
 from slowfast.evaluation.frames.conventions import (
     FRAMES,
@@ -25,8 +25,8 @@ from slowfast.evaluation.frames.conventions import (
 from slowfast.evaluation.frames.frame_map import MATCHINGS
 from slowfast.evaluation.tubes.linking import METHODS, LinkRules, link_tubes
 from slowfast.evaluation.tubes.video_map import VideoMap, video_map
-from slowfast.structures.box_table import BoxTable
-from slowfast.utils.ava_csv import read_detections_csv
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.utils.ava.tables import read_detections_csv
 from slowfast.utils.files import write_text
 from slowfast.utils.progress import progress
 

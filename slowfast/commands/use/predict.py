@@ -20,7 +20,7 @@ from slowfast.inference.predict import Options, check_options, predict_all
 from slowfast.inference.predict_live import find_live, predict_live, refuse_live
 from slowfast.inference.streams.sources import find_videos, plan_jobs
 from slowfast.inference.written.show import check_display, show_videos
-from slowfast.utils.memory import keep_freed_memory
+from slowfast.utils.processes.memory import keep_freed_memory
 from slowfast.utils.text import printable
 
 

@@ -15,7 +15,7 @@ from slowfast.engine.device.launch import USER_ERRORS
 from slowfast.inference.load import load
 from slowfast.inference.predict import Options
 from slowfast.inference.serve.limits import Limits
-from slowfast.utils.memory import keep_freed_memory
+from slowfast.utils.processes.memory import keep_freed_memory
 
 
 def build_parser(prog: str | None = None) -> argparse.ArgumentParser:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from slowfast.datasets.annotations.key_frames import KeyFrames
-from slowfast.structures.label_map import LabelMap
+from slowfast.datasets.annotations.people.key_frames import KeyFrames
+from slowfast.structures.annotations.label_map import LabelMap
 from slowfast.utils.seed import generator_for
 
 _NAMED = 5  # how many classes an error names

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from slowfast.datasets.augment.draws import Draws, GeneratorDraws
-from slowfast.video.open_video import shrink
+from slowfast.video.decoding.open_video import shrink
 
 Range = tuple[float, float]
 TRIES = 10

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from torch.utils.data import Dataset
 
-from slowfast.datasets.annotations.key_frames import KeyFrames
+from slowfast.datasets.annotations.people.key_frames import KeyFrames
 from slowfast.datasets.clips.clip_sampling import Order, clip_offsets, clip_times
 from slowfast.datasets.clips.presets import DetectionPreset
-from slowfast.structures.box_table import BoxTable, plain_time
+from slowfast.structures.annotations.box_table import BoxTable, plain_time
 from slowfast.structures.clip import ClipMeta, ClipSample, UnreadableClip
 from slowfast.utils.seed import generator_for
 from slowfast.video.source import ClipPixels, ClipReadError, PixelSource

@@ -14,8 +14,8 @@ from slowfast.datasets.augment.colours import ClipColours
 from slowfast.datasets.augment.draws import GeneratorDraws
 from slowfast.datasets.augment.mixup import neighbour_partners
 from slowfast.datasets.clips.video_sampling import ClipSampling, read_clips
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.structures.clip import ClipBatch, UnreadableClip, ViewMeta
-from slowfast.structures.labelled_videos import LabelledVideos
 from slowfast.structures.targets import Labels
 from slowfast.utils.seed import generator_for
 from slowfast.video.source import ClipReadError, VideoLength, VideoSource

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 from slowfast.datasets.augment.view_crops import ViewCrops
 from slowfast.datasets.clips.clip_sampling import Order, check_order
 from slowfast.datasets.clips.video_sampling import ClipSampling, read_clips
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.structures.clip import ClipBatch, UnreadableClip, ViewMeta
-from slowfast.structures.labelled_videos import LabelledVideos
 from slowfast.structures.targets import Labels
 from slowfast.video.source import ClipReadError, VideoSource
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from slowfast.datasets.annotations.key_frames import KeyFrames
+from slowfast.datasets.annotations.people.key_frames import KeyFrames
 from slowfast.datasets.clips.clip_sampling import clip_offsets
 from slowfast.datasets.clips.key_frame_clips import ClipShape
 from slowfast.datasets.features.store import FeatureStore, VideoFeatures

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.annotations.annotated_set import without_missing_videos
-from slowfast.datasets.annotations.ava import read_ava
+from slowfast.datasets.annotations.people.annotated_set import without_missing_videos
+from slowfast.datasets.annotations.people.ava import read_ava
 from slowfast.datasets.clips.key_frame_clips import SecondClock
 from slowfast.datasets.registry import register_dataset
 from slowfast.datasets.sets.pixels import existing_file, video_files, videos_or_cache
 from slowfast.datasets.split import KeyFrameSplit, Proposals
-from slowfast.video.frames import FrameFolders
+from slowfast.video.pictures.frames import FrameFolders
 
 
 @dataclass(frozen=True)

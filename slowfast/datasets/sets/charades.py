@@ -4,11 +4,11 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.annotations.charades import read_charades
+from slowfast.datasets.annotations.people.charades import read_charades
 from slowfast.datasets.registry import Reading, register_dataset
 from slowfast.datasets.sets.labels import class_names_of
 from slowfast.datasets.split import VideoSplit
-from slowfast.video.frames import FrameFolders
+from slowfast.video.pictures.frames import FrameFolders
 
 LISTS = {"train": "train.csv", "val": "val.csv", "test": "val.csv"}
 

@@ -2,7 +2,12 @@
 
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.annotations.class_folders import VIDEOS, has_split_folders, read_held_out, read_split_folders
+from slowfast.datasets.annotations.videos.class_folders import (
+    VIDEOS,
+    has_split_folders,
+    read_held_out,
+    read_split_folders,
+)
 from slowfast.datasets.registry import register_dataset
 from slowfast.datasets.sets.labels import refuse_label_file
 from slowfast.datasets.sets.pixels import video_files

@@ -2,11 +2,11 @@
 
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.annotations.class_folders import IMAGES, read_split_folders
+from slowfast.datasets.annotations.videos.class_folders import IMAGES, read_split_folders
 from slowfast.datasets.registry import Reading, register_dataset
 from slowfast.datasets.sets.labels import refuse_label_file
 from slowfast.datasets.split import VideoSplit
-from slowfast.video.images import ImageFiles
+from slowfast.video.pictures.images import ImageFiles
 
 
 @register_dataset("imagenet", Reading("image"))

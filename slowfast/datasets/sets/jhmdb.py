@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.annotations.annotated_set import AnnotatedSet
-from slowfast.datasets.annotations.jhmdb import held_out_videos, read_jhmdb
-from slowfast.datasets.annotations.tubes import tubes_of_table
+from slowfast.datasets.annotations.people.annotated_set import AnnotatedSet
+from slowfast.datasets.annotations.people.jhmdb import held_out_videos, read_jhmdb
+from slowfast.datasets.annotations.people.tubes import tubes_of_table
 from slowfast.datasets.clips.key_frame_clips import FrameClock, every_nth
 from slowfast.datasets.registry import Reading, register_dataset
 from slowfast.datasets.sets.pixels import existing_file, videos_or_cache
 from slowfast.datasets.split import KeyFrameSplit, Proposals
-from slowfast.structures.tube import Tube
+from slowfast.structures.annotations.tube import Tube
 
 
 @register_dataset("jhmdb", Reading(counts_frames=True))

@@ -2,7 +2,7 @@
 
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.annotations.jhmdb import read_jhmdb_videos
+from slowfast.datasets.annotations.people.jhmdb import read_jhmdb_videos
 from slowfast.datasets.registry import register_dataset
 from slowfast.datasets.sets.labels import refuse_label_file
 from slowfast.datasets.sets.pixels import video_files

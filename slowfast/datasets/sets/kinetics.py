@@ -2,7 +2,7 @@
 
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.annotations.video_lists import read_video_list
+from slowfast.datasets.annotations.videos.video_lists import read_video_list
 from slowfast.datasets.registry import register_dataset
 from slowfast.datasets.sets.labels import class_names_of, list_of_split
 from slowfast.datasets.sets.pixels import video_files

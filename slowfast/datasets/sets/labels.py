@@ -5,7 +5,7 @@ from pathlib import Path
 from fvcore.common.config import CfgNode
 
 from slowfast.config.classes import num_classes
-from slowfast.datasets.annotations.class_names import numbers_as_names, read_class_names
+from slowfast.datasets.annotations.videos.class_names import numbers_as_names, read_class_names
 
 _STANDS_IN = {"val": "test", "test": "val"}
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
-from slowfast.video.cache import CachedVideos
 from slowfast.video.open_videos import Fetching, open_videos
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import PixelSource
+from slowfast.video.stored.cache import CachedVideos
 
 
 def video_files(cfg: CfgNode, folder: str, *, threads: int | None = None) -> VideoFiles:

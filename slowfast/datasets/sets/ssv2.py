@@ -4,12 +4,12 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.annotations.ssv2 import check_frame_list, read_ssv2, ssv2_file
+from slowfast.datasets.annotations.videos.ssv2 import check_frame_list, read_ssv2, ssv2_file
 from slowfast.datasets.registry import Reading, register_dataset
 from slowfast.datasets.sets.labels import refuse_label_file
 from slowfast.datasets.sets.pixels import video_files
 from slowfast.datasets.split import VideoSplit
-from slowfast.video.frames import FrameFolders
+from slowfast.video.pictures.frames import FrameFolders
 from slowfast.video.source import VideoSource
 
 # The labels of its test part were never published: the validation part serves for both, as in PySlowFast.

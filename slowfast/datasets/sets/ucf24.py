@@ -4,8 +4,8 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.annotations.annotated_set import AnnotatedSet, without_missing_videos
-from slowfast.datasets.annotations.tubes import read_tubes
+from slowfast.datasets.annotations.people.annotated_set import AnnotatedSet, without_missing_videos
+from slowfast.datasets.annotations.people.tubes import read_tubes
 from slowfast.datasets.clips.key_frame_clips import FrameClock, every_nth
 from slowfast.datasets.registry import Reading, register_dataset
 from slowfast.datasets.sets.pixels import existing_file, video_files, videos_or_cache

@@ -16,7 +16,7 @@ from torch.torch_version import TorchVersion
 from slowfast.engine.device.first_calls import FirstCalls
 from slowfast.engine.device.parallel import blocks_of, is_cut
 from slowfast.layers import kernels
-from slowfast.utils.shards import any_cut
+from slowfast.utils.processes.shards import any_cut
 
 # Seen on the CPU: 2.6 and 2.7 fail in a view of the attention's gradient, or change the gradient by 1.6e-3 of itself.
 OLDEST_TORCH = (2, 8)

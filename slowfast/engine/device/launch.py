@@ -19,7 +19,7 @@ from slowfast.engine.device.rendezvous import store_of_this_start
 from slowfast.engine.device.requests import SIGNALS, STOPPED_EXIT_CODE, StoppedError
 from slowfast.utils.logging import get_logger
 from slowfast.utils.missing import MissingPackageError
-from slowfast.utils.waiting import SAY_AFTER, LostProcessError, begin_watch, end_watch, lost_process
+from slowfast.utils.processes.waiting import SAY_AFTER, LostProcessError, begin_watch, end_watch, lost_process
 from slowfast.video.source import ClipReadError
 
 Main = Callable[[CfgNode, torch.device], object]

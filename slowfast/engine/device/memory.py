@@ -9,7 +9,7 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.engine.device.precision import choose_precision
-from slowfast.utils import distributed
+from slowfast.utils.processes import distributed
 
 GIB = 1 << 30
 _TOO_LITTLE = re.compile(

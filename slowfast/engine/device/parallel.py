@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from slowfast.engine.device.precision import AUTOCAST_TYPES, Precision
-from slowfast.utils import distributed
-from slowfast.utils.shards import any_cut
+from slowfast.utils.processes import distributed
+from slowfast.utils.processes.shards import any_cut
 
 DDP, FSDP = "ddp", "fsdp"
 SETTINGS = (DDP, FSDP)  # of TRAIN.PARALLEL
@@ -91,9 +91,9 @@ def _make_outputs_known() -> None:
         return
     from torch.export import register_dataclass
 
-    from slowfast.structures.masked import MaskedPredictions
-    from slowfast.structures.predictions import Predictions
-    from slowfast.structures.roi import RoIPredictions
+    from slowfast.structures.outputs.masked import MaskedPredictions
+    from slowfast.structures.outputs.predictions import Predictions
+    from slowfast.structures.outputs.roi import RoIPredictions
 
     for kind in (Predictions, RoIPredictions, MaskedPredictions):
         register_dataclass(kind)

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import torch.distributed as dist
 
-from slowfast.utils.waiting import LostProcessError
+from slowfast.utils.processes.waiting import LostProcessError
 
 _PAUSE = 0.02  # seconds between two looks of process 0
 

@@ -5,7 +5,7 @@ from torch import nn
 
 from slowfast.engine.device.precision import AUTOCAST_TYPES, Precision
 from slowfast.layers import kernels
-from slowfast.utils import distributed
+from slowfast.utils.processes import distributed
 
 
 def agree_on_kernels(model: nn.Module, device: torch.device, precision: Precision) -> None:

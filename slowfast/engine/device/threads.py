@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from fvcore.common.config import CfgNode
 
-from slowfast.utils import distributed
-from slowfast.utils.cores import BUSY, Cores, effective_cores, load_per_core
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes import distributed
+from slowfast.utils.processes.cores import BUSY, Cores, effective_cores, load_per_core
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 from slowfast.engine.record.results import SHOWN_REASONS, log_unreadable
 from slowfast.structures.clip import ClipBatch
-from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes import distributed
 from slowfast.video.why_unreadable import likeliest_cause
 
 MAX_EMPTY_STEPS = 20

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
-from slowfast.utils.distributed import is_main
 from slowfast.utils.files import write_text
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes.distributed import is_main
 from slowfast.weights.checkpoint import Checkpointer
 
 CONFIG, TEST_CONFIG = "config.yaml", "test_config.yaml"

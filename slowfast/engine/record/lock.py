@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes import distributed
 
 FILE = ".lock"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)

@@ -8,10 +8,10 @@ from typing import Any
 import simplejson
 
 from slowfast.engine.record.run_log import RunLog
-from slowfast.structures.result import Result
-from slowfast.utils.distributed import is_main
+from slowfast.structures.outputs.result import Result
 from slowfast.utils.files import write_text
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes.distributed import is_main
 
 SHOWN_REASONS = 10
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from slowfast.structures.result import Ranked
-from slowfast.utils.distributed import is_main
+from slowfast.structures.outputs.result import Ranked
 from slowfast.utils.logging import JsonLog, get_logger
+from slowfast.utils.processes.distributed import is_main
 from slowfast.visualization.tensorboard import TensorBoardLog
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from slowfast.engine.record.epoch_report import EpochReport
-from slowfast.utils import distributed
 from slowfast.utils.files import write_text
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes import distributed
 from slowfast.weights.checkpoint import Position, write_atomically
 
 FOLDER, MOST = "skipped", 3

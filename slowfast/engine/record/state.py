@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from slowfast.engine.device.requests import StoppedError
-from slowfast.utils import distributed
 from slowfast.utils.files import write_text
 from slowfast.utils.logging import get_logger
+from slowfast.utils.processes import distributed
 
 FILE = "state.json"
 

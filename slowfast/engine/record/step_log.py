@@ -10,9 +10,9 @@ import torch
 from slowfast.engine.device.memory import GIB, peak_bytes
 from slowfast.engine.record.run_log import RunLog
 from slowfast.engine.record.time_left import TimeLeft
-from slowfast.utils import distributed
 from slowfast.utils.logging import get_logger
 from slowfast.utils.meters import LossMeter, Stopwatch
+from slowfast.utils.processes import distributed
 
 
 class StepLog:

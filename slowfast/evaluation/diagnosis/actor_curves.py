@@ -8,9 +8,9 @@ from slowfast.evaluation.diagnosis.person_matches import PersonMatches, match_pe
 from slowfast.evaluation.frames.evaluator import PERSON, person_groundtruth
 from slowfast.evaluation.frames.frame_map import ALL_KEY_FRAMES, ScoredKeyFrames, ScoringRules, frame_map
 from slowfast.evaluation.frames.matching import box_iou
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.diagnosis import ActorCurve, ThresholdSweep
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.structures.outputs.diagnosis import ActorCurve, ThresholdSweep
 
 THRESHOLDS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ACTOR_SCORE, BEST_ACTION_SCORE = "p(actor)", "best action score"

@@ -4,7 +4,7 @@ import numpy as np
 
 from slowfast.evaluation.average_precision import precision_recall
 from slowfast.evaluation.diagnosis.person_matches import PersonMatches, best_of_each
-from slowfast.structures.diagnosis import ClassCurve, Confusion, Part
+from slowfast.structures.outputs.diagnosis import ClassCurve, Confusion, Part
 
 CROWDS = (("1 person", 1, 1), ("2 people", 2, 2), ("3 or 4", 3, 4), ("5 or more", 5, None))
 

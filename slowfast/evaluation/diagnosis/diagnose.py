@@ -8,9 +8,9 @@ from slowfast.evaluation.diagnosis.error_analysis import ErrorAnalysis
 from slowfast.evaluation.diagnosis.key_frame_verdicts import KeyFrameVerdict, key_frame_verdicts
 from slowfast.evaluation.diagnosis.person_matches import match_people
 from slowfast.evaluation.frames.frame_map import ScoredKeyFrames, ScoringRules, frame_map
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.diagnosis import Diagnosis
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.structures.outputs.diagnosis import Diagnosis
 
 SWEPT_NMS_IOU = 0.5
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from slowfast.structures.box_table import BoxTable
-from slowfast.utils.ava_csv import concatenate_tables
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.utils.ava.tables import concatenate_tables
 
 PIECE_ROWS = 1 << 18
 

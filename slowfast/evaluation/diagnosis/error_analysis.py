@@ -24,7 +24,7 @@ import numpy as np
 
 from slowfast.evaluation.diagnosis.distinct_boxes import pieces
 from slowfast.evaluation.diagnosis.person_matches import NEAR_IOU, PersonMatches, best_of_each
-from slowfast.structures.diagnosis import ErrorCost
+from slowfast.structures.outputs.diagnosis import ErrorCost
 
 
 class Kind(IntEnum):

@@ -14,8 +14,8 @@ from slowfast.evaluation.diagnosis.distinct_boxes import distinct_boxes, pieces
 from slowfast.evaluation.frames.frame_map import OFFICIAL_CAP
 from slowfast.evaluation.frames.key_frame_index import UNLISTED, KeyFrameIndex
 from slowfast.evaluation.frames.matching import box_iou
-from slowfast.structures.box_table import NO_LABEL, BoxTable
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 
 NEAR_IOU = 0.1  # below it a detection has nothing to do with a person
 

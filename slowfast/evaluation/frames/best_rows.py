@@ -6,7 +6,7 @@ score below: numpy sorts those in about 5 ns each, and the order of rows in the 
 
 import numpy as np
 
-from slowfast.structures.box_table import BoxTable
+from slowfast.structures.annotations.box_table import BoxTable
 
 SCORE_BITS = np.uint64(32)
 SIGN = np.uint32(1 << 31)

@@ -20,8 +20,8 @@ from slowfast.evaluation.average_precision import AP_RULES
 from slowfast.evaluation.frames.frame_map import MATCHINGS, frame_map
 from slowfast.evaluation.frames.key_frame_index import KeyFrameIndex
 from slowfast.evaluation.frames.result import FrameMap
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 
 FRAMES = {"every": "all_included", "annotated": "gt_only"}
 

@@ -11,10 +11,10 @@ from slowfast.evaluation.frames.conventions import FRAMES, FrameConvention, conv
 from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.evaluation.frames.key_frame_index import KeyFrameIndex
 from slowfast.evaluation.frames.result import DetectionResult, FrameMap, without_annotations
-from slowfast.structures.box_table import BoxTable, exact_times, plain_time
+from slowfast.structures.annotations.box_table import BoxTable, exact_times, plain_time
+from slowfast.structures.annotations.label_map import LabelMap
 from slowfast.structures.clip import ClipMeta
-from slowfast.structures.label_map import LabelMap
-from slowfast.structures.predictions import Detections
+from slowfast.structures.outputs.predictions import Detections
 
 PERSON = LabelMap((1,), ("person",))
 SHOWN_KEY_FRAMES = 5

@@ -34,8 +34,8 @@ from slowfast.evaluation.frames.key_frame_index import EXCLUDED, KeyFrameIndex
 from slowfast.evaluation.frames.matching import GroundTruthCells
 from slowfast.evaluation.frames.remaining_matching import RemainingCells
 from slowfast.evaluation.frames.result import FrameMap
-from slowfast.structures.box_table import NO_LABEL, BoxTable
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 
 PROTOCOLS = ("official", "uncapped")
 KEY_FRAME_SETS = ("all_included", "gt_only")

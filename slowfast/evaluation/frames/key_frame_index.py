@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from slowfast.structures.box_table import BoxTable, codes_of_pairs, key_frame_codes, plain_time, split_codes
+from slowfast.structures.annotations.box_table import BoxTable, codes_of_pairs, key_frame_codes, plain_time, split_codes
 
 UNLISTED = -1
 EXCLUDED = -2

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.label_map import LabelMap
-from slowfast.structures.result import Headline
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.structures.outputs.result import Headline
 
 WARNINGS = {
     "groundtruth_of_unknown_class": "ground-truth rows have a class id outside the label map and are ignored",

@@ -19,8 +19,8 @@ import numpy as np
 from slowfast.evaluation.frames.matching import box_iou
 from slowfast.evaluation.tubes.overlap import tube_nms
 from slowfast.evaluation.tubes.viterbi import active_frames, best_path
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.tube import Tube
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.tube import Tube
 
 METHODS = ("online", "viterbi")
 

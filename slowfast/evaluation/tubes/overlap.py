@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from slowfast.evaluation.frames.matching import box_iou
-from slowfast.structures.tube import Tube
+from slowfast.structures.annotations.tube import Tube
 
 
 def tube_iou(a: Tube, b: Tube) -> float:

@@ -12,8 +12,8 @@ import numpy as np
 
 from slowfast.evaluation.average_precision import AP_RULES
 from slowfast.evaluation.tubes.overlap import tube_iou, tube_rank
-from slowfast.structures.label_map import LabelMap
-from slowfast.structures.tube import Tube
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.structures.annotations.tube import Tube
 
 THRESHOLDS = (0.2, 0.5, 0.75)
 RANGE = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))

@@ -15,8 +15,8 @@ import numpy as np
 from torch import Tensor
 
 from slowfast.evaluation.videos.scores import VideoScores
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.structures.clip import ViewMeta
-from slowfast.structures.labelled_videos import LabelledVideos
 
 ENSEMBLES = ("probabilities", "logits", "max_probabilities")
 SHOWN = 5

@@ -21,7 +21,7 @@ from slowfast.evaluation.videos.confusion import (
     confused_pairs,
     confusion_matrix,
 )
-from slowfast.structures.result import Headline
+from slowfast.structures.outputs.result import Headline
 
 TOP = (1, 5)
 SHOWN = 10

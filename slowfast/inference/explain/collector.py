@@ -3,8 +3,8 @@
 from slowfast.inference.choose import Choice
 from slowfast.inference.explain.explainer import Explainer
 from slowfast.inference.streams.clip_stream import StreamedClip
-from slowfast.structures.explanation import Explanation
-from slowfast.structures.moment import Moment
+from slowfast.structures.outputs.explanation import Explanation
+from slowfast.structures.outputs.moment import Moment
 
 MOST_KEPT = 32  # key frames whose pictures are kept; fewer than half of it only where the video has fewer
 

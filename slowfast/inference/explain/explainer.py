@@ -13,9 +13,9 @@ from slowfast.inference.explain.recorder import AttentionRecorder
 from slowfast.inference.explain.rollout import rollout
 from slowfast.inference.streams.clip_stream import SkippedMoment, StreamedClip
 from slowfast.layers.token_grid import Size3, volume
-from slowfast.models.bmvit import BMViT
-from slowfast.structures.explanation import Explanation, PersonExplanation
-from slowfast.structures.moment import Box, Moment, Person
+from slowfast.models.detection.bmvit import BMViT
+from slowfast.structures.outputs.explanation import Explanation, PersonExplanation
+from slowfast.structures.outputs.moment import Box, Moment, Person
 from slowfast.video.stream import Source
 
 if TYPE_CHECKING:

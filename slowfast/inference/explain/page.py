@@ -15,7 +15,7 @@ from slowfast.inference.written.results import DetectionResult
 from slowfast.report.page import LOADS_NOTHING
 from slowfast.report.pictures import fitted, img
 from slowfast.report.style import CSS
-from slowfast.structures.explanation import Explanation, PersonExplanation
+from slowfast.structures.outputs.explanation import Explanation, PersonExplanation
 from slowfast.utils.files import write_text
 
 MOST_PEOPLE, MOST_CARDS = 30, 4

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slowfast.structures.explanation import Explanation, PersonExplanation
-from slowfast.structures.moment import Box
+from slowfast.structures.outputs.explanation import Explanation, PersonExplanation
+from slowfast.structures.outputs.moment import Box
 from slowfast.visualization.draw import draw_detections
 from slowfast.visualization.heat_map import draw_cell, draw_heat, smooth_heat
 

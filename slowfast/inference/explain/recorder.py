@@ -12,7 +12,7 @@ from slowfast.layers.attention import attention_weights
 from slowfast.layers.pooling_attention import PoolingAttention
 from slowfast.layers.precision import full_precision
 from slowfast.layers.token_grid import Size3, size3
-from slowfast.models.vit import ViTAttention
+from slowfast.models.backbones.vit import ViTAttention
 
 
 class AttentionRecorder:

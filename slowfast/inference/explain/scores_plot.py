@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from slowfast.structures.moment import Person
+from slowfast.structures.outputs.moment import Person
 from slowfast.visualization.draw import action_colour
 
 Sighting = tuple[float, Person]  # second of a key frame, and the person there

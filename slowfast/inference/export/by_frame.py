@@ -16,7 +16,7 @@ from slowfast.inference.export.graph import detector_outputs
 from slowfast.inference.export.onnx_by_frame import FEATURES
 from slowfast.inference.export.onnx_file import onnx_bytes
 from slowfast.models.backbone import sees_frames
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 from slowfast.utils.files import write_bytes
 
 

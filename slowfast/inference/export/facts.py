@@ -17,7 +17,7 @@ from slowfast.config import get_cfg
 from slowfast.datasets.clips.clip_sampling import clip_offsets
 from slowfast.datasets.registry import reading_of
 from slowfast.inference.build import CLASSIFIES, DETECTS, Loaded
-from slowfast.structures.moment import ActionClass
+from slowfast.structures.outputs.moment import ActionClass
 from slowfast.weights.file import weight_path
 
 FORMAT = "bmvit-export/1"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 
 DETECTOR_OUTPUTS = ("boxes", "actor", "scores")
 CLASSIFIER_OUTPUTS = ("probabilities", "logits")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from slowfast.inference.export.facts import sha256_of
 from slowfast.inference.export.onnx_file import open_onnx
-from slowfast.structures.predictions import Candidates
+from slowfast.structures.outputs.predictions import Candidates
 
 FEATURES = "features"
 

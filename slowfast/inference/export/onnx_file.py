@@ -11,7 +11,7 @@ from slowfast import __version__
 from slowfast.inference.export import facts as told
 from slowfast.inference.export.extra import from_extra, quiet_libraries
 from slowfast.inference.export.facts import Facts
-from slowfast.structures.predictions import Candidates
+from slowfast.structures.outputs.predictions import Candidates
 
 OPSETS = (18, 19, 20, 21, 22, 23)
 DEFAULT_OPSET = 20  # the first with GELU

@@ -14,7 +14,7 @@ from slowfast.inference.streams.clip_stream import SkippedMoment
 from slowfast.inference.written.drawn_video import plain_copy
 from slowfast.inference.written.player import player_html, plays_in_browsers
 from slowfast.inference.written.results import ClassificationResult, DetectionResult, Result
-from slowfast.structures.moment import ClipClasses, Moment
+from slowfast.structures.outputs.moment import ClipClasses, Moment
 from slowfast.utils.files import write_text
 from slowfast.video.stream import FileSource
 

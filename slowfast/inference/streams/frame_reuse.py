@@ -15,7 +15,7 @@ from slowfast.engine.device.inputs import Inputs
 from slowfast.inference.streams.clip_stream import ShownFrame, StreamedClip
 from slowfast.models.backbone import frames_at_once
 from slowfast.structures.clip import ClipMeta, ClipSample
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 
 
 def reuses_frames(model: nn.Module) -> bool:

@@ -13,10 +13,10 @@ from slowfast.evaluation.tubes.overlap import tube_nms
 from slowfast.evaluation.tubes.video_map import video_map
 from slowfast.inference.tracking.tracks import Tracker, TrackRules
 from slowfast.inference.tracking.truth import TruePerson, TrueTracks
-from slowfast.structures.box_table import NO_LABEL, BoxTable
-from slowfast.structures.label_map import LabelMap
-from slowfast.structures.moment import Box, Moment
-from slowfast.structures.tube import Tube
+from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.structures.annotations.tube import Tube
+from slowfast.structures.outputs.moment import Box, Moment
 
 # People who are not tracked are linked by the evaluator, from key frame to key frame, as far as a track remembers.
 LINKING = LinkRules(max_gap=TrackRules().memory, min_length=1)

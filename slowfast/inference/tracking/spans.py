@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from slowfast.inference.tracking.tracks import match
-from slowfast.structures.moment import ActionSpan, Box, Moment, Person
+from slowfast.structures.outputs.moment import ActionSpan, Box, Moment, Person
 
 LINK_IOU = 0.2  # of boxes on successive key frames that are drawn as one person where people are not tracked
 BRIDGED = 1  # key frames in a row without an action that do not end it

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from slowfast.evaluation.frames.matching import box_iou
-from slowfast.structures.moment import Box, Moment, Person
+from slowfast.structures.outputs.moment import Box, Moment, Person
 
 
 @dataclass(frozen=True)

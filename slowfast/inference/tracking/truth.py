@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slowfast.structures.moment import Box
+from slowfast.structures.outputs.moment import Box
 from slowfast.utils.text import open_text
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from slowfast.inference.tracking.spans import BetweenKeyFrames
 from slowfast.inference.written.results import ClassificationResult, DetectionResult
 from slowfast.utils.progress import progress
-from slowfast.video.open_video import pixel_aspect_of
+from slowfast.video.decoding.open_video import pixel_aspect_of
 from slowfast.video.source import MAX_TOLERANCE_SECONDS, ROUNDING_SECONDS
 from slowfast.video.stream import FileSource
-from slowfast.video.timed_writer import write_timed_video
+from slowfast.video.writing.timed_writer import write_timed_video
 from slowfast.visualization.draw import draw_detections
 
 DRAWN_ACTIONS = 3  # of a person, at most

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from slowfast.inference.tracking.spans import action_spans, link_people
 from slowfast.inference.written.player_style import CSS, SCRIPT
 from slowfast.inference.written.results import ClassificationResult, DetectionResult, Result
-from slowfast.structures.moment import ActionClass, ActionScore
+from slowfast.structures.outputs.moment import ActionClass, ActionScore
 from slowfast.utils.files import write_text
 from slowfast.video.pyav import av
 from slowfast.visualization.draw import action_colour

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from slowfast.inference.streams.clip_stream import SkippedMoment
-from slowfast.structures.moment import ActionClass, ActionScore, ActionSpan, ClipClasses, Moment, Person
+from slowfast.structures.outputs.moment import ActionClass, ActionScore, ActionSpan, ClipClasses, Moment, Person
 from slowfast.video.live.source import LiveCounts
 
 SCHEMA = "bmvit-predictions/1"

@@ -13,9 +13,9 @@ from slowfast.inference.streams.clip_stream import SkippedMoment
 from slowfast.inference.tracking.spans import action_spans
 from slowfast.inference.written import records
 from slowfast.inference.written.records import Record
-from slowfast.structures.box_table import BoxTable, exact_times
-from slowfast.structures.moment import ActionClass, ActionSpan, ClipClasses, Moment
-from slowfast.utils.ava_csv import write_detections_csv
+from slowfast.structures.annotations.box_table import BoxTable, exact_times
+from slowfast.structures.outputs.moment import ActionClass, ActionSpan, ClipClasses, Moment
+from slowfast.utils.ava.tables import write_detections_csv
 from slowfast.utils.files import open_whole, write_text
 
 if TYPE_CHECKING:

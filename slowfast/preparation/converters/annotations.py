@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from slowfast.structures.box_table import plain_time
-from slowfast.video.open_video import OpenVideo, named_errors
+from slowfast.structures.annotations.box_table import plain_time
+from slowfast.video.decoding.open_video import OpenVideo, named_errors
 from slowfast.video.reader import VideoFiles
 
 Box = tuple[float, float, float, float]

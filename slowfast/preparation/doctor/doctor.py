@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from slowfast.datasets.annotations.key_frames import has_people
+from slowfast.datasets.annotations.people.key_frames import has_people
 from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.preparation.doctor.boxes import SURE, readings
 from slowfast.preparation.doctor.found import CLOSE, SharedFrames, shared_frames
 from slowfast.preparation.doctor.key_frames import Overlap, moved, overlap, renamed
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 
 IOU_BINS = np.linspace(0, 1, 11)
 ENOUGH = 0.5  # share of key frames with a detection from which names and moments are right

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slowfast.datasets.annotations.key_frames import has_people
+from slowfast.datasets.annotations.people.key_frames import has_people
 from slowfast.evaluation.diagnosis.distinct_boxes import distinct_boxes
 from slowfast.evaluation.frames.matching import box_iou
-from slowfast.structures.box_table import NO_LABEL, BoxTable, key_frame_codes
+from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable, key_frame_codes
 
 MOST_KEY_FRAMES = 1500  # that are looked at, evenly spread
 MOST_BOXES = 100  # of a key frame, the best-scored

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from slowfast.structures.box_table import BoxTable, exact_times, key_frame_codes
+from slowfast.structures.annotations.box_table import BoxTable, exact_times, key_frame_codes
 from slowfast.video.reader import VIDEO_EXTENSIONS
 
 MOST_DIFFERENCES = 2_000_000

@@ -8,10 +8,10 @@ from slowfast.preparation.doctor.doctor import Examination, examine
 from slowfast.preparation.validation.check import Validation
 from slowfast.preparation.validation.split import CheckedSplit
 from slowfast.preparation.validation.videos import ONE_FRAME, VideoCheck
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.problem import Problem
-from slowfast.utils.ava_csv import read_detections_csv
-from slowfast.utils.ava_csv_rows import any_detection_row, read_rows
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.problem import Problem
+from slowfast.utils.ava.rows import any_detection_row, read_rows
+from slowfast.utils.ava.tables import read_detections_csv
 from slowfast.video.source import ClipReadError
 
 

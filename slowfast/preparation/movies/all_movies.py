@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
-from slowfast.utils.cores import ignore_ctrl_c
+from slowfast.utils.processes.cores import ignore_ctrl_c
 from slowfast.utils.progress import progress
-from slowfast.video.manifest import read_record, size_of, write_record
 from slowfast.video.reader import VIDEO_EXTENSIONS
 from slowfast.video.source import ClipReadError
+from slowfast.video.stored.manifest import read_record, size_of, write_record
 
 SHOWN = 10
 

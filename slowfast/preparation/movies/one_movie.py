@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 
 from slowfast.utils.files import whole_folder, write_loose
-from slowfast.video.manifest import VideoRecord, size_of
-from slowfast.video.open_video import OpenVideo, named_errors, pixel_aspect_of
+from slowfast.video.decoding.open_video import OpenVideo, named_errors, pixel_aspect_of
+from slowfast.video.decoding.whole_video import WholeVideo
 from slowfast.video.pyav import av
 from slowfast.video.source import MAX_TOLERANCE_SECONDS, ROUNDING_SECONDS, ClipReadError
-from slowfast.video.timed_writer import write_timed_video
-from slowfast.video.whole_video import WholeVideo
+from slowfast.video.stored.manifest import VideoRecord, size_of
+from slowfast.video.writing.timed_writer import write_timed_video
 
 Mode = Literal["index", "encode", "frames"]
 MODES: tuple[Mode, ...] = ("index", "encode", "frames")

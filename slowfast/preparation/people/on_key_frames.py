@@ -9,7 +9,7 @@ import torch
 from slowfast.datasets.clips.key_frame_clips import ClipShape
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.preparation.people.onnx_detector import People
-from slowfast.structures.box_table import plain_time, time_text
+from slowfast.structures.annotations.box_table import plain_time, time_text
 from slowfast.structures.boxes import iou_and_union
 from slowfast.utils.progress import progress
 from slowfast.video.source import ClipReadError

@@ -9,10 +9,10 @@ import numpy as np
 
 from slowfast.preparation.faults import Faults
 from slowfast.preparation.validation.split import CheckedSplit
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.label_map import LabelMap, read_label_map
-from slowfast.structures.problem import Problem
-from slowfast.utils.ava_csv import collect_exclusions, collect_groundtruth, concatenate_tables
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap, read_label_map
+from slowfast.structures.annotations.problem import Problem
+from slowfast.utils.ava.tables import collect_exclusions, collect_groundtruth, concatenate_tables
 from slowfast.utils.text import open_text
 
 _HEAD = 1 << 16  # characters of a file that its format is told from

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.annotations.jhmdb import BOXES_FILE, read_jhmdb_rows
-from slowfast.datasets.annotations.proposals import read_proposals
-from slowfast.datasets.annotations.tubes import read_tubes
-from slowfast.datasets.annotations.video_lists import read_video_list
+from slowfast.datasets.annotations.people.jhmdb import BOXES_FILE, read_jhmdb_rows
+from slowfast.datasets.annotations.people.proposals import read_proposals
+from slowfast.datasets.annotations.people.tubes import read_tubes
+from slowfast.datasets.annotations.videos.video_lists import read_video_list
 from slowfast.datasets.build import read_split
 from slowfast.datasets.clips.key_frame_clips import FrameClock, SecondClock
 from slowfast.datasets.prepared import check_prepared
@@ -28,11 +28,11 @@ from slowfast.preparation.validation.mirrored import check_mirrored
 from slowfast.preparation.validation.rows import check_rows, check_shared
 from slowfast.preparation.validation.split import CheckedSplit
 from slowfast.preparation.validation.videos import Pixels, VideoCheck, check_unlabelled, check_videos
-from slowfast.structures.problem import Problem
-from slowfast.video.cache import CachedVideos
+from slowfast.structures.annotations.problem import Problem
 from slowfast.video.reader import VideoFiles
 from slowfast.video.remote.address import is_url
 from slowfast.video.source import ClipReadError
+from slowfast.video.stored.cache import CachedVideos
 
 READ_ERRORS = (ValueError, OSError, ClipReadError)
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from slowfast.datasets.annotations.key_frames import KeyFrames
-from slowfast.structures.label_map import LabelMap
-from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.datasets.annotations.people.key_frames import KeyFrames
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from slowfast.datasets.annotations.key_frames import box_rules
+from slowfast.datasets.annotations.people.key_frames import box_rules
 from slowfast.preparation.faults import Faults
 from slowfast.preparation.validation.split import CheckedSplit, people_of, rows_with_action
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.label_map import LabelMap
 
 SLIVER = 0.01  # of the frame: the thinnest of AVA's boxes are 0.013
 _SHOWN = 5

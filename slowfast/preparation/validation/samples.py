@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slowfast.datasets.annotations.key_frames import KeyFrames
+from slowfast.datasets.annotations.people.key_frames import KeyFrames
 from slowfast.preparation.validation.videos import ONE_FRAME, VideoCheck
 from slowfast.report.pictures import fitted
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.label_map import LabelMap
 from slowfast.video.source import ClipReadError
 from slowfast.visualization.draw import draw_detections
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from slowfast.datasets.annotations.key_frames import (
+from slowfast.datasets.annotations.people.key_frames import (
     KeyFrames,
     box_rules,
     build_key_frames,
     has_people,
 )
-from slowfast.structures.box_table import NO_LABEL, BoxTable
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from slowfast.datasets.annotations.key_frames import KeyFrames
+from slowfast.datasets.annotations.people.key_frames import KeyFrames
 from slowfast.datasets.clips.key_frame_clips import ClipShape, FrameClock, SecondClock
 from slowfast.preparation.faults import Faults
 from slowfast.utils.progress import progress
-from slowfast.video.frames import FrameFolders
+from slowfast.video.pictures.frames import FrameFolders
 from slowfast.video.reader import VIDEO_EXTENSIONS, VideoFiles
 from slowfast.video.source import ClipReadError
 

@@ -11,7 +11,7 @@ from slowfast.datasets.clips.key_frame_clips import SecondClock
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.evaluation.diagnosis.key_frame_verdicts import KeyFrameVerdict
 from slowfast.report.detection.cards import Card, Shot
-from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable
 from slowfast.video.source import ClipReadError
 from slowfast.visualization.between import KeyBoxes, between_key_frames
 from slowfast.visualization.draw import DrawnClip, FrameBoxes

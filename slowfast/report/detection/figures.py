@@ -8,7 +8,7 @@ import numpy as np
 from slowfast.report.axes import MARKERS, classes_to_show, run_legend, share_matrix, unit_range
 from slowfast.report.svg import INK, MUTED, PART_COLOURS, RUN_COLOURS, new_figure, styled
 from slowfast.report.training import Logs, training_figures
-from slowfast.structures.diagnosis import Confusion, Diagnosis, Part
+from slowfast.structures.outputs.diagnosis import Confusion, Diagnosis, Part
 from slowfast.visualization.plots import legend_below
 
 if TYPE_CHECKING:

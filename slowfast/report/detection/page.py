@@ -12,7 +12,7 @@ from slowfast.report.detection.sections import class_table, comparison, error_ta
 from slowfast.report.detection.tubes import has_tubes, tubes_section, video_map_figure
 from slowfast.report.page import Section, beside, figures_as_svg, notes_html, page_html, plots
 from slowfast.report.provenance import made_with
-from slowfast.structures.diagnosis import Diagnosis
+from slowfast.structures.outputs.diagnosis import Diagnosis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

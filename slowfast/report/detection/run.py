@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
-from slowfast.datasets.annotations.annotated_set import AnnotatedSet
+from slowfast.datasets.annotations.people.annotated_set import AnnotatedSet
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.evaluation.diagnosis.diagnose import diagnose
 from slowfast.evaluation.diagnosis.key_frame_verdicts import KeyFrameVerdict
@@ -18,8 +18,8 @@ from slowfast.report.detection.page import ReportedRun, report_figures, report_h
 from slowfast.report.page import figures_to_tensorboard, page_path, run_names, write_page
 from slowfast.report.provenance import differing_keys
 from slowfast.report.varied import varied
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.diagnosis import Diagnosis
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.outputs.diagnosis import Diagnosis
 from slowfast.visualization.plots import read_log
 
 SHOWN_KEY_FRAMES = 6  # of each gallery

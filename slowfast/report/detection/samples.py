@@ -6,7 +6,7 @@ from fvcore.common.config import CfgNode
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.report.detection.cards import key_picture
 from slowfast.report.detection.clips import ReportGallery
-from slowfast.structures.box_table import BoxTable
+from slowfast.structures.annotations.box_table import BoxTable
 from slowfast.utils.logging import get_logger
 from slowfast.video.source import ClipReadError
 

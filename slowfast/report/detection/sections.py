@@ -7,7 +7,7 @@ from math import isfinite
 import numpy as np
 
 from slowfast.report.numbers import heads, number, pair
-from slowfast.structures.diagnosis import ClassCurve, Diagnosis
+from slowfast.structures.outputs.diagnosis import ClassCurve, Diagnosis
 
 _CAP = {"official": "the 50 best rows of a key frame", "uncapped": "all rows"}
 _SET = {"all_included": "all key frames, empty ones too", "gt_only": "only key frames with people"}

@@ -14,8 +14,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from slowfast.video.decoding.open_video import OpenVideo, named_errors
 from slowfast.video.live.address import LiveAddress
-from slowfast.video.open_video import OpenVideo, named_errors
 from slowfast.video.pyav import av
 from slowfast.video.source import ClipReadError
 from slowfast.video.stream import square

@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import save
 
 from slowfast.config.load import load_cfg
-from slowfast.datasets.annotations.charades import read_charades
-from slowfast.datasets.annotations.class_names import read_class_names
-from slowfast.datasets.annotations.jhmdb import read_jhmdb
-from slowfast.datasets.annotations.proposals import read_proposals
-from slowfast.datasets.annotations.ssv2 import read_ssv2
-from slowfast.datasets.annotations.tubes import read_tubes
-from slowfast.datasets.annotations.video_lists import read_video_list
+from slowfast.datasets.annotations.people.charades import read_charades
+from slowfast.datasets.annotations.people.jhmdb import read_jhmdb
+from slowfast.datasets.annotations.people.proposals import read_proposals
+from slowfast.datasets.annotations.people.tubes import read_tubes
+from slowfast.datasets.annotations.videos.class_names import read_class_names
+from slowfast.datasets.annotations.videos.ssv2 import read_ssv2
+from slowfast.datasets.annotations.videos.video_lists import read_video_list
 from slowfast.evaluation.videos.score_files import read_scores
 from slowfast.preparation.converters.annotations import Timing
 from slowfast.preparation.converters.formats.coco import read_coco
@@ -27,10 +27,10 @@ from slowfast.preparation.converters.formats.cvat import read_cvat
 from slowfast.preparation.converters.formats.label_studio import read_label_studio
 from slowfast.preparation.converters.formats.spreadsheet import read_spreadsheet
 from slowfast.preparation.converters.formats.via import read_via
-from slowfast.structures.label_map import read_label_map
-from slowfast.utils.ava_csv import read_detections_csv, read_exclusions_csv, read_groundtruth_csv
-from slowfast.video.frame_lists import read_frame_lists
-from slowfast.video.manifest import read_record
+from slowfast.structures.annotations.label_map import read_label_map
+from slowfast.utils.ava.tables import read_detections_csv, read_exclusions_csv, read_groundtruth_csv
+from slowfast.video.pictures.frame_lists import read_frame_lists
+from slowfast.video.stored.manifest import read_record
 from slowfast.weights.checkpoint import read_checkpoint
 from slowfast.weights.file import read_weight_file
 

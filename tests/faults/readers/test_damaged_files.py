@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from slowfast.config.load import load_cfg
-from slowfast.video.cache import CachedVideos
-from slowfast.video.frames import FrameFolders
-from slowfast.video.images import ImageFiles
+from slowfast.video.pictures.frames import FrameFolders
+from slowfast.video.pictures.images import ImageFiles
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
+from slowfast.video.stored.cache import CachedVideos
 from slowfast.weights.seal import DamagedFileError
 from tests.faults.readers.damage import damaged
 from tests.faults.readers.files import CASES, Case

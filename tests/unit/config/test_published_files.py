@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from slowfast.config import get_cfg, load_cfg
+from slowfast.config.foreign.pyslowfast import ACCEPTED
+from slowfast.config.foreign.pyslowfast_defaults import BESIDE, UPSTREAM, WHY, differing_defaults
+from slowfast.config.foreign.pyslowfast_differences import DIFFERENCES
 from slowfast.config.load import SCHEMA, load_cfg_with_sources
-from slowfast.config.pyslowfast import ACCEPTED
-from slowfast.config.pyslowfast_defaults import BESIDE, UPSTREAM, WHY, differing_defaults
-from slowfast.config.pyslowfast_differences import DIFFERENCES
 
 REPO = Path(__file__).resolve().parents[3]
 DUMP = Path(__file__).with_name("pyslowfast_dump.yaml")

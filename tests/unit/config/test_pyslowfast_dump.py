@@ -9,10 +9,10 @@ import yaml
 
 from slowfast.config import load as load_module
 from slowfast.config import load_cfg
+from slowfast.config.foreign.pyslowfast import ACCEPTED, TIED
+from slowfast.config.foreign.pyslowfast_defaults import UPSTREAM
+from slowfast.config.foreign.pyslowfast_differences import rows_of_adaptive
 from slowfast.config.load import load_cfg_with_sources
-from slowfast.config.pyslowfast import ACCEPTED, TIED
-from slowfast.config.pyslowfast_defaults import UPSTREAM
-from slowfast.config.pyslowfast_differences import rows_of_adaptive
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 DUMP = Path(__file__).with_name("pyslowfast_dump.yaml")

@@ -10,10 +10,10 @@ import pytest
 from slowfast.config import get_cfg
 from slowfast.datasets.build import read_split
 from slowfast.datasets.prepared import folder_of
-from slowfast.video.cache import CachedVideos
-from slowfast.video.frames import FRAME_LIST_HEADER
-from slowfast.video.manifest import VideoRecord, write_record
+from slowfast.video.pictures.frames import FRAME_LIST_HEADER
 from slowfast.video.reader import VideoFiles
+from slowfast.video.stored.cache import CachedVideos
+from slowfast.video.stored.manifest import VideoRecord, write_record
 
 BYTES = b"a film"
 

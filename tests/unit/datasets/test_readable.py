@@ -5,7 +5,7 @@ import pytest
 
 from slowfast.datasets.readable import check_readable
 from slowfast.datasets.split import VideoSplit
-from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.video.source import ClipReadError, VideoLength
 
 

@@ -8,7 +8,7 @@ from slowfast.engine.device.precision import Precision
 from slowfast.engine.train_one_epoch import EpochPlan, EpochReport, train_one_epoch
 from slowfast.losses.matcher import HungarianMatcher
 from slowfast.losses.set_criterion import SetCriterion
-from slowfast.models.bmvit import BMViT
+from slowfast.models.detection.bmvit import BMViT
 from slowfast.solver.param_groups import param_groups
 from slowfast.solver.schedule import Schedule
 from slowfast.structures.clip import ClipBatch, ClipMeta, UnreadableClip

@@ -14,9 +14,9 @@ from slowfast.engine.device.compiling import compile_in_place
 from slowfast.engine.device.parallel import parallelised
 from slowfast.engine.run_state import RunState
 from slowfast.engine.train_one_epoch import EpochPlan
-from slowfast.utils import distributed
+from slowfast.utils.processes import distributed
+from slowfast.utils.processes.shards import copied, whole
 from slowfast.utils.seed import seed_everything
-from slowfast.utils.shards import copied, whole
 from slowfast.weights.checkpoint import Checkpointer
 from tests.unit.engine.one_step import batch_of, train
 

@@ -10,8 +10,8 @@ from slowfast.evaluation.videos.evaluator import ClassificationEvaluator
 from slowfast.losses.label_criterion import LabelCriterion
 from slowfast.models.classifier import VideoClassifier
 from slowfast.solver.schedule import Schedule
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.structures.clip import ClipBatch, ViewMeta
-from slowfast.structures.labelled_videos import LabelledVideos
 from slowfast.structures.targets import Labels
 from tests.unit.models.tiny import CLIP_SHAPE, tiny_bmvit
 

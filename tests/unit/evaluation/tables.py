@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable
 
 NOBODY = (float("nan"),) * 4
 

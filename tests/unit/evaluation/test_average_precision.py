@@ -22,7 +22,7 @@ from slowfast.evaluation.diagnosis.person_matches import match_people
 from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.evaluation.tubes.video_map import video_map
 from slowfast.evaluation.videos.scores import VideoScores
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.label_map import LabelMap
 from tests.unit.evaluation.tables import random_case
 from tests.unit.evaluation.tubes.tube_makers import tube
 

@@ -6,7 +6,7 @@ import torch
 
 from slowfast.evaluation.reconstruction import ReconstructionEvaluator, sums_of_clips
 from slowfast.structures.clip import ViewMeta
-from slowfast.structures.masked import MaskedPredictions
+from slowfast.structures.outputs.masked import MaskedPredictions
 
 METAS = tuple(ViewMeta(name, 0) for name in "abc")
 

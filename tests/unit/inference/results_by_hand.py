@@ -4,7 +4,7 @@ from pathlib import Path
 
 from slowfast.inference.streams.clip_stream import SkippedMoment
 from slowfast.inference.written.results import ClassificationResult, DetectionResult
-from slowfast.structures.moment import ActionClass, ActionScore, ClipClasses, Moment, Person
+from slowfast.structures.outputs.moment import ActionClass, ActionScore, ClipClasses, Moment, Person
 
 NASTY = '</script><b onclick="x">&amp; "quoted" \u2028 wave'
 CLASSES = (ActionClass(0, 1, "walk"), ActionClass(1, 7, NASTY))

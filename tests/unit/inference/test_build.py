@@ -10,7 +10,7 @@ from slowfast.datasets.registry import Reading, reading_of
 from slowfast.inference.build import build_prepare, build_video_sampling, clip_offset_seconds
 from slowfast.inference.classifier import stretches
 from slowfast.utils.seed import generator_for
-from slowfast.video.open_video import shrink
+from slowfast.video.decoding.open_video import shrink
 from slowfast.video.source import VideoLength
 
 TOY = "configs/Toy/BMViT_toy.yaml"

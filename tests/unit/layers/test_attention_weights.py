@@ -5,7 +5,7 @@ import torch
 
 from slowfast.layers.attention import attention_weights
 from slowfast.layers.pooling_attention import PoolingAttention
-from slowfast.models.vit import ViTAttention
+from slowfast.models.backbones.vit import ViTAttention
 
 
 def pooling_attention(*, class_token: bool, residual_pooling: bool) -> PoolingAttention:

@@ -5,8 +5,8 @@ import torch
 
 from slowfast.layers.mvit_block import BlockSpec, MultiScaleBlock
 from slowfast.layers.pooling_attention import PoolingAttention
-from slowfast.models.mvit import MViT
-from slowfast.models.mvit_plan import plan_blocks
+from slowfast.models.backbones.mvit import MViT
+from slowfast.models.backbones.mvit_plan import plan_blocks
 
 
 def tiny_mvit(*, class_token: bool = True, **options) -> MViT:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from slowfast.structures.boxes import xyxy_to_cxcywh
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 from slowfast.structures.targets import People
 
 

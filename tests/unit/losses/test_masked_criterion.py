@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from slowfast.losses.masked_criterion import MaskedCriterion
-from slowfast.structures.masked import MaskedPredictions
+from slowfast.structures.outputs.masked import MaskedPredictions
 from slowfast.structures.targets import Counts, Masked
 
 

@@ -8,7 +8,7 @@ import torch
 
 from slowfast.losses.matcher import HungarianMatcher, Matches
 from slowfast.structures.boxes import cxcywh_to_xyxy
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 from slowfast.structures.targets import People
 from tests.unit.losses.people import random_predictions, random_targets
 

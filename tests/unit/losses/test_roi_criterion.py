@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from slowfast.losses.roi_criterion import RoICriterion
-from slowfast.structures.roi import RoIPredictions
+from slowfast.structures.outputs.roi import RoIPredictions
 from slowfast.structures.targets import Counts, People
 
 

@@ -10,7 +10,7 @@ import torch
 from slowfast.losses.matcher import HungarianMatcher
 from slowfast.losses.set_criterion import LOSS_TERMS, SetCriterion
 from slowfast.losses.terms import asymmetric_loss, focal_loss
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 from slowfast.structures.targets import Counts, People
 from tests.unit.losses.people import random_predictions, random_targets
 from tests.unit.models.tiny import random_clips, tiny_bmvit

@@ -8,7 +8,7 @@ import torch
 from slowfast.config import load_cfg
 from slowfast.models import build_model
 from slowfast.models.build import BACKBONE_REGISTRY
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 
 REPO = Path(__file__).resolve().parents[3]
 TOY = REPO / "configs" / "Toy" / "BMViT_toy.yaml"

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from slowfast.models.backbones.mvit import MViT
+from slowfast.models.backbones.mvit_plan import plan_blocks
 from slowfast.models.classifier import ProjectionHead, VideoClassifier
-from slowfast.models.mvit import MViT
-from slowfast.models.mvit_plan import plan_blocks
 
 
 def tiny_mvit(*, class_token: bool = True) -> MViT:

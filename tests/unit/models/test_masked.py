@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from slowfast.layers.hog import hog
+from slowfast.models.backbones.mvit import MViT
+from slowfast.models.backbones.mvit_plan import plan_blocks
 from slowfast.models.classifier import VideoClassifier
 from slowfast.models.masked import MaskMViT, spread
-from slowfast.models.mvit import MViT
-from slowfast.models.mvit_plan import plan_blocks
 from slowfast.weights.load import load_weights
 
 FRAMES, SIZE = 4, 32

@@ -2,11 +2,11 @@
 
 import torch
 
-from slowfast.models.bmvit import BMViT
-from slowfast.models.heads import BMViTHeads
-from slowfast.models.mvit import MViT
-from slowfast.models.mvit_plan import plan_blocks
-from slowfast.models.token_select import TokenSelect
+from slowfast.models.backbones.mvit import MViT
+from slowfast.models.backbones.mvit_plan import plan_blocks
+from slowfast.models.detection.bmvit import BMViT
+from slowfast.models.detection.heads import BMViTHeads
+from slowfast.models.detection.token_select import TokenSelect
 
 CLIP_SHAPE = (3, 4, 16, 16)
 

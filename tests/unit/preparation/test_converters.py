@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from slowfast.commands.data.convert_annotations import main
-from slowfast.datasets.annotations.tubes import read_tubes
+from slowfast.datasets.annotations.people.tubes import read_tubes
 from slowfast.preparation.converters.annotations import (
     KeyBox,
     Label,
@@ -25,9 +25,9 @@ from slowfast.preparation.converters.formats.spreadsheet import read_spreadsheet
 from slowfast.preparation.converters.formats.tubes import box_of_mask, jhmdb_from_masks, jhmdb_from_pickle, write_jhmdb
 from slowfast.preparation.converters.formats.via import read_via
 from slowfast.preparation.converters.table import FORMATS, Options, convert
-from slowfast.structures.label_map import read_label_map, write_label_map
-from slowfast.utils.ava_csv import read_groundtruth_csv
-from slowfast.video.open_video import shrink
+from slowfast.structures.annotations.label_map import read_label_map, write_label_map
+from slowfast.utils.ava.tables import read_groundtruth_csv
+from slowfast.video.decoding.open_video import shrink
 from slowfast.video.reader import read_all, read_times
 from tests.unit.video.video_maker import HEIGHT, WIDTH, write_video
 
@@ -392,7 +392,7 @@ def test_puppet_masks_become_the_csvs_that_training_reads(tmp_path):
 
 
 def test_the_real_jhmdb_pickle_gives_the_annotations_that_training_reads(shared_dir, tmp_path):
-    from slowfast.datasets.annotations.jhmdb import read_jhmdb
+    from slowfast.datasets.annotations.people.jhmdb import read_jhmdb
 
     root = shared_dir / "data" / "jhmdb"
     write_jhmdb(jhmdb_from_pickle(root / "JHMDB-GT.pkl.gz"), tmp_path)

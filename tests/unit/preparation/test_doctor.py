@@ -5,9 +5,9 @@ import pytest
 
 from slowfast.commands.data.validate_data import main
 from slowfast.preparation.doctor.doctor import examine
-from slowfast.structures.box_table import BoxTable, exact_times
-from slowfast.structures.label_map import LabelMap
-from slowfast.utils.ava_csv import write_detections_csv
+from slowfast.structures.annotations.box_table import BoxTable, exact_times
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.utils.ava.tables import write_detections_csv
 from tests.unit.preparation.small_set import make_set, write_config
 
 LABELS = LabelMap((1, 3, 7, 8, 12), ("stand", "walk", "wave", "sit", "run"))
@@ -149,8 +149,8 @@ def test_a_weak_model_is_not_accused_of_a_wrong_format():
 
 
 def test_real_detections_of_a_real_model_have_no_cause(shared_dir):
-    from slowfast.structures.label_map import read_label_map
-    from slowfast.utils.ava_csv import read_detections_csv, read_groundtruth_csv
+    from slowfast.structures.annotations.label_map import read_label_map
+    from slowfast.utils.ava.tables import read_detections_csv, read_groundtruth_csv
 
     ava = shared_dir / "data" / "ava"
     labels = read_label_map(ava / "official_v2.2" / "ava_action_list_v2.2_for_activitynet_2019.pbtxt")

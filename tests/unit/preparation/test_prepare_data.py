@@ -15,9 +15,9 @@ from slowfast.preparation.movies import all_movies
 from slowfast.preparation.movies.one_movie import Wanted
 from slowfast.preparation.validation.check import validate_config
 from slowfast.utils.files import whole_folder, write_loose
-from slowfast.video.manifest import check_manifest, check_starts, read_record
-from slowfast.video.open_video import OpenVideo
+from slowfast.video.decoding.open_video import OpenVideo
 from slowfast.video.reader import read_all
+from slowfast.video.stored.manifest import check_manifest, check_starts, read_record
 from tests.unit.preparation.small_set import make_set, write_config
 from tests.unit.video.video_maker import number_in, write_video
 

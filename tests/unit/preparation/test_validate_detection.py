@@ -11,7 +11,7 @@ from slowfast.config.load import load_cfg
 from slowfast.preparation.converters.annotations import VideoTimes
 from slowfast.preparation.converters.formats.ava import read_ava_csv, write_ava_csv
 from slowfast.preparation.validation.check import validate_config, validate_files
-from slowfast.structures.label_map import read_label_map
+from slowfast.structures.annotations.label_map import read_label_map
 from tests.unit.preparation.small_set import TEST, TRAIN, make_set, write_config
 from tests.unit.video.video_maker import write_video
 

@@ -13,7 +13,7 @@ from slowfast.report.detection.cards import STRIP_FRAMES, STRIP_LONG_SIDE, Card,
 from slowfast.report.detection.page import ReportedRun, report_figures, report_html
 from slowfast.report.page import LOADS_NOTHING, write_figures
 from slowfast.report.svg import RUN_COLOURS, new_figure, styled, to_svg
-from slowfast.structures.diagnosis import (
+from slowfast.structures.outputs.diagnosis import (
     ActorCurve,
     ClassCurve,
     Confusion,
@@ -22,7 +22,7 @@ from slowfast.structures.diagnosis import (
     Part,
     ThresholdSweep,
 )
-from slowfast.structures.result import Ranked
+from slowfast.structures.outputs.result import Ranked
 from slowfast.visualization.draw import DrawnClip
 from slowfast.visualization.tensorboard import TensorBoardLog
 from tests.unit.report.page_elements import Elements, outside_references

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from slowfast.datasets.annotations.key_frames import build_key_frames
+from slowfast.datasets.annotations.people.key_frames import build_key_frames
 from slowfast.datasets.clips.key_frame_clips import ClipShape, FrameClock, SecondClock
 from slowfast.report.detection.clips import ReportGallery
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 from slowfast.video.source import ClipPixels
 
 LABELS = LabelMap((1, 2), ("walk", "sit"))

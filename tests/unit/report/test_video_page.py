@@ -15,7 +15,7 @@ from slowfast.report.axes import MATRIX_CLASSES
 from slowfast.report.videos.gallery import card_of, chosen, chosen_of_two, gallery_html
 from slowfast.report.videos.page import ReportedScores, report_figures, report_html
 from slowfast.report.videos.run import ClassifierRun, write_report
-from slowfast.structures.labelled_videos import LabelledVideos
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.video.source import ClipReadError, VideoLength
 from tests.unit.report.page_elements import Elements, outside_references
 

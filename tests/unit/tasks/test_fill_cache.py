@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from slowfast.tasks import localization
-from slowfast.utils import distributed
-from slowfast.utils.cores import Cores
-from slowfast.video.cache import CachedVideos, PrefillReport
+from slowfast.utils.processes import distributed
+from slowfast.utils.processes.cores import Cores
 from slowfast.video.source import ClipReadError
+from slowfast.video.stored.cache import CachedVideos, PrefillReport
 
 VIDEOS = tuple("abcde")
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from slowfast.config import load_cfg
 from slowfast.tasks.build import build_task
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 
 
 def test_a_folder_is_divided_once_in_the_log(tmp_path, repo_root, caplog):

@@ -12,19 +12,19 @@ from slowfast.engine.test import evaluate
 from slowfast.models.build import build_model
 from slowfast.tasks.build import build_task
 from slowfast.tasks.localization import Localization
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 
 MODULE = """
 import numpy as np
 
-from slowfast.datasets.annotations.annotated_set import AnnotatedSet
-from slowfast.datasets.annotations.key_frames import build_key_frames
+from slowfast.datasets.annotations.people.annotated_set import AnnotatedSet
+from slowfast.datasets.annotations.people.key_frames import build_key_frames
 from slowfast.datasets.clips.key_frame_clips import FrameClock
 from slowfast.datasets.registry import register_dataset
 from slowfast.datasets.sets.pixels import videos_or_cache
 from slowfast.datasets.split import KeyFrameSplit
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 
 LABELS = LabelMap((1, 2), ("sway", "stay"))
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from slowfast.datasets.annotations.key_frames import KeyFrames
+from slowfast.datasets.annotations.people.key_frames import KeyFrames
 from slowfast.datasets.clips.key_frame_clips import FrameClock, SecondClock
 from slowfast.datasets.split import KeyFrameSplit, VideoSplit
 from slowfast.tasks import probing

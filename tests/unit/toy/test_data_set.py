@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import chisquare, ks_2samp
 
 from slowfast.inference.tracking.truth import read_tracks_csv
-from slowfast.structures.label_map import read_label_map
+from slowfast.structures.annotations.label_map import read_label_map
 from slowfast.toy.data_set import (
     TOY_ACTIONS,
     annotation_rows,
@@ -43,7 +43,7 @@ from slowfast.toy.scene import (
     render_scene,
     sample_scene,
 )
-from slowfast.utils.ava_csv import read_exclusions_csv, read_groundtruth_csv
+from slowfast.utils.ava.tables import read_exclusions_csv, read_groundtruth_csv
 
 pytestmark = pytest.mark.long  # most of them make videos
 

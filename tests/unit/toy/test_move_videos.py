@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from slowfast.datasets.annotations.video_lists import read_video_list
+from slowfast.datasets.annotations.videos.video_lists import read_video_list
 from slowfast.toy.move_videos import is_held_out, make_toy_kinetics, scene_number, toy_videos
 from slowfast.toy.moves import FRAME_SIZE, MOVES, PARTNERS, frame_times, render
 from tests.once import Once

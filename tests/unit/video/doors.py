@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from slowfast.video import frame_index, open_video
-from slowfast.video.cache import CachedVideos
-from slowfast.video.decoding import notes
+from slowfast.video.decoding import frame_index, notes, open_video
+from slowfast.video.decoding.whole_video import WholeVideo
 from slowfast.video.reader import VideoFiles, read_all, read_frames, read_times
+from slowfast.video.stored.cache import CachedVideos
 from slowfast.video.stream import FileSource
-from slowfast.video.whole_video import WholeVideo
 
 
 def forget():

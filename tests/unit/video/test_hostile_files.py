@@ -8,12 +8,11 @@ import av
 import numpy as np
 import pytest
 
-from slowfast.video import frame_index, open_video
-from slowfast.video.decoding import notes
+from slowfast.video.decoding import frame_index, notes, open_video
 from slowfast.video.decoding.clock import Clock
+from slowfast.video.decoding.whole_video import WholeVideo
 from slowfast.video.reader import read_all, read_frames, read_times
 from slowfast.video.source import ClipReadError
-from slowfast.video.whole_video import WholeVideo
 from tests.unit.video import hostile_files as made
 from tests.unit.video.doors import check_every_door, every_door, forget
 from tests.unit.video.test_reader import check_against_plain_decode

@@ -5,11 +5,11 @@ import logging
 import numpy as np
 import pytest
 
-from slowfast.video.cache import CachedVideos
+from slowfast.video.decoding.whole_video import WholeVideo
 from slowfast.video.reader import VideoFiles, read_all, read_times
 from slowfast.video.source import ClipReadError
+from slowfast.video.stored.cache import CachedVideos
 from slowfast.video.stream import FileSource
-from slowfast.video.whole_video import WholeVideo
 from tests.unit.video import hostile_files as made
 from tests.unit.video.doors import check_every_door, forget
 

@@ -11,14 +11,14 @@ from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
 from slowfast.inference.streams.clip_stream import ClipStream
 from slowfast.inference.written.drawn_video import plain_copy
 from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
-from slowfast.video.cache import CachedVideos
+from slowfast.video.decoding.open_video import pixel_aspect_of
 from slowfast.video.decoding.orientation import Orientation
+from slowfast.video.decoding.whole_video import WholeVideo
 from slowfast.video.live.address import LiveAddress
 from slowfast.video.live.connection import connect
-from slowfast.video.open_video import pixel_aspect_of
 from slowfast.video.reader import VideoFiles
+from slowfast.video.stored.cache import CachedVideos
 from slowfast.video.stream import FileSource
-from slowfast.video.whole_video import WholeVideo
 
 SIZES = {
     Fraction(64, 45): (32, 64),

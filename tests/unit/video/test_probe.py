@@ -38,7 +38,9 @@ def test_those_that_cannot_be_opened_are_named(videos):
 
 
 def test_no_picture_is_decoded_and_the_time_is_kept(videos, monkeypatch):
-    monkeypatch.setattr("slowfast.video.open_video.OpenVideo.frames", lambda *_, **__: pytest.fail("headers only"))
+    monkeypatch.setattr(
+        "slowfast.video.decoding.open_video.OpenVideo.frames", lambda *_, **__: pytest.fail("headers only")
+    )
     assert probe(videos, ("a", "b", "c"), seconds=60).opened == 3
     monkeypatch.setattr(module, "OpenVideo", lambda *_, **__: pytest.fail("the time is up"))
     report = probe(videos, NAMES, seconds=0)

@@ -2,10 +2,10 @@ import av
 import numpy as np
 import pytest
 
-from slowfast.video.open_video import OpenVideo
+from slowfast.video.decoding.open_video import OpenVideo
 from slowfast.video.reader import read_times
 from slowfast.video.source import ClipReadError
-from slowfast.video.writer import write_video
+from slowfast.video.writing.writer import write_video
 from tests.unit.video import hostile_files as made
 
 

@@ -5,7 +5,7 @@ import av
 import numpy as np
 import pytest
 
-from slowfast.video.open_video import OpenVideo, shrink
+from slowfast.video.decoding.open_video import OpenVideo, shrink
 from slowfast.video.reader import VideoFiles, read_all, read_frames, read_times
 from slowfast.video.source import ClipReadError
 from tests.unit.video.video_maker import HEIGHT, WIDTH, decode_plainly, number_in, write_video

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from slowfast.video.frames import FrameFolders
-from slowfast.video.images import ImageFiles
+from slowfast.video.pictures.frames import FrameFolders
+from slowfast.video.pictures.images import ImageFiles
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
 from slowfast.video.why_unreadable import CAUSES, likeliest_cause

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slowfast.models.backbones.vit import ViT, sinusoid_table
 from slowfast.models.classifier import VideoClassifier
-from slowfast.models.vit import ViT, sinusoid_table
 from slowfast.weights.load import load_weights
 
 DIM, HEADS, DEPTH, CLASSES = 16, 2, 2, 5

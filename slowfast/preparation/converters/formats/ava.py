@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from slowfast.preparation.converters.annotations import Annotations, Label, VideoTimes, annotations_of
-from slowfast.structures.box_table import NO_LABEL, BoxTable, time_text
-from slowfast.structures.label_map import LabelMap, read_label_map, write_label_map
-from slowfast.utils.ava_csv import read_detections_csv, read_groundtruth_csv
+from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable, time_text
+from slowfast.structures.annotations.label_map import LabelMap, read_label_map, write_label_map
+from slowfast.utils.ava.tables import read_detections_csv, read_groundtruth_csv
 from slowfast.utils.files import write_text
 
 LABEL_MAP = "classes.pbtxt"

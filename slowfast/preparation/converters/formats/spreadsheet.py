@@ -24,7 +24,7 @@ from slowfast.preparation.converters.annotations import (
     annotations_of,
     from_pixels,
 )
-from slowfast.structures.box_table import plain_time
+from slowfast.structures.annotations.box_table import plain_time
 from slowfast.utils.files import write_text
 from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_text

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from slowfast.datasets.annotations.jhmdb import BOXES_FILE, VIDEOS_FILE
-from slowfast.datasets.annotations.tubes import SUBSETS, TubeSet, read_tubes
+from slowfast.datasets.annotations.people.jhmdb import BOXES_FILE, VIDEOS_FILE
+from slowfast.datasets.annotations.people.tubes import SUBSETS, TubeSet, read_tubes
 from slowfast.preparation.converters.annotations import Annotations, Label, VideoTimes, annotations_of
 from slowfast.utils.files import write_bytes, write_text
 from slowfast.utils.restricted_pickle import read_pickle

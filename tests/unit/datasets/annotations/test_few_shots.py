@@ -5,9 +5,9 @@ import pytest
 
 from slowfast.config import load_cfg
 from slowfast.datasets.annotations.few_shots import few_videos
-from slowfast.datasets.annotations.key_frames import build_key_frames
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.label_map import LabelMap
+from slowfast.datasets.annotations.people.key_frames import build_key_frames
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 from tests.rules.sources import ROOT
 
 LABELS = LabelMap((1, 2, 7), ("run", "sit", "wave"))

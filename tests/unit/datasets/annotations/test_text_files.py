@@ -7,16 +7,16 @@ import pytest
 
 from slowfast.config import load_cfg
 from slowfast.config.load import load_cfg_with_sources
-from slowfast.datasets.annotations.charades import read_charades
-from slowfast.datasets.annotations.class_names import read_class_names
-from slowfast.datasets.annotations.jhmdb import VIDEOS_FILE, read_jhmdb_videos
-from slowfast.datasets.annotations.proposals import read_proposals
-from slowfast.datasets.annotations.ssv2 import check_frame_list, read_ssv2
-from slowfast.datasets.annotations.video_lists import read_video_list
-from slowfast.structures.label_map import read_label_map
-from slowfast.utils.ava_csv import read_detections_csv, read_exclusions_csv, read_groundtruth_csv
+from slowfast.datasets.annotations.people.charades import read_charades
+from slowfast.datasets.annotations.people.jhmdb import VIDEOS_FILE, read_jhmdb_videos
+from slowfast.datasets.annotations.people.proposals import read_proposals
+from slowfast.datasets.annotations.videos.class_names import read_class_names
+from slowfast.datasets.annotations.videos.ssv2 import check_frame_list, read_ssv2
+from slowfast.datasets.annotations.videos.video_lists import read_video_list
+from slowfast.structures.annotations.label_map import read_label_map
+from slowfast.utils.ava.tables import read_detections_csv, read_exclusions_csv, read_groundtruth_csv
 from slowfast.utils.text import read_text
-from slowfast.video.frames import FRAME_LIST_HEADER, read_frame_lists
+from slowfast.video.pictures.frames import FRAME_LIST_HEADER, read_frame_lists
 
 BOX = "0.1,0.2,0.3,0.4"
 JHMDB = "video,frames,height,width,split1\ncafé/a,3,240,320,test\nrun/b,3,240,320,train\n"

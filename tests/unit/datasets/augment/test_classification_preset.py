@@ -19,7 +19,7 @@ from slowfast.datasets.augment.resized_crop import (
     random_resized_box,
     random_square_box,
 )
-from slowfast.video.open_video import shrink
+from slowfast.video.decoding.open_video import shrink
 
 KINETICS = "rand-m7-n4-mstd0.5-inc1"
 ALL = LabelAugmentation(rand_augment=KINETICS, erase_probability=0.5)

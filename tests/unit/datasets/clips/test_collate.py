@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from slowfast.datasets.clips.collate import collate
-from slowfast.models.postprocess import PostProcess
+from slowfast.models.detection.postprocess import PostProcess
 from slowfast.structures.boxes import cxcywh_to_xyxy
 from slowfast.structures.clip import ClipMeta, ClipSample, UnreadableClip
-from slowfast.structures.predictions import Predictions
+from slowfast.structures.outputs.predictions import Predictions
 
 BLANK = {"blank_size": (4, 8, 8), "num_classes": 3}
 

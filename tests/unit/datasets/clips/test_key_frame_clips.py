@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.datasets.annotations.key_frames import build_key_frames
+from slowfast.datasets.annotations.people.key_frames import build_key_frames
 from slowfast.datasets.clips.key_frame_clips import (
     ClipShape,
     FrameClock,
@@ -15,9 +15,9 @@ from slowfast.datasets.clips.key_frame_clips import (
 )
 from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
 from slowfast.datasets.clips.samplers import ShardSampler, TrainBatches
-from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 from slowfast.structures.clip import ClipSample, UnreadableClip
-from slowfast.structures.label_map import LabelMap
 from slowfast.video.source import ClipPixels, ClipReadError
 
 LABELS = LabelMap((1, 5), ("stand", "walk"))

@@ -15,8 +15,8 @@ from slowfast.datasets.clips.labelled_clips import LabelledClips, LabelledSample
 from slowfast.datasets.clips.samplers import TrainBatches
 from slowfast.datasets.clips.video_sampling import ClipSampling
 from slowfast.engine.device.inputs import Inputs
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.structures.clip import ClipBatch, UnreadableClip
-from slowfast.structures.labelled_videos import LabelledVideos
 from slowfast.structures.targets import Counts
 from slowfast.video.source import ClipReadError, VideoLength
 

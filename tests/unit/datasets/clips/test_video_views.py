@@ -11,11 +11,11 @@ from slowfast.datasets.build import build_clip_sampling, build_view_crops, build
 from slowfast.datasets.clips.video_sampling import ClipSampling
 from slowfast.datasets.clips.video_views import Chunks, VideoViews
 from slowfast.datasets.split import VideoSplit
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.structures.clip import ClipBatch, ViewMeta
-from slowfast.structures.labelled_videos import LabelledVideos
 from slowfast.structures.targets import Labels
-from slowfast.video.frames import FrameFolders
-from slowfast.video.open_video import OpenVideo
+from slowfast.video.decoding.open_video import OpenVideo
+from slowfast.video.pictures.frames import FrameFolders
 from slowfast.video.reader import VideoFiles, read_all
 from slowfast.video.source import ClipReadError, VideoLength
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.datasets.annotations.key_frames import build_key_frames
+from slowfast.datasets.annotations.people.key_frames import build_key_frames
 from slowfast.datasets.augment.colours import ClipColours
 from slowfast.datasets.clips.collate import collate
 from slowfast.datasets.clips.key_frame_clips import ClipShape, FrameClock, KeyFrameClips
@@ -14,9 +14,9 @@ from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
 from slowfast.datasets.features.feature_clips import FeatureClips, FeatureReport, count
 from slowfast.datasets.features.store import FeatureStore, VideoFeatures
 from slowfast.datasets.features.views import VideoView, Views, people_in_view
-from slowfast.structures.box_table import BoxTable
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 from slowfast.structures.clip import ClipSample, UnreadableClip
-from slowfast.structures.label_map import LabelMap
 from slowfast.video.source import ClipPixels, ClipReadError
 
 LENGTH = 10  # frames of the video "a"

@@ -8,7 +8,7 @@ from slowfast.config import get_cfg
 from slowfast.datasets.build import build_clips
 from slowfast.datasets.clips.key_frame_clips import ClipShape
 from slowfast.datasets.registry import find_dataset
-from slowfast.video.frames import FRAME_LIST_HEADER
+from slowfast.video.pictures.frames import FRAME_LIST_HEADER
 from tests.unit.video.video_maker import number_in, picture
 
 FPS = 5

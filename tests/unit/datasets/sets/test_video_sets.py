@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from slowfast.config import get_cfg
-from slowfast.datasets.annotations.label_order import overlap_note
+from slowfast.datasets.annotations.videos.label_order import overlap_note
 from slowfast.datasets.build import sets  # noqa: F401 (registers the data sets)
 from slowfast.datasets.registry import find_dataset
 from slowfast.datasets.split import VideoSplit
 from slowfast.tasks.classification import Classification
-from slowfast.video.frames import FRAME_LIST_HEADER, FrameFolders
-from slowfast.video.images import ImageFiles
+from slowfast.video.pictures.frames import FRAME_LIST_HEADER, FrameFolders
+from slowfast.video.pictures.images import ImageFiles
 from slowfast.video.reader import VideoFiles
 from tests.unit.video.video_maker import write_video
 

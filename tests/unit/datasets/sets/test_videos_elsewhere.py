@@ -9,7 +9,7 @@ from slowfast.config import load_cfg
 from slowfast.datasets.build import read_split
 from slowfast.preparation.movies.all_movies import movies_below
 from slowfast.preparation.movies.shards import write_shards
-from slowfast.video.frames import FrameFolders
+from slowfast.video.pictures.frames import FrameFolders
 from slowfast.video.reader import VideoFiles
 from slowfast.video.remote.remote_videos import RemoteVideos
 from slowfast.video.shards.sharded_videos import LocalShards

@@ -20,8 +20,8 @@ from slowfast.engine.device.compiling import FullBatches, choose_compiling, comp
 from slowfast.engine.device.first_calls import FirstCalls
 from slowfast.layers import kernels
 from slowfast.models.classifier import VideoClassifier
-from slowfast.models.two_stage import TwoStage
-from slowfast.structures.predictions import Predictions
+from slowfast.models.detection.two_stage import TwoStage
+from slowfast.structures.outputs.predictions import Predictions
 from tests.unit.engine.one_step import batch_of, sgd, train
 from tests.unit.models.tiny import CLIP_SHAPE, tiny_bmvit
 

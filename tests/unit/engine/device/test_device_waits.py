@@ -19,8 +19,8 @@ from slowfast.engine.test import evaluate
 from slowfast.engine.train_one_epoch import EpochPlan, train_one_epoch
 from slowfast.losses import matcher
 from slowfast.losses.roi_criterion import RoICriterion
-from slowfast.models.postprocess import PostProcess
-from slowfast.models.two_stage import RoIPostProcess, TwoStage
+from slowfast.models.detection.postprocess import PostProcess
+from slowfast.models.detection.two_stage import RoIPostProcess, TwoStage
 from slowfast.solver.schedule import Schedule
 from slowfast.structures.clip import ClipBatch
 from slowfast.tasks.localization import Localization

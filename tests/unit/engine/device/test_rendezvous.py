@@ -7,7 +7,7 @@ import pytest
 import torch.distributed as dist
 
 from slowfast.engine.device.rendezvous import agree_on_name, store_of_this_start
-from slowfast.utils.waiting import LostProcessError
+from slowfast.utils.processes.waiting import LostProcessError
 
 
 def start(store: dist.Store, ranks: range, world_size: int, seconds: float = 20.0) -> dict[int, str]:

@@ -6,7 +6,7 @@ import torch
 from slowfast.config import get_cfg
 from slowfast.engine.device import threads
 from slowfast.engine.device.threads import choose_threads, set_threads
-from slowfast.utils.cores import Cores
+from slowfast.utils.processes.cores import Cores
 
 PLAIN = {"processes": 1, "asked": 0, "by_environment": "", "torch_takes": 64, "workers": 0}
 

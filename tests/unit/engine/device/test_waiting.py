@@ -17,8 +17,8 @@ from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.launch import USER_ERRORS, _run
 from slowfast.engine.device.requests import Requests, StoppedError
 from slowfast.engine.test import evaluate
-from slowfast.utils import distributed, waiting
-from slowfast.utils.waiting import LostProcessError, Watch
+from slowfast.utils.processes import distributed, waiting
+from slowfast.utils.processes.waiting import LostProcessError, Watch
 from tests.unit.engine.one_step import batch_of
 
 CPU = torch.device("cpu")

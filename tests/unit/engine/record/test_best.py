@@ -5,7 +5,7 @@ from argparse import Namespace
 import pytest
 
 from slowfast.engine.record.results import Best, chosen_metric
-from slowfast.structures.result import Headline
+from slowfast.structures.outputs.result import Headline
 
 
 def test_only_a_higher_value_is_kept_and_an_equal_one_is_not():

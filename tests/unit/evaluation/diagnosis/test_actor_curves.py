@@ -16,7 +16,7 @@ from slowfast.evaluation.diagnosis.actor_curves import (
 )
 from slowfast.evaluation.diagnosis.diagnose import diagnose
 from slowfast.evaluation.frames.frame_map import frame_map
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.label_map import LabelMap
 from tests.unit.evaluation.tables import random_case, table
 
 LABELS = LabelMap((1, 2), ("stand", "sit"))

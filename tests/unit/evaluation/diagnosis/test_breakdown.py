@@ -13,7 +13,7 @@ from slowfast.evaluation.diagnosis.error_analysis import ErrorAnalysis
 from slowfast.evaluation.diagnosis.key_frame_verdicts import key_frame_verdicts
 from slowfast.evaluation.diagnosis.person_matches import PersonMatches, match_people
 from slowfast.evaluation.frames.frame_map import frame_map
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.label_map import LabelMap
 from tests.unit.evaluation.tables import random_case, table
 
 LABELS = LabelMap((1, 2, 5), ("stand", "sit", "wave"))

@@ -9,8 +9,8 @@ from slowfast.evaluation.average_precision import AP_RULES
 from slowfast.evaluation.diagnosis.error_analysis import MISSED, ErrorAnalysis, Kind
 from slowfast.evaluation.diagnosis.person_matches import PersonMatches, match_people
 from slowfast.evaluation.frames.frame_map import MATCHINGS, frame_map
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 from tests.unit.evaluation.tables import random_case, table
 
 LABELS = LabelMap((1, 2, 5), ("stand", "sit", "wave"))

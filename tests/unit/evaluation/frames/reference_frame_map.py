@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable
 
 
 def _rows(table: BoxTable) -> list[tuple]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slowfast.evaluation.frames.best_rows import BestRows
-from slowfast.structures.box_table import BoxTable
+from slowfast.structures.annotations.box_table import BoxTable
 
 
 def random_table(rng: np.random.Generator, rows: int, dtype: type, *, levels: int) -> tuple[np.ndarray, BoxTable]:

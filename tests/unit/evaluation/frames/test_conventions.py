@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slowfast.datasets.annotations.tubes import read_tubes
+from slowfast.datasets.annotations.people.tubes import read_tubes
 from slowfast.evaluation.frames.conventions import (
     ACT,
     FrameConvention,
@@ -14,10 +14,10 @@ from slowfast.evaluation.frames.conventions import (
 )
 from slowfast.evaluation.frames.evaluator import DetectionEvaluator
 from slowfast.evaluation.frames.frame_map import frame_map
-from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 from slowfast.structures.clip import ClipMeta
-from slowfast.structures.label_map import LabelMap
-from slowfast.structures.predictions import Detections
+from slowfast.structures.outputs.predictions import Detections
 from slowfast.utils.restricted_pickle import read_pickle
 from tests.unit.evaluation.tables import found, random_case, table
 

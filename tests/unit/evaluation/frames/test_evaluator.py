@@ -9,11 +9,11 @@ import torch
 from slowfast.evaluation.frames.evaluator import DetectionEvaluator, person_groundtruth
 from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.evaluation.frames.result import FrameMap
-from slowfast.structures.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable
+from slowfast.structures.annotations.label_map import LabelMap
 from slowfast.structures.clip import ClipMeta
-from slowfast.structures.label_map import LabelMap
-from slowfast.structures.predictions import Detections
-from slowfast.utils.ava_csv import read_detections_csv, write_detections_csv
+from slowfast.structures.outputs.predictions import Detections
+from slowfast.utils.ava.tables import read_detections_csv, write_detections_csv
 from tests.unit.evaluation.tables import table
 
 BOX, FAR = (0.1, 0.1, 0.5, 0.5), (0.6, 0.6, 0.9, 0.9)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from slowfast.datasets.annotations.ava import read_ava
+from slowfast.datasets.annotations.people.ava import read_ava
 from slowfast.datasets.clips.key_frame_clips import ClipShape, KeyFrameClips, SecondClock
 from slowfast.datasets.clips.presets import DetectionPreset
 from slowfast.evaluation.frames.evaluator import DetectionEvaluator
 from slowfast.evaluation.frames.frame_map import frame_map
 from slowfast.structures.clip import ClipMeta
-from slowfast.structures.predictions import Detections
-from slowfast.utils.ava_csv import read_detections_csv, read_groundtruth_csv, write_detections_csv
+from slowfast.structures.outputs.predictions import Detections
+from slowfast.utils.ava.tables import read_detections_csv, read_groundtruth_csv, write_detections_csv
 from slowfast.video.source import ClipPixels
 
 BOX = "0.100,0.100,0.500,0.900"

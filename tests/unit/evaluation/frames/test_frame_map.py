@@ -9,8 +9,8 @@ import pytest
 from slowfast.evaluation.frames import frame_map as frame_map_module
 from slowfast.evaluation.frames import key_frame_index as key_frames
 from slowfast.evaluation.frames.frame_map import OFFICIAL_CAP, frame_map
-from slowfast.structures.box_table import NO_LABEL
-from slowfast.structures.label_map import LabelMap
+from slowfast.structures.annotations.box_table import NO_LABEL
+from slowfast.structures.annotations.label_map import LabelMap
 from tests.unit.evaluation.frames.reference_frame_map import reference_ap
 from tests.unit.evaluation.tables import NOBODY, found, random_case, table
 
@@ -333,5 +333,7 @@ def test_summary_and_table_say_what_was_measured() -> None:
 
 
 def test_importing_it_does_not_import_torch(repo_root: Path) -> None:
-    code = "import sys, slowfast.evaluation.frames.frame_map, slowfast.utils.ava_csv; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, slowfast.evaluation.frames.frame_map, slowfast.utils.ava.tables; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=repo_root, check=False).returncode == 0

@@ -5,12 +5,12 @@ from itertools import product
 import numpy as np
 import pytest
 
-from slowfast.datasets.annotations.tubes import read_tubes, table_of_tubes
+from slowfast.datasets.annotations.people.tubes import read_tubes, table_of_tubes
 from slowfast.evaluation.tubes.linking import LinkRules, link_tubes, trim_tube
 from slowfast.evaluation.tubes.video_map import video_map
 from slowfast.evaluation.tubes.viterbi import active_frames, best_path, pairwise_iou
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.tube import Tube
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.tube import Tube
 from tests.unit.evaluation.tubes.tube_makers import BOX, detections, tube
 
 SHORT = {"min_length": 1}

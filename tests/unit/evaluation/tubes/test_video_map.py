@@ -5,8 +5,8 @@ import pytest
 
 from slowfast.evaluation.tubes.overlap import tube_iou, tube_nms
 from slowfast.evaluation.tubes.video_map import RANGE, video_map
-from slowfast.structures.label_map import LabelMap
-from slowfast.structures.tube import Tube
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.structures.annotations.tube import Tube
 from tests.unit.evaluation.tubes.tube_makers import BOX, tube
 
 LABELS = LabelMap((1, 2), ("run", "wave"))

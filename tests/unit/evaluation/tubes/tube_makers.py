@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from slowfast.structures.box_table import BoxTable
-from slowfast.structures.tube import Tube
+from slowfast.structures.annotations.box_table import BoxTable
+from slowfast.structures.annotations.tube import Tube
 
 BOX = (0.2, 0.2, 0.4, 0.6)
 

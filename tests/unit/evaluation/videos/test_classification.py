@@ -9,8 +9,8 @@ import torch
 from slowfast.evaluation.videos.evaluator import ClassificationEvaluator
 from slowfast.evaluation.videos.score_files import read_scores, write_scores
 from slowfast.evaluation.videos.scores import VideoScores
+from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.structures.clip import ViewMeta
-from slowfast.structures.labelled_videos import LabelledVideos
 
 NAMES = tuple("abcd")
 CLASSES = tuple(f"class {i}" for i in range(7))

@@ -12,8 +12,8 @@ from slowfast.inference.explain.collector import Collector
 from slowfast.inference.explain.explainer import Explainer
 from slowfast.inference.explain.recorder import AttentionRecorder
 from slowfast.inference.streams.clip_stream import StreamedClip
-from slowfast.models.vit import ViT
-from slowfast.structures.moment import ActionClass, ActionScore, Moment, Person
+from slowfast.models.backbones.vit import ViT
+from slowfast.structures.outputs.moment import ActionClass, ActionScore, Moment, Person
 from tests.unit.layers.test_mvit_block import tiny_mvit
 from tests.unit.models.tiny import random_clips, tiny_bmvit
 

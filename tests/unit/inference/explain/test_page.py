@@ -9,7 +9,7 @@ import pytest
 
 from slowfast.inference.explain.page import explanation_html, write_explanation
 from slowfast.inference.explain.scores_plot import likeliest_actions, scores_plot
-from slowfast.structures.explanation import Explanation, PersonExplanation
+from slowfast.structures.outputs.explanation import Explanation, PersonExplanation
 from tests.unit.inference.results_by_hand import NASTY, detections, person
 from tests.unit.inference.written.test_player import Page
 

@@ -13,10 +13,10 @@ from slowfast.inference.build import DETECTS, Loaded
 from slowfast.inference.detector import ActionDetector
 from slowfast.inference.streams.frame_reuse import reuses_frames
 from slowfast.models.backbone import sees_frames
-from slowfast.models.bmvit import BMViT
-from slowfast.models.heads import BMViTHeads
-from slowfast.models.token_select import TokenSelect
-from slowfast.structures.moment import ActionClass
+from slowfast.models.detection.bmvit import BMViT
+from slowfast.models.detection.heads import BMViTHeads
+from slowfast.models.detection.token_select import TokenSelect
+from slowfast.structures.outputs.moment import ActionClass
 from slowfast.video.stream import TimedFrame
 from tests.unit.models.tiny import tiny_bmvit
 

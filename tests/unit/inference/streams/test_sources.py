@@ -5,7 +5,7 @@ import pytest
 from slowfast.inference.choose import Choice
 from slowfast.inference.streams.sources import ENDINGS, find_videos, plan_jobs
 from slowfast.inference.written.show import check_display
-from slowfast.structures.moment import ActionClass, ActionScore, ClipClasses
+from slowfast.structures.outputs.moment import ActionClass, ActionScore, ClipClasses
 from tests.unit.inference.results_by_hand import detections
 
 

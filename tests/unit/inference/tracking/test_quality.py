@@ -8,8 +8,8 @@ import pytest
 from slowfast.inference.tracking.quality import track_quality, track_videos
 from slowfast.inference.tracking.tracks import TrackRules
 from slowfast.inference.tracking.truth import read_tracks_csv
-from slowfast.structures.label_map import LabelMap
-from slowfast.structures.moment import ActionScore, Moment, Person
+from slowfast.structures.annotations.label_map import LabelMap
+from slowfast.structures.outputs.moment import ActionScore, Moment, Person
 
 CLASSES = LabelMap((1, 5), ("stand", "wave"))
 BOX = (0.25, 0.25, 0.5, 0.75)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from slowfast.inference.tracking.spans import ActionSpans, action_spans
-from slowfast.structures.moment import ActionScore, Moment, Person
+from slowfast.structures.outputs.moment import ActionScore, Moment, Person
 
 BOX = (0.0, 0.0, 1.0, 1.0)
 

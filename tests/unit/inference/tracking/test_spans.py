@@ -3,7 +3,7 @@
 import pytest
 
 from slowfast.inference.tracking.spans import BetweenKeyFrames, action_spans, link_people
-from slowfast.structures.moment import ActionScore, ActionSpan, Moment, Person
+from slowfast.structures.outputs.moment import ActionScore, ActionSpan, Moment, Person
 
 WALK, WAVE = ActionScore("walk", 1, 0.5), ActionScore("wave", 2, 0.6)
 

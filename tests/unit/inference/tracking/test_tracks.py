@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from slowfast.inference.tracking.tracks import Tracker, TrackRules, match
-from slowfast.structures.moment import ActionScore, Moment, Person
+from slowfast.structures.outputs.moment import ActionScore, Moment, Person
 
 
 def person(x: float, *, y: float = 0.5, score: float = 0.9, walk: float | None = None, width: float = 0.2) -> Person:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slowfast.inference.written.records import SCHEMA
-from slowfast.utils.ava_csv import read_detections_csv
+from slowfast.utils.ava.tables import read_detections_csv
 from tests.unit.inference.json_schema import problems
 from tests.unit.inference.results_by_hand import NASTY, classification, detections
 

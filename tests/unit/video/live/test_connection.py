@@ -12,7 +12,7 @@ import pytest
 from slowfast.video.live import connection
 from slowfast.video.live.source import LiveSource
 from slowfast.video.source import ClipReadError
-from slowfast.video.writer import write_video as whole_video
+from slowfast.video.writing.writer import write_video as whole_video
 from tests.unit.video.live.live_server import live_server
 from tests.unit.video.live.rtsp_server import rtsp_server
 from tests.unit.video.video_maker import number_in, write_video

@@ -3,12 +3,12 @@ import pickle
 import numpy as np
 import pytest
 
-from slowfast.video.cache import CachedVideos
 from slowfast.video.open_videos import Fetching, open_videos
 from slowfast.video.reader import VideoFiles
 from slowfast.video.remote.kept_files import KeptFilesError
 from slowfast.video.remote.store import Store, StoreError
 from slowfast.video.source import ClipReadError
+from slowfast.video.stored.cache import CachedVideos
 from tests.unit.video.remote.faulty_store import Failing
 from tests.unit.video.video_maker import write_video
 

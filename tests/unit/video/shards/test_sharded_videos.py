@@ -7,11 +7,11 @@ import pytest
 
 from slowfast.preparation.movies.all_movies import movies_below
 from slowfast.preparation.movies.shards import write_shards
-from slowfast.video.cache import CachedVideos
 from slowfast.video.open_videos import Fetching, open_videos
 from slowfast.video.probe import probe
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
+from slowfast.video.stored.cache import CachedVideos
 from tests.unit.video.hostile_files import joined
 from tests.unit.video.remote.faulty_store import FaultyStore, md5
 from tests.unit.video.video_maker import write_video
