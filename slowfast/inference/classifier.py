@@ -6,21 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fvcore.common.config import CfgNode
 
 from slowfast.datasets.build import build_view_crops, clip_counts
 from slowfast.datasets.clips.video_sampling import read_clips
 from slowfast.datasets.clips.video_views import arrange
 from slowfast.evaluation.build import ENSEMBLES
 from slowfast.evaluation.videos.evaluator import ensemble_of
-from slowfast.inference.build import CLASSIFIES, Loaded, build_video_sampling, load_model
+from slowfast.inference.build import CLASSIFIES, Loaded, build_video_sampling
 from slowfast.inference.choose import Choice
-from slowfast.inference.detector import BATCH
-from slowfast.inference.export.build import load_onnx
+from slowfast.inference.predictor import BATCH, Predictor
 from slowfast.inference.streams.clip_stream import check_every
 from slowfast.inference.written.results import ClassificationResult
 from slowfast.structures.clip import ClipBatch, ViewMeta
-from slowfast.structures.outputs.moment import ActionClass, ActionScore, ClipClasses
+from slowfast.structures.outputs.moment import ActionScore, ClipClasses
 from slowfast.structures.targets import Labels
 from slowfast.video.decoding.whole_video import WholeVideo
 from slowfast.video.source import VideoLength
@@ -36,49 +34,19 @@ class Stretch:
     end: float
 
 
-class ActionClassifier:
-    """A trained classifier, ready to predict. loaded, batch: as ActionDetector's"""
+class ActionClassifier(Predictor):
+    """A trained classifier, ready to predict. loaded, batch: as Predictor's"""
+
+    task = CLASSIFIES
+    instead = "finds people on key frames and does not classify clips; use ActionDetector"
 
     def __init__(self, loaded: Loaded, *, batch: int = BATCH) -> None:
-        if loaded.task != CLASSIFIES:
-            raise ValueError(
-                f"{loaded.weights} finds people on key frames and does not classify clips; use ActionDetector, or "
-                "slowfast.load, which gives the right one"
-            )
-        if batch < 1:
-            raise ValueError(f"--batch is the clips of a forward pass, at least 1, got {batch}")
-        self.loaded, self.batch = loaded, batch
+        super().__init__(loaded, batch=batch)
         cfg = loaded.cfg
         self.sampling = build_video_sampling(cfg)
         self.crops = build_view_crops(cfg, self.sampling, cfg.TEST.NUM_SPATIAL_CROPS)
         self.num_clips = clip_counts(cfg)[-1]
         self.sampling.check_clips(self.num_clips)
-        self._predict = loaded.inputs.predictor(loaded.model)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.loaded!r})"
-
-    @classmethod
-    def from_checkpoint(
-        cls,
-        path: str | Path,
-        *,
-        device: str | torch.device = "auto",
-        cfg: CfgNode | str | Path | None = None,
-        labels: str | Path | None = None,
-        batch: int = BATCH,
-    ) -> "ActionClassifier":
-        """See `load_model`. Raises ValueError for a checkpoint of another task."""
-        return cls(load_model(path, device=device, cfg=cfg, labels=labels), batch=batch)
-
-    @classmethod
-    def from_onnx(cls, path: str | Path, *, batch: int = BATCH) -> "ActionClassifier":
-        """From a file of `bmvit export --format onnx`, by ONNX Runtime on the CPU; errors as `load_onnx`."""
-        return cls(load_onnx(path), batch=batch)
-
-    @property
-    def classes(self) -> tuple[ActionClass, ...]:
-        return self.loaded.classes
 
     def stream(
         self,

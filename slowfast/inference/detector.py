@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from fvcore.common.config import CfgNode
 from torch import Tensor
 
 from slowfast.datasets.clips.collate import collate
-from slowfast.inference.build import DETECTS, Loaded, build_prepare, clip_offset_seconds, load_model
+from slowfast.inference.build import DETECTS, Loaded, build_prepare, clip_offset_seconds
 from slowfast.inference.choose import Choice
 from slowfast.inference.explain.explainer import explain_moment
-from slowfast.inference.export.build import load_onnx
+from slowfast.inference.predictor import BATCH, Predictor
 from slowfast.inference.streams.clip_stream import ClipStream, SkippedMoment, StreamedClip
 from slowfast.inference.streams.frame_reuse import FrameReuse, reuses_frames
 from slowfast.inference.streams.live_clips import LiveClips
@@ -23,61 +22,26 @@ from slowfast.inference.written.results import DetectionResult
 from slowfast.models.build import build_postprocess
 from slowfast.structures.clip import ClipMeta, ClipSample
 from slowfast.structures.outputs.explanation import Explanation
-from slowfast.structures.outputs.moment import ActionClass, ActionScore, Moment, Person
+from slowfast.structures.outputs.moment import ActionScore, Moment, Person
 from slowfast.structures.outputs.predictions import Detections, Predictions
 from slowfast.video.live.address import live_address
 from slowfast.video.live.source import LiveSource
 from slowfast.video.stream import FileSource, Source
 
-BATCH = 4
 
-
-class ActionDetector:
-    """A trained detector, ready to predict.
+class ActionDetector(Predictor):
+    """A trained detector, ready to predict. loaded, batch: as Predictor's
 
     for moment in ActionDetector.from_checkpoint("best.pyth").stream("video.mp4", every=0.5): ...
-
-    loaded: the model, its configuration and its classes
-    batch:  clips of a forward pass, at most
     """
 
+    task = DETECTS
+    instead = "classifies whole clips and finds no people; use ActionClassifier"
+
     def __init__(self, loaded: Loaded, *, batch: int = BATCH) -> None:
-        if loaded.task != DETECTS:
-            raise ValueError(
-                f"{loaded.weights} classifies whole clips and finds no people; use ActionClassifier, or slowfast.load, "
-                "which gives the right one"
-            )
-        if batch < 1:
-            raise ValueError(f"--batch is the clips of a forward pass, at least 1, got {batch}")
-        self.loaded, self.batch = loaded, batch
-        self._predict = loaded.inputs.predictor(loaded.model)
+        super().__init__(loaded, batch=batch)
         self._reuse = FrameReuse(loaded.model, loaded.inputs) if reuses_frames(loaded.model) else None
         self._prepare = build_prepare(loaded.cfg)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.loaded!r})"
-
-    @classmethod
-    def from_checkpoint(
-        cls,
-        path: str | Path,
-        *,
-        device: str | torch.device = "auto",
-        cfg: CfgNode | str | Path | None = None,
-        labels: str | Path | None = None,
-        batch: int = BATCH,
-    ) -> "ActionDetector":
-        """See `load_model`. Raises ValueError for a checkpoint of another task."""
-        return cls(load_model(path, device=device, cfg=cfg, labels=labels), batch=batch)
-
-    @classmethod
-    def from_onnx(cls, path: str | Path, *, batch: int = BATCH) -> "ActionDetector":
-        """From a file of `bmvit export --format onnx`, by ONNX Runtime on the CPU; errors as `load_onnx`."""
-        return cls(load_onnx(path), batch=batch)
-
-    @property
-    def classes(self) -> tuple[ActionClass, ...]:
-        return self.loaded.classes
 
     def clips(self, source: str | Path | Source, *, every: float = 1.0) -> ClipStream:
         """The clips around key frames, in one pass over the source; they count what was read."""

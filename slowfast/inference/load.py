@@ -7,8 +7,9 @@ from fvcore.common.config import CfgNode
 
 from slowfast.inference.build import DETECTS, load_model
 from slowfast.inference.classifier import ActionClassifier
-from slowfast.inference.detector import BATCH, ActionDetector
+from slowfast.inference.detector import ActionDetector
 from slowfast.inference.export.build import load_onnx
+from slowfast.inference.predictor import BATCH
 
 
 def load(
