@@ -10,7 +10,10 @@ from pathlib import Path
 
 from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
 from slowfast.utils.cores import ignore_ctrl_c
+from slowfast.utils.files import remove_left_by_killed
+from slowfast.utils.logging import get_logger
 from slowfast.utils.progress import progress
+from slowfast.video.frame_index import keep_index
 from slowfast.video.manifest import read_record, size_of, write_record
 from slowfast.video.reader import VIDEO_EXTENSIONS
 from slowfast.video.source import ClipReadError
@@ -102,9 +105,11 @@ def prepare_all(
 
     workers: processes; 0 works in this one
     A video whose record says that it was made of this very file in this very way, and which has the size that it had
-    then, is kept; anything else is made anew.
+    then, is kept; anything else is made anew. Half files of a run that was killed are removed, some minutes later.
     """
     out.mkdir(parents=True, exist_ok=True)
+    for left in remove_left_by_killed(out):
+        get_logger().info("%s: removed, a run that was killed left it", left)
     jobs = [(name, str(source), str(out), wanted) for name, source in sorted(movies.items())]
     rows = [Row(name, "", "failed", reason="no such movie") for name in sorted(set(wanted_names) - set(movies))]
     with progress(what=f"preparing ({wanted.mode})", total=len(jobs), unit="movie") as bar:
@@ -134,6 +139,8 @@ def _prepare(name: str, source: str, out: str, wanted: Wanted) -> Row:
             return Row(name, source, "kept")
         _forget(name, folder, wanted)
         record = prepare_movie(movie, name, folder, wanted)
+        if wanted.mode == "index":
+            keep_index(movie, folder)
         write_record(record, folder)
     except (ClipReadError, ValueError, OSError) as error:
         reason = error.reason if isinstance(error, ClipReadError) else str(error)

@@ -35,6 +35,7 @@ class Wanted:
     fps:        frames a second ("frames")
     quality:    JPEG quality ("frames")
     window:     (first, last) second that is kept; None: all
+    decode:     look at every frame, so that damage is found ("index"; the other modes do so anyway)
     """
 
     mode: Mode = "encode"
@@ -44,6 +45,7 @@ class Wanted:
     fps: float = 30.0
     quality: int = 95
     window: tuple[float, float] | None = None
+    decode: bool = False
 
     def __post_init__(self) -> None:
         rules = (
@@ -63,7 +65,7 @@ class Wanted:
     @property
     def told(self) -> dict[str, Any]:
         """What of it matters for this mode, for the record."""
-        names = {"index": (), "encode": ("short_side", "gop", "crf"), "frames": ("short_side", "fps", "quality")}[
+        names = {"index": ("decode",) if self.decode else (), "encode": ("short_side", "gop", "crf"), "frames": ("short_side", "fps", "quality")}[
             self.mode
         ]
         window = None if self.window is None else list(self.window)
@@ -79,6 +81,8 @@ def prepare_movie(source: Path, name: str, out: Path, wanted: Wanted) -> VideoRe
     with named_errors(source, None):
         if wanted.mode == "index":
             path = source
+            if wanted.decode:
+                _look_at_all(source)
         elif wanted.mode == "encode":
             path = out / f"{name}.mp4"
             pictures, aspect = _pictures(source, wanted), pixel_aspect_of(source)
@@ -87,6 +91,17 @@ def prepare_movie(source: Path, name: str, out: Path, wanted: Wanted) -> VideoRe
             path = out / name
             _write_frames(source, path, wanted)
         return _record(source, path, name, out, wanted)
+
+
+def _look_at_all(source: Path) -> None:
+    """Raises ClipReadError at the first damage."""
+    second = 0.0
+    with OpenVideo(source, threads=1, remember=False) as video:
+        for second, _ in video.frames():
+            if video.in_doubt:
+                break
+        if video.damaged:
+            raise ClipReadError(str(source), second, "the data is damaged here")
 
 
 def _pictures(source: Path, wanted: Wanted) -> Iterator[tuple[float, np.ndarray]]:

@@ -104,9 +104,9 @@ def _rate(value: dict[str, Any], timing: Timing) -> float:
     count = float(value.get("framesCount") or 0)
     timed = [(float(entry["frame"]), float(entry["time"])) for entry in value["sequence"] if entry.get("time")]
     rates = [frame / time for frame, time in timed]
-    if rates and max(rates) - min(rates) < 1e-3 * min(rates):
-        if not count or abs(count - rates[0] * duration) <= 1.5:
-            return rates[0]
+    agree = bool(rates) and max(rates) - min(rates) < 1e-3 * min(rates)
+    if agree and (not count or abs(count - rates[0] * duration) <= 1.5):
+        return rates[0]
     return count / duration if count else timing.rate
 
 
