@@ -4,9 +4,9 @@
 another state of the file is not used.
 """
 
+import io
 import zipfile
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +23,17 @@ _COLUMNS = ("pts", "keys", "doubtful")
 
 def write_index(path: Path, folder: Path, timeline: Timeline, columns: dict[str, np.ndarray]) -> None:
     """Keep the index of the video at `path`, below the prepared `folder`. columns: those of FrameIndex."""
-    stat, buffer = path.stat(), BytesIO()
+    stat = path.stat()
+    buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
         state=np.array([_VERSION, stat.st_size, stat.st_mtime_ns], dtype=np.int64),
         times=timeline.times,
         ends=np.array([timeline.frame_seconds, timeline.end]),
         damaged=np.array(timeline.damaged, dtype=np.float64).reshape(-1, 2),
-        **columns,
+        pts=columns["pts"],
+        keys=columns["keys"],
+        doubtful=columns["doubtful"],
     )
     kept = folder / FOLDER / f"{path.relative_to(folder).as_posix()}.npz"
     kept.parent.mkdir(parents=True, exist_ok=True)

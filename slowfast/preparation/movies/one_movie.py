@@ -65,9 +65,11 @@ class Wanted:
     @property
     def told(self) -> dict[str, Any]:
         """What of it matters for this mode, for the record."""
-        names = {"index": ("decode",) if self.decode else (), "encode": ("short_side", "gop", "crf"), "frames": ("short_side", "fps", "quality")}[
-            self.mode
-        ]
+        names = {
+            "index": ("decode",) if self.decode else (),
+            "encode": ("short_side", "gop", "crf"),
+            "frames": ("short_side", "fps", "quality"),
+        }[self.mode]
         window = None if self.window is None else list(self.window)
         return {"mode": self.mode, **{name: asdict(self)[name] for name in names}, "window": window}
 
@@ -95,13 +97,10 @@ def prepare_movie(source: Path, name: str, out: Path, wanted: Wanted) -> VideoRe
 
 def _look_at_all(source: Path) -> None:
     """Raises ClipReadError at the first damage."""
-    second = 0.0
     with OpenVideo(source, threads=1, remember=False) as video:
-        for second, _ in video.frames():
-            if video.in_doubt:
-                break
+        any(video.in_doubt for _ in video.frames())
         if video.damaged:
-            raise ClipReadError(str(source), second, "the data is damaged here")
+            raise ClipReadError(str(source), max(video.damaged[0][0], 0.0), "the data is damaged after this")
 
 
 def _pictures(source: Path, wanted: Wanted) -> Iterator[tuple[float, np.ndarray]]:

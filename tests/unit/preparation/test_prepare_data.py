@@ -158,7 +158,7 @@ def test_an_index_finds_damage_where_it_is_asked_to_look(tmp_path, capsys):
     line = [str(tmp_path), "--mode", "index", "--workers", "0"]
     assert main(line) == 0 and "1 prepared" in capsys.readouterr().out
     assert main([*line, "--decode"]) == 1
-    assert "a: the data is damaged here (second" in capsys.readouterr().out
+    assert "a: the data is damaged after this (second" in capsys.readouterr().out
     assert read_record(tmp_path, "a").done == {"mode": "index", "window": None}
 
 

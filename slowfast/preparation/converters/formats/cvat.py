@@ -100,7 +100,9 @@ class _Films:
                 f"{self._path}: a track of task {number!r}, and the project has tasks {', '.join(self._tasks)}"
             )
         task = self._tasks.get(number)
-        told = _source(self._root, self._path) if task is None else task.findtext("source") or task.findtext("name", "")
+        told = _source(self._root, self._path)
+        if task is not None:
+            told = task.findtext("source") or task.findtext("name") or number
         name = self._videos.name(told)
         timing = self._videos.of(name)
         place = self._root.find("meta") if task is None else task
