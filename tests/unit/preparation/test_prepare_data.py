@@ -192,6 +192,32 @@ def test_the_index_of_a_file_out_of_order_is_made_once_for_all_processes(shared_
         assert built == [path]
 
 
+def test_what_is_left_is_told_by_size_and_without_what_is_ready(movies, tmp_path, monkeypatch):
+    sources = {"a": tmp_path / "a.mkv", "b": tmp_path / "b.mkv", "c": tmp_path / "c.mkv"}
+    for name, megabytes in (("a", 5), ("b", 1), ("c", 1)):
+        data = (movies / "a.mkv").read_bytes()
+        sources[name].write_bytes(data + bytes(megabytes * 1_000_000 - len(data)))
+    asked, told = [], []
+
+    class Bar:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def update(self, megabytes):
+            told.append(megabytes)
+
+    monkeypatch.setattr(all_movies, "progress", lambda *, what, total, unit: asked.append((total, unit)) or Bar())
+    only = {"b": sources["b"]}
+    assert [row.outcome for row in all_movies.prepare_all(only, tmp_path / "out", Wanted(short_side=24)).rows] == [
+        "made"
+    ]
+    outcomes = [row.outcome for row in all_movies.prepare_all(sources, tmp_path / "out", Wanted(short_side=24)).rows]
+    assert outcomes == ["made", "kept", "made"] and asked == [(1, "MB"), (6, "MB")] and told == [1, 5, 1]
+
+
 def test_a_folder_that_is_not_ours_is_not_touched(movies, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "mine.jpg").write_text("mine")
