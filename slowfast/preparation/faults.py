@@ -51,6 +51,7 @@ KINDS = {
     "outside the seconds": Kind("note", "key frames outside the seconds that count, which are left out"),
     "video without labels": Kind("warning", "videos in the folder that no split names"),
     "exclusion": Kind("note", "excluded key frames that no annotation names"),
+    "not annotated": Kind("note", "tests without annotations"),
     "excluded": Kind("note", "key frames that are excluded"),
     "format": Kind("note", "how the files are written"),
 }

@@ -1,7 +1,9 @@
 """The one way to write a whole file: under a temporary name beside it, then renamed, so that it is whole or as before."""
 
 import os
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +12,8 @@ from typing import IO, Any
 
 _UMASK = os.umask(0o022)
 os.umask(_UMASK)  # it can be asked for by setting it only
+LONG_AGO = 600.0  # seconds after which a temporary file that nobody has changed is nobody's
+_TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}\.tmp")
 UNTOUCHED = "what was there before is untouched"
 
 
@@ -107,6 +111,39 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         os.replace(filling, path)
     finally:
         shutil.rmtree(filling, ignore_errors=True)
+
+
+def remove_left_by_killed(folder: Path, *, seconds: float = LONG_AGO) -> list[Path]:
+    """Delete half files and folders below `folder` that processes of this machine left when they were killed; their paths.
+
+    seconds: what was changed since is kept: a process of another machine may be writing it
+    """
+    gone = []
+    for path in sorted(folder.rglob(".*.tmp")):
+        written_by = _TEMPORARY.fullmatch(path.name)
+        if written_by is None or _is_alive(int(written_by[1])):
+            continue
+        try:
+            if time.time() - path.stat().st_mtime < seconds:
+                continue
+        except FileNotFoundError:  # finished meanwhile, by another machine
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        gone.append(path)
+    return gone
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # of another user
+        return True
+    return True
 
 
 def remove_folder(path: Path) -> None:

@@ -53,7 +53,10 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
         "--first-frame", type=int, default=0, metavar="N", help="the first frame's number in a spreadsheet (default 0)"
     )
     parser.add_argument(
-        "--actions-from", choices=("auto", "attributes", "label"), default="auto", help="where CVAT's actions stand"
+        "--actions-from",
+        choices=("auto", "attributes", "label"),
+        default="auto",
+        help="where actions stand in CVAT's and Label Studio's files",
     )
     parser.add_argument("--split", type=int, default=1, metavar="N", help="of a pickle of tubes (default 1)")
     parser.add_argument(

@@ -62,6 +62,9 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--window", type=float, nargs=2, metavar=("FIRST", "LAST"), help="seconds to keep (AVA: 900 1800)"
     )
+    parser.add_argument(
+        "--decode", action="store_true", help="mode index: look at every frame, so that damage is found (slow)"
+    )
     parser.add_argument("--names", metavar="FILE", help="a video name a line: one without a movie is told")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: the cores at hand; 0: none)")
     parser.add_argument("--json", metavar="FILE", help="write a row per movie here")
@@ -94,6 +97,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
             crf=args.crf,
             fps=args.fps,
             quality=args.quality,
+            decode=args.decode,
             window=None if args.window is None else (args.window[0], args.window[1]),
         )
         workers = effective_cores().count if args.workers is None else args.workers

@@ -203,6 +203,18 @@ def filled(video: str, track: str, keys: Sequence[KeyBox], timing: Timing) -> li
     return labels
 
 
+def around(box: Box, degrees: float, *, pivot: tuple[float, float]) -> Box:
+    """xyxy in pixels, turned clockwise about `pivot` -> the upright box around it."""
+    if not degrees % 360:
+        return box
+    x1, y1, x2, y2 = box
+    turn = np.deg2rad(degrees)
+    corners = np.array([(x1, y1), (x2, y1), (x1, y2), (x2, y2)]) - pivot
+    x = corners[:, 0] * np.cos(turn) - corners[:, 1] * np.sin(turn) + pivot[0]
+    y = corners[:, 0] * np.sin(turn) + corners[:, 1] * np.cos(turn) + pivot[1]
+    return (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+
+
 def from_pixels(box: Sequence[float], size: tuple[int, int]) -> Box:
     """xyxy in pixels of a frame of (height, width) -> fractions."""
     height, width = size

@@ -76,7 +76,7 @@ FORMATS: dict[str, Format] = {
     ),
     "label-studio": Format(
         "Label Studio, video rectangles (JSON)",
-        lambda path, videos, o: read_label_studio(path, videos),
+        lambda path, videos, o: read_label_studio(path, videos, actions_from=o.actions_from),
         lambda found, path, videos, o: write_label_studio(found, path, videos),
     ),
     "via": Format(

@@ -1,6 +1,6 @@
 """Why is the mAP 0? Detections beside annotations, one question after the other, and the likeliest cause in a sentence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -253,9 +253,12 @@ def _classes(shared: SharedFrames, best: np.ndarray, iou: np.ndarray, label_map:
         "they are numbered from 1 without the gaps of the label map": ids[np.clip(label - 1, 0, len(ids) - 1)],
     }
     plain = share(label)
-    how, better = max(((how, share(labels)) for how, labels in tried.items()), key=lambda pair: pair[1])
+    how = max(tried, key=lambda how: share(tried[how]))
+    better = share(tried[how])
+    # A model that says the same of everybody is right more often under some other numbering: that is chance.
+    meant = better > _by_chance(tried[how], acts) + max(SURE, 1 / np.sqrt(len(people)))
     unknown = float((label_map.to_index(shared.row_label) < 0).mean())
-    if better > max(plain + SURE, 1.5 * plain):
+    if meant and better > max(plain + SURE, 1.5 * plain):
         causes.append(
             f"classes are numbered otherwise: of the people found {plain:.0%} have a right best class, and {better:.0%} "
             f"would have; {how}"
@@ -269,6 +272,11 @@ def _classes(shared: SharedFrames, best: np.ndarray, iou: np.ndarray, label_map:
             "the label map's (that of another data set?), or a model that has not learned them"
         )
     return plain
+
+
+def _by_chance(labels: np.ndarray, acts: Sequence[frozenset[int]]) -> float:
+    """Share of the people whose class would be right if these labels had been handed out to them blindly."""
+    return float(np.mean([[int(one) in does for does in acts] for one in labels.tolist()]))
 
 
 def _scores(shared: SharedFrames, best: np.ndarray, iou: np.ndarray, label_map: LabelMap, causes: list[str]) -> float:

@@ -9,8 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
+from slowfast.utils.files import remove_left_by_killed
+from slowfast.utils.logging import get_logger
 from slowfast.utils.processes.cores import ignore_ctrl_c
 from slowfast.utils.progress import progress
+from slowfast.video.decoding.frame_index import keep_index
 from slowfast.video.reader import VIDEO_EXTENSIONS
 from slowfast.video.source import ClipReadError
 from slowfast.video.stored.manifest import read_record, size_of, write_record
@@ -102,27 +105,51 @@ def prepare_all(
 
     workers: processes; 0 works in this one
     A video whose record says that it was made of this very file in this very way, and which has the size that it had
-    then, is kept; anything else is made anew.
+    then, is kept; anything else is made anew. Half files of a run that was killed are removed, some minutes later.
     """
     out.mkdir(parents=True, exist_ok=True)
+    for left in remove_left_by_killed(out):
+        get_logger().info("%s: removed, a run that was killed left it", left)
     jobs = [(name, str(source), str(out), wanted) for name, source in sorted(movies.items())]
     rows = [Row(name, "", "failed", reason="no such movie") for name in sorted(set(wanted_names) - set(movies))]
-    with progress(what=f"preparing ({wanted.mode})", total=len(jobs), unit="movie") as bar:
+    megabytes = {name: _megabytes(source) for name, source in movies.items()}
+    # By size, as movies are of all lengths, and without those that are ready: the time left would be told wrong.
+    ready = {name for name, source, _, _ in jobs if _is_surely_ready(name, Path(source), out, wanted)}
+    rows += [Row(name, source, "kept") for name, source, _, _ in jobs if name in ready]
+    jobs = [job for job in jobs if job[0] not in ready]
+    total = sum(megabytes[job[0]] for job in jobs)
+    with progress(what=f"preparing ({wanted.mode})", total=total, unit="MB") as bar:
         if workers == 0:
             for job in jobs:
                 rows.append(_prepare(*job))
-                bar.update()
-        else:
+                bar.update(megabytes[job[0]])
+        elif jobs:
             context = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(workers, mp_context=context, initializer=ignore_ctrl_c) as pool:
                 try:
                     for done in as_completed([pool.submit(_prepare, *job) for job in jobs]):
                         rows.append(done.result())
-                        bar.update()
+                        bar.update(megabytes[rows[-1].video])
                 except BaseException:  # Ctrl-C, a worker that was killed: what waits is not begun
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
     return PreparationReport(tuple(sorted(rows, key=lambda row: row.video)))
+
+
+def _megabytes(movie: Path) -> int:
+    """At least 1, also of a file that is gone meanwhile."""
+    try:
+        return max(1, round(movie.stat().st_size / 1e6))
+    except OSError:
+        return 1
+
+
+def _is_surely_ready(name: str, movie: Path, folder: Path, wanted: Wanted) -> bool:
+    """Whatever goes wrong in asking is told of when the movie's turn comes."""
+    try:
+        return _is_ready(name, movie, folder, wanted)
+    except (ValueError, OSError):
+        return False
 
 
 def _prepare(name: str, source: str, out: str, wanted: Wanted) -> Row:
@@ -134,6 +161,8 @@ def _prepare(name: str, source: str, out: str, wanted: Wanted) -> Row:
             return Row(name, source, "kept")
         _forget(name, folder, wanted)
         record = prepare_movie(movie, name, folder, wanted)
+        if wanted.mode == "index":
+            keep_index(movie, folder)
         write_record(record, folder)
     except (ClipReadError, ValueError, OSError) as error:
         reason = error.reason if isinstance(error, ClipReadError) else str(error)

@@ -35,6 +35,7 @@ class Wanted:
     fps:        frames a second ("frames")
     quality:    JPEG quality ("frames")
     window:     (first, last) second that is kept; None: all
+    decode:     look at every frame, so that damage is found ("index"; the other modes do so anyway)
     """
 
     mode: Mode = "encode"
@@ -44,6 +45,7 @@ class Wanted:
     fps: float = 30.0
     quality: int = 95
     window: tuple[float, float] | None = None
+    decode: bool = False
 
     def __post_init__(self) -> None:
         rules = (
@@ -63,9 +65,11 @@ class Wanted:
     @property
     def told(self) -> dict[str, Any]:
         """What of it matters for this mode, for the record."""
-        names = {"index": (), "encode": ("short_side", "gop", "crf"), "frames": ("short_side", "fps", "quality")}[
-            self.mode
-        ]
+        names = {
+            "index": ("decode",) if self.decode else (),
+            "encode": ("short_side", "gop", "crf"),
+            "frames": ("short_side", "fps", "quality"),
+        }[self.mode]
         window = None if self.window is None else list(self.window)
         return {"mode": self.mode, **{name: asdict(self)[name] for name in names}, "window": window}
 
@@ -79,6 +83,8 @@ def prepare_movie(source: Path, name: str, out: Path, wanted: Wanted) -> VideoRe
     with named_errors(source, None):
         if wanted.mode == "index":
             path = source
+            if wanted.decode:
+                _look_at_all(source)
         elif wanted.mode == "encode":
             path = out / f"{name}.mp4"
             pictures, aspect = _pictures(source, wanted), pixel_aspect_of(source)
@@ -87,6 +93,14 @@ def prepare_movie(source: Path, name: str, out: Path, wanted: Wanted) -> VideoRe
             path = out / name
             _write_frames(source, path, wanted)
         return _record(source, path, name, out, wanted)
+
+
+def _look_at_all(source: Path) -> None:
+    """Raises ClipReadError at the first damage."""
+    with OpenVideo(source, threads=1, remember=False) as video:
+        any(video.in_doubt for _ in video.frames())
+        if video.damaged:
+            raise ClipReadError(str(source), max(video.damaged[0][0], 0.0), "the data is damaged after this")
 
 
 def _pictures(source: Path, wanted: Wanted) -> Iterator[tuple[float, np.ndarray]]:

@@ -45,6 +45,7 @@ def read_files(
                 faults.add("format", note, file=str(path))
     model = _try(lambda: read_label_map(label_map), label_map, keys, faults)
     evaluated = _try(lambda: read_label_map(eval_label_map), eval_label_map, keys, faults)
+    whole = model
     if classes:
         model = _subset(model, classes, label_map, faults)
         chosen = model.ids if model else ()
@@ -60,6 +61,7 @@ def read_files(
         evaluated,
         _exclusions(exclusions, keys, faults),
         valid,
+        parted=tuple(whole.parted_by(model.ids)) if whole and model else (),
     )
 
 

@@ -133,6 +133,12 @@ def _mirrored(cfg: CfgNode, found: _Detection, labelled: Sequence[tuple[str, Vid
                 'keep their label: write swap: "NAME" into the label map, DATA.FLIP_SWAPS, or DATA.RANDOM_FLIP False'
             )
             check_mirrored(list(names.values()), swaps, advice, faults)
+            for kept, gone in split.parted:
+                faults.add(
+                    "mirrored class",
+                    f"a mirrored clip of {kept!r} shows {gone!r}, which is not among AVA.CLASSES, and keeps its label: name both "
+                    "or set DATA.RANDOM_FLIP False",
+                )
     for name, videos in labelled:
         if name == "train":
             check_mirrored(videos.videos.class_names, (), "keep their label: set DATA.RANDOM_FLIP False", faults)

@@ -82,7 +82,7 @@ def faults_html(faults: Faults) -> str:
     parts = []
     for kind in faults.kinds:
         rows = "".join(
-            f'<tr><td class="name">{escape(_place(fault.file, fault.line))}</td>'
+            f'<tr><td class="name" style="white-space:nowrap">{escape(_place(fault.file, fault.line))}</td>'
             f'<td class="name">{escape(fault.reason)}</td></tr>'
             for fault in faults.of(kind)[:LISTED]
         )

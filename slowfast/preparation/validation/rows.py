@@ -99,6 +99,12 @@ def check_classes(split: CheckedSplit, label_map: LabelMap, faults: Faults, *, i
     for class_id, name in zip(evaluated.ids, evaluated.names, strict=True):
         if class_id not in label_map.ids:
             faults.add("evaluated class", f"class {class_id} ({name}) is evaluated, and the model's label map lacks it")
+    if split.name != "train" and len(table) and not acts.any():
+        faults.add(
+            "not annotated",
+            f"{split.name}: no row has a class, so there is no mAP: a run leaves its detections (detections.csv)",
+        )
+        return
     wanted = label_map if split.name == "train" else evaluated
     there = np.unique(table.label[acts])
     gone = [f"{i} ({name})" for i, name in zip(wanted.ids, wanted.names, strict=True) if i not in there]

@@ -25,6 +25,7 @@ class CheckedSplit:
     label_map, eval_label_map: classes of the model and of the evaluation; None where none could be read
     exclusions: (video, timestamp) that count for nothing
     valid:      first and last second that count; None: all
+    parted:     names of a class that was chosen and of the one that a mirrored clip shows instead, which was not
     """
 
     name: str
@@ -37,6 +38,7 @@ class CheckedSplit:
     exclusions: frozenset[tuple[str, float]] = frozenset()
     valid: tuple[float, float] | None = None
     unit: str = "second"
+    parted: tuple[tuple[str, str], ...] = ()
 
     def place(self, row: int) -> dict:
         """{"file": ..., "line": ...} of a row."""

@@ -74,6 +74,12 @@ class LabelMap:
         swaps = tuple(pair for pair in self.swaps if set(pair) <= set(ids))
         return LabelMap(tuple(ids), tuple(self.names[self.ids.index(i)] for i in ids), swaps)
 
+    def parted_by(self, ids: Sequence[int]) -> list[tuple[str, str]]:
+        """(name of a class among `ids`, name of the one that a mirrored clip of it shows and that is not among them)."""
+        names = dict(zip(self.ids, self.names, strict=True))
+        both = [*self.swaps, *((b, a) for a, b in self.swaps)]
+        return sorted((names[kept], names[gone]) for kept, gone in both if kept in ids and gone not in ids)
+
     def ids_of(self, classes: Sequence[int | str]) -> tuple[int, ...]:
         """Ids of classes given by id or by name. Raises ValueError for a name that the map lacks, or has twice."""
         ids = []

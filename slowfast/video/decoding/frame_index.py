@@ -16,6 +16,7 @@ import numpy as np
 
 from slowfast.video.decoding.notes import note
 from slowfast.video.decoding.open_video import OpenVideo, UnreadableError
+from slowfast.video.kept_index import kept_index, read_index, write_index
 from slowfast.video.source import Timeline
 
 _KEPT = 64  # files whose index a process keeps
@@ -78,13 +79,26 @@ class FrameIndex:
 
 
 def frame_index(path: str | Path, *, threads: int) -> FrameIndex:
-    """Of a file: kept from before, or by decoding all of it. Raises UnreadableError where nothing can be decoded."""
-    return _remembered(_indices, path, lambda: _build(path, threads))
+    """Of a file: as prepare-data kept it, kept from before, or by decoding all of it. Raises UnreadableError where nothing
+    can be decoded."""
+    return _remembered(_indices, path, lambda: _kept(Path(path)) or _build(path, threads))
+
+
+def keep_index(path: Path, folder: Path) -> None:
+    """Write the index of a video below the prepared `folder`, where this process had to make one, for all that read it."""
+    index = _indices.get(_identity(path))
+    if index is not None and path.is_relative_to(folder):
+        write_index(path, folder, index.timeline, {"pts": index.pts, "keys": index.keys, "doubtful": index.doubtful})
+
+
+def _kept(path: Path) -> FrameIndex | None:
+    found = read_index(path)
+    return None if found is None else FrameIndex(found[0], **found[1])
 
 
 def has_index(path: str | Path) -> bool:
-    """It was made before, and the file is the same."""
-    return _identity(path) in _indices
+    """It was made before, and the file is the same; or one was kept beside it."""
+    return _identity(path) in _indices or kept_index(Path(path)) is not None
 
 
 def is_joined(path: str | Path) -> bool:

@@ -211,10 +211,16 @@ def test_via_has_moments_already(videos, tmp_path):
         "metadata": {
             "1_a": {"vid": "1", "z": [0.7], "xy": [2, 6.4, 4.8, 32, 24], "av": {"1": "0,1", "2": "anna"}},
             "1_b": {"vid": "1", "z": [0.1, 0.5], "xy": [], "av": {"1": "0"}},
+            "1_c": {"vid": "1", "z": [1.0], "xy": [8, 32, 12, 16, 24, 48, 18, 20, 36], "av": {"1": "_DEFAULT"}},
+            "1_d": {"vid": "1", "z": [1.0], "xy": [3, 32, 12, 5], "av": {"1": "0"}},
         },
     }
     (tmp_path / "a.json").write_text(json.dumps(project))
-    (label,) = read_via(tmp_path / "a.json", videos).labels
+    found = read_via(tmp_path / "a.json", videos)
+    label, sides = found.labels
+    # The points that a rectangle's sides go through; and nothing was said of what it does.
+    assert (sides.time, sides.actions, sides.box) == (1, (), pytest.approx((0.25, 0.25, 0.75, 0.75)))
+    assert found.notes == (f"{tmp_path / 'a.json'}: 1 shapes that are no rectangle at one moment",)
     assert (label.time, label.actions, label.track) == (0.4, ("walk", "wave"), "anna")
     assert label.box == pytest.approx((0.1, 0.1, 0.6, 0.6))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from fractions import Fraction
 
 import cv2
@@ -15,8 +16,9 @@ from slowfast.preparation.movies import all_movies
 from slowfast.preparation.movies.one_movie import Wanted
 from slowfast.preparation.validation.check import validate_config
 from slowfast.utils.files import whole_folder, write_loose
+from slowfast.video.decoding import frame_index
 from slowfast.video.decoding.open_video import OpenVideo
-from slowfast.video.reader import read_all
+from slowfast.video.reader import read_all, read_times
 from slowfast.video.stored.manifest import check_manifest, check_starts, read_record
 from tests.unit.preparation.small_set import make_set, write_config
 from tests.unit.video.video_maker import number_in, write_video
@@ -128,6 +130,92 @@ def test_a_kill_in_the_middle_leaves_nothing_under_a_final_name(movies, tmp_path
         write_loose(b"1", filling / "1.jpg")
         raise KeyboardInterrupt
     assert sorted(path.name for path in tmp_path.iterdir()) == [".manifest", "a.mp4"]
+
+
+def test_what_killed_runs_left_is_removed_and_what_another_writes_is_not(movies, tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = {name: tmp_path / f".{name}.{dead.pid}-0123abcd.tmp" for name in ("a.mp4", "b", "fresh.mp4")}
+    left["b"].mkdir()
+    write_loose(b"1", left["b"] / "b_000001.jpg")
+    for name in ("a.mp4", "fresh.mp4"):
+        write_loose(b"half", left[name])
+    ours = tmp_path / f".c.mp4.{os.getpid()}-0123abcd.tmp"
+    mine = tmp_path / ".notes.tmp"
+    for path in (ours, mine):
+        write_loose(b"half", path)
+    for path in (left["a.mp4"], left["b"], ours, mine):
+        os.utime(path, (1, 1))
+    all_movies.prepare_all({}, tmp_path, Wanted())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([ours.name, mine.name, left["fresh.mp4"].name])
+
+
+def test_an_index_finds_damage_where_it_is_asked_to_look(tmp_path, capsys):
+    path = write_video(tmp_path / "a.mp4", frames=60, fps=10)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3 : len(data) // 2] = bytes(len(data) // 2 - len(data) // 3)
+    path.write_bytes(bytes(data))
+    line = [str(tmp_path), "--mode", "index", "--workers", "0"]
+    assert main(line) == 0 and "1 prepared" in capsys.readouterr().out
+    assert main([*line, "--decode"]) == 1
+    assert "a: the data is damaged after this (second" in capsys.readouterr().out
+    assert read_record(tmp_path, "a").done == {"mode": "index", "window": None}
+
+
+def test_the_index_of_a_file_out_of_order_is_made_once_for_all_processes(shared_dir, tmp_path, monkeypatch):
+    """In place of a new process the index that this one keeps is forgotten."""
+    folder = tmp_path / "videos" / "sub"
+    folder.mkdir(parents=True)
+    path = folder / "v.avi"
+    path.write_bytes((shared_dir / "data/videos/people/mmaction2_test.avi").read_bytes())
+    times = np.array([5.0, 4.9, 5.1])
+    expected = read_times(path, times, center=0).frames
+    frame_index._indices.clear()
+    assert main([str(tmp_path / "videos"), "--mode", "index", "--workers", "0"]) == 0
+    frame_index._indices.clear()
+    built = []
+    real = frame_index._build
+    monkeypatch.setattr(frame_index, "_build", lambda path, threads: built.append(path) or real(path, threads))
+    np.testing.assert_array_equal(read_times(path, times, center=0).frames, expected)
+    assert not built
+    kept = tmp_path / "videos" / ".manifest" / "sub" / "v.avi.npz"
+    whole = kept.read_bytes()
+    for spoilt in (whole[: len(whole) // 2], None):
+        frame_index._indices.clear()
+        built.clear()
+        if spoilt is None:  # the file is another one now
+            kept.write_bytes(whole)
+            os.utime(path, (1, 1))
+        else:
+            kept.write_bytes(spoilt)
+        np.testing.assert_array_equal(read_times(path, times, center=0).frames, expected)
+        assert built == [path]
+
+
+def test_what_is_left_is_told_by_size_and_without_what_is_ready(movies, tmp_path, monkeypatch):
+    sources = {"a": tmp_path / "a.mkv", "b": tmp_path / "b.mkv", "c": tmp_path / "c.mkv"}
+    for name, megabytes in (("a", 5), ("b", 1), ("c", 1)):
+        data = (movies / "a.mkv").read_bytes()
+        sources[name].write_bytes(data + bytes(megabytes * 1_000_000 - len(data)))
+    asked, told = [], []
+
+    class Bar:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def update(self, megabytes):
+            told.append(megabytes)
+
+    monkeypatch.setattr(all_movies, "progress", lambda *, what, total, unit: asked.append((total, unit)) or Bar())
+    only = {"b": sources["b"]}
+    assert [row.outcome for row in all_movies.prepare_all(only, tmp_path / "out", Wanted(short_side=24)).rows] == [
+        "made"
+    ]
+    outcomes = [row.outcome for row in all_movies.prepare_all(sources, tmp_path / "out", Wanted(short_side=24)).rows]
+    assert outcomes == ["made", "kept", "made"] and asked == [(1, "MB"), (6, "MB")] and told == [1, 5, 1]
 
 
 def test_a_folder_that_is_not_ours_is_not_touched(movies, tmp_path):

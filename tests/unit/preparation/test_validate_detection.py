@@ -165,6 +165,15 @@ def test_a_config_is_checked_as_a_run_would_read_it(own, repo_root):
     assert "AVA.GROUNDTRUTH_FILE in AVA.ANNOTATION_DIR" in faults.of("missing file")[0].reason
 
 
+def test_a_test_without_annotations_is_said_to_have_no_map(own):
+    (own / "annotations" / "test.csv").write_text("c,1\nc,2.5\n")
+    validation = validate_files([own / "annotations" / "train.csv"], test=[own / "annotations" / "test.csv"],
+        label_map=own / "annotations" / "classes.pbtxt")  # fmt: skip
+    (note,) = validation.faults.of("not annotated")
+    assert "test: no row has a class, so there is no mAP: a run leaves its detections" in note.reason
+    assert not validation.faults.of("class without samples") and validation.exit_code == 0
+
+
 def test_left_and_right_need_a_swap_where_clips_are_mirrored(own, repo_root):
     labels = own / "annotations" / "classes.pbtxt"
     config = write_config(own, repo_root)
@@ -180,6 +189,9 @@ def test_left_and_right_need_a_swap_where_clips_are_mirrored(own, repo_root):
     assert not told("DATA.RANDOM_FLIP", "False") and not told("DATA.FLIP_SWAPS", "[[1, 3]]")
     labels.write_text(plain.replace("id: 3", 'id: 3 swap: "turn Left"'))
     assert not told()
+    (fault,) = told("AVA.CLASSES", "[turn Left, left]")
+    assert "a mirrored clip of 'turn Left' shows 'turn right', which is not among AVA.CLASSES" in fault
+    assert not told("AVA.CLASSES", "[turn Left, left]", "DATA.RANDOM_FLIP", "False")
 
 
 def test_boxes_of_a_person_detector_are_read_too(own, repo_root):

@@ -28,9 +28,11 @@ def read_ava(
         raise ValueError("no annotation file is named (AVA.TRAIN_GT_BOX_LISTS)")
     table = concatenate_tables([read_groundtruth_csv(path) for path in annotation_files])
     label_map, eval_label_map = read_label_map(label_map_file), read_label_map(eval_label_map_file)
+    parted: list[tuple[str, str]] = []
     if classes:
         try:
             ids = label_map.ids_of(classes)
+            parted = label_map.parted_by(ids)
             label_map = label_map.subset(list(ids))
             eval_label_map = eval_label_map.subset([i for i in ids if i in eval_label_map.ids])
         except ValueError as error:
@@ -52,6 +54,11 @@ def read_ava(
         names = dict(zip(label_map.ids, label_map.names, strict=True))
         pairs = ", ".join(f"{names[a]} and {names[b]}" for a, b in label_map.swaps)
         notes.append(f"a mirrored clip exchanges {pairs} (the label map)")
+    if parted:
+        shown = ", ".join(f"{kept} shows {gone}" for kept, gone in parted)
+        notes.append(
+            f"a mirrored clip of {shown}, left out by AVA.CLASSES, and keeps its label: name both or set DATA.RANDOM_FLIP False"
+        )
     return AnnotatedSet(key_frames, table, label_map, eval_label_map, exclusions, tuple(notes))
 
 

@@ -1,6 +1,6 @@
 """COCO-style JSON of videos: images with a video and a frame, boxes x, y, width, height in pixels, categories, tracks.
 
-images: {"id", "video_id", "frame_id" from 0, maybe "time" in seconds}; annotations: {"image_id", "bbox", "category_id",
+images: {"id", "video_id", "frame_id" (or "frame_index") from 0, maybe "time" in seconds}; annotations: {"image_id", "bbox", "category_id",
 "track_id" (or "instance_id")}. Also YouTube-VIS's form, annotations with "video_id" and "bboxes", a box or null per frame.
 There is no one document of the format; built from the fields that published data sets and tools use.
 """
@@ -69,8 +69,9 @@ def _folder(video: dict[str, Any]) -> str:
 
 def _second(image: dict[str, Any], names: dict[Any, str], videos: VideoTimes) -> float:
     timing = videos.of(names[image["video_id"]])
-    frame = timing.frame_at(float(image["time"])) if "time" in image else int(image["frame_id"])
-    return timing.second_of(frame)
+    if "time" in image:
+        return timing.second_of(timing.frame_at(float(image["time"])))
+    return timing.second_of(int(image["frame_id"] if "frame_id" in image else image["frame_index"]))
 
 
 def _boxes(content: dict[str, Any], names: dict[Any, str], videos: VideoTimes) -> Iterator[tuple]:

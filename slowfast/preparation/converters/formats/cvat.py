@@ -1,21 +1,26 @@
 """CVAT, "CVAT for video 1.1" (XML): tracks of boxes with key frames, and attributes that change from frame to frame.
 
 <track id label><box frame outside occluded keyframe xtl ytl xbr ybr><attribute name>value</attribute></box></track>
-Frames count from 0 in the order of decoding, whatever the video's times are. Built from CVAT's documentation of the format.
+Frames count from 0 in the order of decoding, whatever the video's times are. A project's file holds several tasks, and its
+tracks say which (task_id). Built from CVAT's documentation and from what its exporter writes.
 """
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 from slowfast.preparation.converters.annotations import (
     Annotations,
+    Box,
     KeyBox,
     Label,
     Timing,
     VideoTimes,
     annotations_of,
+    around,
     filled,
     from_pixels,
     to_pixels,
@@ -24,37 +29,92 @@ from slowfast.utils.files import write_text
 from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_text
 
+_STEP = re.compile(r"step=(\d+)")  # in <frame_filter>
 _NOTHING = {"", "false", "none", "__undefined__", "undefined", "no"}
 
 
 @names_its_file()
-def read_cvat(path: Path, videos: VideoTimes, *, actions_from: str = "auto", video: str = "") -> Annotations:
+def read_cvat(path: Path, videos: VideoTimes, *, actions_from: str = "auto") -> Annotations:
     """actions_from: "attributes" (a checkbox that is true gives its name, any other attribute its value, several between
-    commas), "label" (the label of a track), "auto": attributes where there are any. video: instead of the one in the file.
+    commas), "label" (the label of a track), "auto": attributes where there are any.
 
-    Boxes between the listed ones stand on straight lines through time. Raises ValueError where the file is no such XML,
-    and IndexError, named, for frames that the video does not have.
+    Boxes between the listed ones stand on straight lines through time; a turned one becomes the upright one around it.
+    Tracks of other shapes are left out, and a note says how many. Raises ValueError where the file is no such XML, and
+    IndexError, named, for frames that the video does not have.
     """
     root = _parse(path)
-    name = videos.name(video or _source(root, path))
-    timing = videos.of(name)
-    size = _original_size(root) or timing.size
+    films = _Films(root, path, videos)
     by_attribute = actions_from == "attributes" or (
         actions_from == "auto" and root.find(".//box/attribute") is not None
     )
     labels: list[Label] = []
+    others = 0
     for track in root.iter("track"):
+        film = films.of(track)
+        others += track.find("box") is None
         keys = []
         for box in track.iter("box"):
-            corners = [float(box.get(side, "nan")) for side in ("xtl", "ytl", "xbr", "ybr")]
+            gone, frame = box.get("outside") == "1", int(box.get("frame", "-1"))
+            if gone and 0 <= frame - len(film.timing.times) < film.step:
+                continue  # the end of a box on the last frame, which some versions write on the one after it
             does = tuple(_attributes(box)) if by_attribute else (track.get("label", ""),)
             try:
-                second = timing.second_of(int(box.get("frame", "-1")))
+                second = film.timing.second_of(frame)
             except IndexError as error:
                 raise ValueError(f"{path}: track {track.get('id')}: {error}") from None
-            keys.append(KeyBox(second, from_pixels(corners, size), box.get("outside") != "1", does))
-        labels += filled(name, track.get("id", ""), keys, timing)
-    return annotations_of(labels)
+            keys.append(KeyBox(second, from_pixels(_corners(box), film.size), not gone, does))
+        labels += filled(film.name, track.get("id", ""), keys, film.timing)
+    note = f"{path}: {others} tracks that are no boxes (polygons, points, masks, skeletons, ...)"
+    return replace(annotations_of(labels), notes=(note,) if others else ())
+
+
+@dataclass(frozen=True)
+class _Film:
+    """size: (height, width) that boxes are in pixels of; step: every how many frames were shown to be annotated."""
+
+    name: str
+    timing: Timing
+    size: tuple[int, int]
+    step: int
+
+
+class _Films:
+    """The videos of a file: the one of a task, or those of a project, whose tracks name their task."""
+
+    def __init__(self, root: ElementTree.Element, path: Path, videos: VideoTimes) -> None:
+        self._root, self._path, self._videos = root, path, videos
+        tasks = root.findall("./meta//tasks/task")
+        self._tasks = {task.findtext("id", ""): task for task in tasks}
+        self._known: dict[str, _Film] = {}
+
+    def of(self, track: ElementTree.Element) -> _Film:
+        """Raises ValueError where a project's track names no task."""
+        number = track.get("task_id", "") if self._tasks else ""
+        if number not in self._known:
+            self._known[number] = self._film(number)
+        return self._known[number]
+
+    def _film(self, number: str) -> _Film:
+        if self._tasks and number not in self._tasks:
+            raise ValueError(
+                f"{self._path}: a track of task {number!r}, and the project has tasks {', '.join(self._tasks)}"
+            )
+        task = self._tasks.get(number)
+        told = _source(self._root, self._path)
+        if task is not None:
+            told = task.findtext("source") or task.findtext("name") or number
+        name = self._videos.name(told)
+        timing = self._videos.of(name)
+        place = self._root.find("meta") if task is None else task
+        size = None if place is None else _original_size(place)
+        step = _STEP.search("" if place is None else place.findtext(".//frame_filter") or "")
+        return _Film(name, timing, size or timing.size, int(step[1]) if step else 1)
+
+
+def _corners(box: ElementTree.Element) -> Box:
+    """xyxy in pixels; of a box that is turned about its centre the upright one around it."""
+    x1, y1, x2, y2 = (float(box.get(side, "nan")) for side in ("xtl", "ytl", "xbr", "ybr"))
+    return around((x1, y1, x2, y2), float(box.get("rotation") or 0), pivot=((x1 + x2) / 2, (y1 + y2) / 2))
 
 
 def _parse(path: Path) -> ElementTree.Element:
@@ -81,8 +141,8 @@ def _source(root: ElementTree.Element, path: Path) -> str:
     return path.stem
 
 
-def _original_size(root: ElementTree.Element) -> tuple[int, int] | None:
-    width, height = (root.findtext(f".//meta//original_size/{side}") for side in ("width", "height"))
+def _original_size(place: ElementTree.Element) -> tuple[int, int] | None:
+    width, height = (place.findtext(f".//original_size/{side}") for side in ("width", "height"))
     return (int(height), int(width)) if width and height else None
 
 

@@ -1,8 +1,10 @@
 """Label Studio, video rectangles (JSON): boxes in percent, on frames that the tool counts from 1 at a steady rate.
 
-The tool shows the picture at second (frame - 1) / rate, rate = framesCount / duration, so that second is what was
-annotated, whatever number the frame has in the file. A key frame with "enabled": false ends what is seen.
-Built from Label Studio's documentation of the format.
+The tool shows the picture at second (frame - 1) / rate, so that second is what was annotated, whatever number the frame
+has in the file. The rate is that of the labelling interface (its frameRate, 24 unless said); "time" is frame / rate, and
+"framesCount" is the duration times the rate, rounded up. A key frame with "enabled": false ends what is seen.
+Built from Label Studio's documentation and from what its editor writes. Older editors showed the picture of the next
+frame, at frame / rate; nothing in a file tells which one it was.
 """
 
 import json
@@ -19,7 +21,10 @@ from slowfast.preparation.converters.annotations import (
     Timing,
     VideoTimes,
     annotations_of,
+    around,
     filled,
+    from_pixels,
+    to_pixels,
 )
 from slowfast.utils.files import write_text
 from slowfast.utils.reading import names_its_file
@@ -27,21 +32,46 @@ from slowfast.utils.text import read_json
 
 
 @names_its_file()
-def read_label_studio(path: Path, videos: VideoTimes) -> Annotations:
-    """All tasks of an export, each the newest annotation that was not cancelled. Raises ValueError that names the file."""
+def read_label_studio(path: Path, videos: VideoTimes, *, actions_from: str = "auto") -> Annotations:
+    """All tasks of an export, each the newest annotation that was not cancelled.
+
+    actions_from: "attributes" (choices that are made for a region), "label" (its labels), "auto": choices where a region
+    of the file has any. Regions without either are actors who do nothing. Raises ValueError that names the file.
+    """
     tasks = read_json(path)
     labels: list[Label] = []
     try:
-        for task in tasks if isinstance(tasks, list) else [tasks]:
+        results = [(task, _newest(task)) for task in (tasks if isinstance(tasks, list) else [tasks])]
+        chosen = [_choices(result) for _, result in results]
+        by_choice = actions_from == "attributes" or (actions_from == "auto" and any(chosen))
+        for (task, result), choices in zip(results, chosen, strict=True):
             name = videos.name(_video(task))
-            timing = videos.of(name)
-            done = [entry for entry in task.get("annotations", []) if not entry.get("was_cancelled")]
-            for region in done[-1]["result"] if done else []:
+            for region in result:
                 if region.get("type") == "videorectangle":
-                    labels += _region(region, name, timing)
+                    own = choices.get(str(region.get("id")), ())
+                    actions = own if by_choice else tuple(region["value"].get("labels", ()))
+                    labels += _region(region, name, videos.of(name), actions)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError(f"{path}: not an export of video rectangles: {type(error).__name__} {error}") from None
+        raise ValueError(
+            f"{path}: not an export of video rectangles: {type(error).__name__} {error}; export as JSON, not JSON-MIN"
+        ) from None
     return annotations_of(labels)
+
+
+def _newest(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """The results of the last annotation that was not cancelled."""
+    done = [entry for entry in task.get("annotations", []) if not entry.get("was_cancelled")]
+    return done[-1]["result"] if done else []
+
+
+def _choices(result: Sequence[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """{id of a region: what was chosen for it}: a choice about a region has the region's id."""
+    regions = {str(entry.get("id")) for entry in result if entry.get("type") == "videorectangle"}
+    made: dict[str, tuple[str, ...]] = {}
+    for entry in result:
+        if entry.get("type") == "choices" and str(entry.get("id")) in regions:
+            made[str(entry["id"])] = (*made.get(str(entry["id"]), ()), *map(str, entry["value"]["choices"]))
+    return made
 
 
 def _video(task: dict[str, Any]) -> str:
@@ -50,21 +80,34 @@ def _video(task: dict[str, Any]) -> str:
     return str(data.get("video") or data.get("video_url") or next(iter(data.values())))
 
 
-def _region(region: dict[str, Any], name: str, timing: Timing) -> list[Label]:
+def _region(region: dict[str, Any], name: str, timing: Timing, actions: tuple[str, ...]) -> list[Label]:
     value = region["value"]
-    rate = timing.rate
-    if value.get("framesCount") and value.get("duration"):
-        rate = float(value["framesCount"]) / float(value["duration"])
-    actions = tuple(value.get("labels", ()))
+    rate = _rate(value, timing)
+    height, width = timing.size
     keys = []
     for entry in value["sequence"]:
         shown = timing.second_of(timing.frame_at((float(entry["frame"]) - 1) / rate))
-        x, y, width, height = (float(entry[side]) / 100 for side in ("x", "y", "width", "height"))
-        keys.append(KeyBox(shown, (x, y, x + width, y + height), True, actions))
+        x, y, w, h = (float(entry[side]) / 100 for side in ("x", "y", "width", "height"))
+        pixels = to_pixels((x, y, x + w, y + h), timing.size)
+        upright = around(pixels, float(entry.get("rotation") or 0), pivot=(x * width, y * height))
+        box = (x, y, x + w, y + h) if upright == pixels else from_pixels(upright, timing.size)
+        keys.append(KeyBox(shown, box, True, actions))
         if not entry.get("enabled", True):  # it is still shown on this frame
             end = min(timing.frame_at(shown) + 1, len(timing.times) - 1)
             keys.append(KeyBox(timing.second_of(end), keys[-1].box, False, actions))
     return filled(name, str(region.get("id", "")), keys, timing)
+
+
+def _rate(value: dict[str, Any], timing: Timing) -> float:
+    """Frames a second that the tool counted: what frames and times of a region agree on, else as counted."""
+    duration = float(value.get("duration") or timing.times[-1] + 1 / timing.rate)
+    count = float(value.get("framesCount") or 0)
+    timed = [(float(entry["frame"]), float(entry["time"])) for entry in value["sequence"] if entry.get("time")]
+    rates = [frame / time for frame, time in timed]
+    agree = bool(rates) and max(rates) - min(rates) < 1e-3 * min(rates)
+    if agree and (not count or abs(count - rates[0] * duration) <= 1.5):
+        return rates[0]
+    return count / duration if count else timing.rate
 
 
 def write_label_studio(annotations: Annotations, path: Path, videos: VideoTimes) -> None:
@@ -112,6 +155,6 @@ def _entry(label: Label, timing: Timing, *, enabled: bool) -> dict[str, Any]:
     start = timing.second_of(timing.frame_at(label.time))
     frame = ceil(start * timing.steady_rate - 1e-3) + 1
     return {
-        **{"frame": frame, "enabled": enabled, "rotation": 0, "time": label.time},
+        **{"frame": frame, "enabled": enabled, "rotation": 0, "time": frame / timing.steady_rate},
         **{"x": box[0] * 100, "y": box[1] * 100, "width": (box[2] - box[0]) * 100, "height": (box[3] - box[1]) * 100},
     }

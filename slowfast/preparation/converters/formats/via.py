@@ -1,15 +1,17 @@
 """VGG Image Annotator 3, video projects (JSON): rectangles in pixels at moments in seconds, attributes by number.
 
 "metadata": {KEY: {"vid": view, "z": [second], "xy": [2, x, y, width, height], "av": {attribute: option}}}
-Moments are the video's own seconds already. Built from VIA's documentation of the format.
+Moments are the video's own seconds already. Built from VIA's documentation, and from projects that its users published.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from slowfast.preparation.converters.annotations import (
     Annotations,
+    Box,
     Label,
     VideoTimes,
     annotations_of,
@@ -20,7 +22,8 @@ from slowfast.utils.files import write_text
 from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_json
 
-_RECTANGLE = 2  # the number of this shape in "xy"
+_RECTANGLE, _EXTREME_RECTANGLE = 2, 8  # shapes in "xy": corner and size; four points on the sides
+_NOT_SAID = "_DEFAULT"  # the value of an attribute that nobody touched
 _ACTION, _TRACK = "1", "2"  # attributes of files that are written here
 
 
@@ -28,20 +31,23 @@ _ACTION, _TRACK = "1", "2"  # attributes of files that are written here
 def read_via(path: Path, videos: VideoTimes, *, track_attribute: str = "track") -> Annotations:
     """Every attribute tells actions, but the one called `track_attribute`, which names the actor.
 
-    An option's number becomes its text; of several between commas each is an action. Raises ValueError naming the file.
+    An option's number becomes its text; of several between commas each is an action. Other shapes, and boxes that are not
+    of one moment, are left out, and a note says how many. Raises ValueError naming the file.
     """
     project = read_json(path)
     labels: list[Label] = []
+    others = 0
     try:
         attributes = project["attribute"]
         for entry in project["metadata"].values():
             shape = entry.get("xy") or []
-            if len(shape) != 5 or shape[0] != _RECTANGLE or len(entry["z"]) != 1:
-                continue  # a temporal segment, or another shape
+            corners = _corners(shape)
+            if corners is None or len(entry["z"]) != 1:
+                others += bool(shape)  # without a shape it is a temporal segment
+                continue
             name = videos.name(_video(project, entry["vid"]))
             timing = videos.of(name)
             second = timing.second_of(timing.frame_at(float(entry["z"][0])))
-            x, y, width, height = map(float, shape[1:])
             actions, track = [], ""
             for number, value in entry.get("av", {}).items():
                 told = _told(attributes[number], value)
@@ -49,11 +55,22 @@ def read_via(path: Path, videos: VideoTimes, *, track_attribute: str = "track") 
                     track = ",".join(told)
                 else:
                     actions += told
-            box = from_pixels((x, y, x + width, y + height), timing.size)
-            labels.append(Label(name, second, box, tuple(actions), track))
+            labels.append(Label(name, second, from_pixels(corners, timing.size), tuple(actions), track))
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"{path}: not a video project of VIA 3: {type(error).__name__} {error}") from None
-    return annotations_of(labels)
+    note = f"{path}: {others} shapes that are no rectangle at one moment"
+    return replace(annotations_of(labels), notes=(note,) if others else ())
+
+
+def _corners(shape: list[float]) -> Box | None:
+    """xyxy in pixels of a rectangle; None for any other shape."""
+    if len(shape) == 5 and shape[0] == _RECTANGLE:
+        x, y, width, height = map(float, shape[1:])
+        return (x, y, x + width, y + height)
+    if len(shape) == 9 and shape[0] == _EXTREME_RECTANGLE:
+        points = list(map(float, shape[1:]))
+        return (min(points[::2]), min(points[1::2]), max(points[::2]), max(points[1::2]))
+    return None
 
 
 def _video(project: dict[str, Any], view: str) -> str:
@@ -65,7 +82,7 @@ def _video(project: dict[str, Any], view: str) -> str:
 def _told(attribute: dict[str, Any], value: str) -> list[str]:
     options = attribute.get("options") or {}
     words = [word.strip() for word in str(value).split(",") if word.strip()]
-    return [str(options.get(word, word)) for word in words]
+    return [str(options.get(word, word)) for word in words if word != _NOT_SAID]
 
 
 def write_via(annotations: Annotations, path: Path, videos: VideoTimes) -> None:

@@ -188,6 +188,10 @@ def test_classes_by_name_and_pairs_of_the_label_map_reach_the_clips(folder):
     cfg = get_cfg()
     cfg.DATA.FLIP_SWAPS = []
     assert build_clips(cfg, "train", split).preset.augmentation.swap_actions == ((0, 1),)
+    alone = build(folder, *maps, "AVA.CLASSES", "['b']", split="train").annotated.notes[1]
+    assert alone.startswith(
+        "a mirrored clip of b shows a, left out by AVA.CLASSES, and keeps its label: name both or set"
+    )
     named = build(folder, *maps, "AVA.CLASSES", ["b"], split="train").annotated
     assert named.label_map.ids == named.eval_label_map.ids == (2,) and named.label_map.swaps == ()
     with pytest.raises(ValueError, match=r"classes.txt: 'c' is no class of the label map; it has a, b \(AVA.CLASSES\)"):

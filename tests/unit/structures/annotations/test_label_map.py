@@ -147,6 +147,8 @@ def test_what_is_wrong_in_other_formats_is_named(tmp_path, text, message):
 def test_a_subset_by_name_keeps_the_pairs_that_are_whole():
     assert LEFT_RIGHT.ids_of(["jump", 2, "walk left"]) == (5, 2, 1)
     assert LEFT_RIGHT.subset([2, 1]).swaps == ((1, 2),) and LEFT_RIGHT.subset([1, 5]).swaps == ()
+    assert LEFT_RIGHT.parted_by((1, 5)) == [("walk left", "walk right")] and LEFT_RIGHT.parted_by((1, 2)) == []
+    assert LEFT_RIGHT.parted_by((5, 2)) == [("walk right", "walk left")]
     with pytest.raises(ValueError, match="'fly' is no class of the label map; it has walk left, walk right, jump"):
         LEFT_RIGHT.ids_of(["fly"])
     with pytest.raises(ValueError, match="'a' is the name of 2 classes: give the id"):
