@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from slowfast.engine.device.inputs import Inputs
-from slowfast.engine.device.parallel import gradients_averaged
+from slowfast.engine.device.parallel import gradients_averaged, same_statistics
 from slowfast.engine.device.prefetch import Prefetch
 from slowfast.engine.device.requests import Requests
 from slowfast.engine.record.epoch_report import EpochReport
@@ -115,6 +115,7 @@ def train_one_epoch(
         if per.clips:  # else no process could read any clip: not even weight decay or momentum moves the weights
             updates.step(norm, partial(saving.skipped, step, [meta for batch in micro_batches for meta in batch.meta]))
         scaler.update()
+        same_statistics(model)
         if average is not None:
             average.update(getattr(model, "module", model))
         report.steps += 1

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from slowfast.utils.processes.shards import is_cut
+
 
 class WeightAverage:
     """Keeps `average`, a copy of the model whose floating-point state follows it with rate 1 - decay."""
@@ -22,6 +24,9 @@ class WeightAverage:
     def update(self, model: nn.Module) -> None:
         ours, theirs = self.average.state_dict(), model.state_dict()
         moving = [name for name, value in theirs.items() if value.is_floating_point()]
-        self._move([ours[name] for name in moving], [theirs[name] for name in moving], None)
+        cut = {name for name in moving if is_cut(theirs[name])}  # buffers are whole where parameters are cut (FSDP2)
+        for names in (sorted(cut), [name for name in moving if name not in cut]):
+            if names:
+                self._move([ours[name] for name in names], [theirs[name] for name in names], None)
         for name in theirs.keys() - moving:
             ours[name].copy_(theirs[name])

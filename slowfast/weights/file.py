@@ -23,7 +23,7 @@ from slowfast.weights.entries import AVERAGE, KNOWN_NAMES, RAW, choose_entry, fi
 from slowfast.weights.hub import config_beside, list_of, refuse_other_than_told, text_of
 from slowfast.weights.packages import is_packaged, packaged_file
 from slowfast.weights.parts import REST, is_in_parts, read_parts
-from slowfast.weights.seal import DamagedFileError, check_whole
+from slowfast.weights.seal import DamagedFileError, check_whole, hashing_once
 
 _LIGHTNING = "pytorch-lightning_version"
 # What files carry their options in: bags of names and values, paths, numbers. Their methods are ours, not the file's, and
@@ -72,14 +72,16 @@ class WeightFile:
 
 @contextlib.contextmanager
 def reading_once() -> Iterator[None]:
-    """While the block runs, a file that is asked for again is not read again: what it held the first time is given.
+    """While the block runs, a file that is asked for again is not read again: what it held the first time is given. Nor are
+    bytes compared with their checksum again (`seal.hashing_once`).
 
     A run asks several times: for the configuration and the classes in it, to try it, to load it. Numbers of files in
     today's format stay on the disk until they are used, so keeping them costs no memory.
     """
     before = _READ.set({})
     try:
-        yield
+        with hashing_once():
+            yield
     finally:
         _READ.reset(before)
 

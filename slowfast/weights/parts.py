@@ -9,7 +9,6 @@ rest.pyth has a checksum of its own (`seal.py`) and is written last, and the fol
 folder is whole, and tells where it is not. Any number of processes may write one, and any number reads it.
 """
 
-import hashlib
 import inspect
 import pickle
 import warnings
@@ -23,13 +22,12 @@ from torch import Tensor
 
 from slowfast.utils.files import FileWriteError, open_whole, whole_folder
 from slowfast.utils.processes import distributed
-from slowfast.weights.seal import DamagedFileError, check_whole, save_sealed
+from slowfast.weights.seal import DamagedFileError, check_whole, save_sealed, sha256_of
 
 SUFFIX = ".distcp"
 REST, METADATA = "rest.pyth", ".metadata"
 _IN_PARTS = ("model_state", "ema_state", "optimizer_state")  # all other tensors are few and small
 _NAMES, _DIGESTS = "names of tensors", "sha256 of files"
-_CHUNK = 1 << 22
 _NOTE = "older checkpoints are untouched (OUTPUT_DIR, free disk space)"
 _CLASSES_OF_METADATA = {
     *(("torch.distributed.checkpoint.metadata", name) for name in (
@@ -76,7 +74,7 @@ def write_parts(state: Mapping[str, Any], path: Path, *, group: Any = None) -> N
                 tensors = {".".join(map(str, name)): _at(state, name) for name in names}
                 dcp.save(tensors, storage_writer=dcp.FileSystemWriter(filling), process_group=group)
             own = sorted(filling.glob(f"__{distributed.rank()}_*{SUFFIX}"))
-            told, wrong = {file.name: _sha256(file) for file in own}, ""
+            told, wrong = {file.name: sha256_of(file) for file in own}, ""
         except CheckpointException as error:
             told, wrong = (
                 {},
@@ -89,7 +87,7 @@ def write_parts(state: Mapping[str, Any], path: Path, *, group: Any = None) -> N
             raise FileWriteError(f"could not write {path}: {next(wrong for _, wrong in shares if wrong)}; {_NOTE}")
         if distributed.is_main():
             digests = {name: digest for share, _ in shares for name, digest in share.items()}
-            digests[METADATA] = _sha256(filling / METADATA)
+            digests[METADATA] = sha256_of(filling / METADATA)
             with open_whole(filling / REST, "wb", failures=(OSError, RuntimeError), note=_NOTE) as file:
                 save_sealed(rest | {_NAMES: names, _DIGESTS: digests}, file)
 
@@ -108,7 +106,7 @@ def read_parts(path: Path, *, with_tensors: bool = True) -> dict[str, Any]:
     for name, digest in digests.items():
         if not (path / name).is_file():
             raise DamagedFileError(f"{name} is not there")
-        if _sha256(path / name) != digest:
+        if sha256_of(path / name) != digest:
             raise DamagedFileError(f"the bytes of {name} are not those that were written (SHA-256 differs)")
     if with_tensors:
         found = _read_tensors(path, set(digests))
@@ -180,14 +178,6 @@ def _at(state: Any, name: list) -> Any:
     for key in name:
         state = state[key]
     return state
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _first_line(error: BaseException) -> str:

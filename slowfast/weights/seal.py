@@ -4,9 +4,13 @@ torch writes zip archives and checks none of their bytes when it reads them. The
 stays one that torch, zipfile and everybody else reads.
 """
 
+import contextlib
 import hashlib
+import os
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -17,6 +21,7 @@ _COMMENT = len(_PREFIX) + 64
 _END = 22  # bytes of zip's end record without a comment; its last two are the length of the comment
 _END_SIGNATURE = b"PK\x05\x06"
 _CHUNK = 1 << 22
+_HASHED: ContextVar[dict[tuple, str] | None] = ContextVar("checksums computed so far", default=None)
 
 
 class DamagedFileError(ValueError):
@@ -47,6 +52,34 @@ class _Hashing:
     def _pass_on(self, data: bytes) -> None:
         self._digest.update(data)
         self._file.write(data)
+
+
+@contextlib.contextmanager
+def hashing_once() -> Iterator[None]:
+    """While the block runs, this thread does not read a file again for its checksum that is the file it was: same inode, size
+    and time of change. A run asks three times before it goes on from a checkpoint."""
+    before = _HASHED.set({})
+    try:
+        yield
+    finally:
+        _HASHED.reset(before)
+
+
+def sha256_of(path: str | Path, *, without_last: int = 0) -> str:
+    """Of the bytes of a file but for the last ones, 64 hexadecimal digits. Raises OSError."""
+    hashed = _HASHED.get()
+    with open(path, "rb") as file:
+        state = os.fstat(file.fileno())
+        key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, without_last)
+        if hashed is not None and key in hashed:
+            return hashed[key]
+        digest, left = hashlib.sha256(), max(state.st_size - without_last, 0)
+        while left and (chunk := file.read(min(left, _CHUNK))):
+            digest.update(chunk)
+            left -= len(chunk)
+    if hashed is not None:
+        hashed[key] = digest.hexdigest()
+    return digest.hexdigest()
 
 
 def save_sealed(content: dict[str, Any], file: IO[bytes]) -> None:
@@ -85,14 +118,7 @@ def check_whole(path: str | Path) -> None:
     """
     told = digest_of(path)
     if told is not None:
-        found = hashlib.sha256()
-        with open(path, "rb") as file:
-            left = file.seek(0, 2) - _COMMENT
-            file.seek(0)
-            while left and (chunk := file.read(min(left, _CHUNK))):
-                found.update(chunk)
-                left -= len(chunk)
-        if found.hexdigest() != told:
+        if sha256_of(path, without_last=_COMMENT) != told:
             raise DamagedFileError("its bytes are not those that were written (SHA-256 differs)")
         return
     with open(path, "rb") as file:

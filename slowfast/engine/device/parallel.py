@@ -112,6 +112,26 @@ def parallelised(model: nn.Module, device: torch.device, *, act_checkpoint: bool
     return DistributedDataParallel(model, device_ids=ids)
 
 
+def same_statistics(model: nn.Module) -> None:
+    """What a training step has moved without a gradient, as the running statistics of batch norms, is now process 0's on all.
+
+    After each step, on all processes together: so no process tests, averages or saves others. Meant are the buffers in the
+    state of modules that are in training mode; those that are kept in evaluation mode do not move.
+    """
+    if distributed.world_size() == 1:
+        return
+    by_type: dict[torch.dtype, list[Tensor]] = {}
+    for module in model.modules():
+        for name, buffer in module._buffers.items() if module.training else ():
+            if buffer is not None and name not in module._non_persistent_buffers_set:
+                by_type.setdefault(buffer.dtype, []).append(buffer)
+    for buffers in by_type.values():
+        together = torch.cat([buffer.reshape(-1) for buffer in buffers])  # one message, not one for each
+        dist.broadcast(together, 0)
+        for buffer, part in zip(buffers, together.split([buffer.numel() for buffer in buffers]), strict=True):
+            buffer.copy_(part.view_as(buffer))
+
+
 def keep_layouts(model: nn.Module) -> None:
     """From now on each parameter gets its gradient in its own layout in memory.
 

@@ -2,6 +2,8 @@
 
 Locks (flock) say who is at work, and the system gives them up for a process that dies: a file in use is locked shared, one
 that is being fetched exclusively. Only unlocked files are removed, the least recently used first.
+A whole file has the size it was fetched with and a time of change that follows from its name (`_stamp`), so whatever writes to
+it later is seen without reading it.
 """
 
 import errno
@@ -39,6 +41,10 @@ class KeptFiles:
                 "raise DATA.REMOTE_CACHE_GB"
             )
 
+    def drop(self, name: str) -> None:
+        """Remove a file, so that it is fetched again, unless somebody reads it now."""
+        _remove_unlocked(str(self.folder / name))
+
     @contextmanager
     def hold(self, name: str, size: int, fill: Callable[[IO[bytes]], None]) -> Iterator[Path]:
         """The file `name` of `size` bytes, which stays as long as the block runs; `fill` writes it where it is not there.
@@ -72,7 +78,7 @@ class KeptFiles:
                 if not found.st_nlink:  # removed between the two lines above
                     os.close(opened)
                     continue
-                if found.st_size != size:  # someone else has written to it
+                if found.st_size != size or int(found.st_mtime) != _stamp(path.name):  # someone else has written to it
                     path.unlink(missing_ok=True)
                     os.close(opened)
                     return None
@@ -101,6 +107,7 @@ class KeptFiles:
             try:
                 fill(sink)
                 stack.close()
+                os.utime(held, (time.time(), _stamp(path.name)))
                 fcntl.flock(held, fcntl.LOCK_SH)
                 return held
             except BaseException:
@@ -169,6 +176,12 @@ class KeptFiles:
             yield
         finally:
             os.close(file)
+
+
+def _stamp(name: str) -> int:
+    """Seconds since 1970 that a whole file of this name has as its time of change: some time before 2004, which no clock
+    gives a file that is written to now."""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % (1 << 30)
 
 
 def _remove_unlocked(path: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from slowfast.video.reader import VIDEO_EXTENSIONS, VideoFiles
 from slowfast.video.remote.kept_files import KeptFiles
-from slowfast.video.remote.store import FetchError, RemoteFile, Store
+from slowfast.video.remote.store import CHUNK, FetchError, RemoteFile, Store
 from slowfast.video.source import ClipReadError
 
 
@@ -30,6 +30,7 @@ class RemoteVideos(VideoFiles):
         self._found: dict[str, RemoteFile] = {}
         self._listings: dict[str, dict[str, RemoteFile]] = {}
         self._usual = extensions[0]  # of names without one
+        self._compared: set[str] = set()  # kept files whose bytes were compared, because they could not be read
 
     def __getstate__(self) -> dict[str, object]:
         return self.__dict__ | {"_listings": {}}  # of thousands of files, to every loader process
@@ -51,18 +52,35 @@ class RemoteVideos(VideoFiles):
         file = self._file(video)
         url = self._shown(file)
         assert file.size is not None  # _file sees to it
+        name, damaged = self._name(file), False
         try:
-            with self.kept.hold(self._name(file), file.size, partial(self.store.fetch, file)) as path:
+            with self.kept.hold(name, file.size, partial(self.store.fetch, file)) as path:
                 try:
                     yield path
                 except ClipReadError as error:
-                    reason = error.reason.replace(str(path), url)
+                    reason, damaged = error.reason.replace(str(path), url), self._is_damaged(path, file)
+                    if damaged:
+                        reason += "; the fetched file is not what the store has any more, and is fetched again"
                     raise ClipReadError(url, error.at, reason, error.unit) from error
         except FetchError as error:
             self._found.pop(video, None)  # it may have changed at the store: the next read asks anew
             self._listings.clear()
             self.store.forget()
             raise ClipReadError(url, None, f"not fetched: {error}") from error
+        finally:
+            if damaged:
+                self.kept.drop(name)
+
+    def _is_damaged(self, path: Path, file: RemoteFile) -> bool:
+        """Whether the bytes of a kept file differ from the store's checksum, where it gives one; asked once for a file."""
+        if not file.md5 or path.name in self._compared:
+            return False
+        self._compared.add(path.name)
+        found = hashlib.md5(usedforsecurity=False)
+        with open(path, "rb") as kept:
+            while chunk := kept.read(CHUNK):
+                found.update(chunk)
+        return found.hexdigest() != file.md5
 
     def _name(self, file: RemoteFile) -> str:
         """In the folder of fetched files: another state of the file has another one."""

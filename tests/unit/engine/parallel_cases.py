@@ -9,11 +9,13 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from slowfast.config import load_cfg
+from slowfast.engine import run_state
 from slowfast.engine.agreement import newest_for_all
 from slowfast.engine.device.compiling import compile_in_place
 from slowfast.engine.device.parallel import parallelised
 from slowfast.engine.run_state import RunState
 from slowfast.engine.train_one_epoch import EpochPlan
+from slowfast.models.build import build_model
 from slowfast.utils.processes import distributed
 from slowfast.utils.processes.shards import copied, whole
 from slowfast.utils.seed import seed_everything
@@ -125,6 +127,48 @@ def go_on(folder: Path, config_file: str) -> None:
             keep(f"resumed {parallel} {kind}", state)
 
 
+class Counted(torch.nn.BatchNorm3d):
+    """A batch norm whose module has a frozen one beside it, as a network of images has them."""
+
+    def __init__(self) -> None:
+        super().__init__(3)
+        self.frozen = torch.nn.BatchNorm3d(3)
+
+    def train(self, mode: bool = True) -> "Counted":
+        super().train(mode)
+        self.frozen.eval()
+        return self
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.frozen(super().forward(x))
+
+
+def statistics(cfg: Any) -> list[dict[str, torch.Tensor]]:
+    """Of each process after two steps, with other clips on each: what batch norms have counted, in the model, in the weight
+    average and in what would be tested."""
+
+    def build(cfg: Any) -> torch.nn.Module:
+        model = build_model(cfg)
+        model.counted = Counted()
+        model.register_forward_pre_hook(lambda module, inputs: (module.counted(inputs[0]), *inputs[1:]))
+        return model
+
+    before, run_state.build_model = run_state.build_model, build
+    try:
+        state = fresh(cfg)
+    finally:
+        run_state.build_model = before
+    take_steps(cfg, state)
+    models = {"model": state.model, "average": state.average.average, "tested": state.model_to_test()}
+    own = {
+        f"{which} {name}": buffer.clone()
+        for which, model in models.items()
+        for name, buffer in model.named_buffers()
+        if "counted" in name
+    }
+    return distributed.gather_objects(own)
+
+
 def cases_in_a_process(rank: int, folder: str, config_file: str, names: list[str]) -> None:
     """Every case under ddp and fsdp in process `rank` of 2, then `go_on`; process 0 saves what each came to."""
     torch.set_num_threads(1)
@@ -135,6 +179,9 @@ def cases_in_a_process(rank: int, folder: str, config_file: str, names: list[str
                 found = after_steps(config(config_file, [*OPTIONS[name], "TRAIN.PARALLEL", parallel]))
                 if rank == 0:
                     torch.save(found, Path(folder) / f"{parallel} {name}.pt")
+            counted = statistics(config(config_file, [*GOING_ON, "TRAIN.PARALLEL", parallel]))
+            if rank == 0:
+                torch.save(counted, Path(folder) / f"{parallel} statistics.pt")
         go_on(Path(folder), config_file)
     finally:
         dist.destroy_process_group()

@@ -54,6 +54,19 @@ def test_bf16_was_on(by_two):
         assert all(value.dtype == torch.float32 for value in found["model_state"].values())
 
 
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_statistics_of_batch_norms_are_the_same_on_all_processes(by_two, parallel):
+    """They saw other clips, and it is not told by a model in which nothing moved."""
+    first, second = torch.load(by_two / f"{parallel} statistics.pt", weights_only=True)
+    assert first.keys() == second.keys() and len(first) == 18
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+        untouched = 1.0 if name.endswith("var") else 0.0
+        assert ("frozen" in name) == bool((value == untouched).all()), name
+    assert not torch.equal(first["model counted.running_mean"], first["average counted.running_mean"])
+    assert int(first["model counted.num_batches_tracked"]) == 4  # two steps of two micro-batches
+
+
 @pytest.mark.parametrize("kind", ["parts", "file"])
 def test_either_form_of_checkpoint_is_gone_on_from_under_either_setting(by_two, kind):
     """Bit for bit what was saved, and under the same setting bit for bit the steps that were not interrupted."""

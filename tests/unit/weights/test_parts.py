@@ -98,9 +98,10 @@ def test_no_code_is_run(checkpoints, capsys):
     path = checkpoints.path(2)
     (path / METADATA).write_bytes(pickle.dumps(Trap()))
     content = torch.load(path / REST, weights_only=True)
-    from slowfast.weights.parts import _DIGESTS, _sha256
+    from slowfast.weights.parts import _DIGESTS
+    from slowfast.weights.seal import sha256_of
 
-    content[_DIGESTS][METADATA] = _sha256(path / METADATA)
+    content[_DIGESTS][METADATA] = sha256_of(path / METADATA)
     with (path / REST).open("wb") as file:
         save_sealed(content, file)
     with pytest.raises(DamagedFileError, match=r"asks for builtins.print"):

@@ -1,5 +1,6 @@
 """A file of weights tells when its bytes have changed."""
 
+import os
 import random
 import zipfile
 
@@ -9,7 +10,7 @@ import torch
 
 from slowfast.weights.checkpoint import Checkpointer, write_atomically
 from slowfast.weights.file import read_weight_file
-from slowfast.weights.seal import DamagedFileError, check_whole, digest_of
+from slowfast.weights.seal import DamagedFileError, check_whole, digest_of, hashing_once
 
 
 @pytest.fixture
@@ -84,3 +85,25 @@ def test_a_damaged_or_not_finite_checkpoint_falls_back_to_the_one_before(tmp_pat
     assert [str(checkpoints.path(epoch)) in message for epoch, message in zip((5, 4, 3), messages, strict=True)]
     assert "model_state.a.bias holds numbers that are not finite" in messages[0]
     assert "SHA-256 differs" in messages[1] and "cannot be read" in messages[2]
+
+
+def test_the_bytes_of_a_file_are_read_once_for_its_checksum_while_it_is_the_same_file(sealed, content):
+    whole = sealed.read_bytes()
+    changed = bytearray(whole)
+    changed[len(whole) // 2] ^= 1
+    with hashing_once():
+        check_whole(sealed)
+        stamp = sealed.stat()
+        with open(sealed, "r+b") as file:  # in place, and its time of change put back: nobody does that by accident
+            file.write(changed)
+        os.utime(sealed, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        check_whole(sealed)  # it was not read
+        os.utime(sealed, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 1))
+        with pytest.raises(DamagedFileError):
+            check_whole(sealed)
+        write_atomically(content | {"epoch": 2}, sealed)  # another file of this name, and of this size
+        check_whole(sealed)
+    with open(sealed, "r+b") as file:
+        file.write(changed)
+    with pytest.raises(DamagedFileError):
+        check_whole(sealed)

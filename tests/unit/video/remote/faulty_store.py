@@ -12,7 +12,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 class FaultyStore(MemoryFileSystem):
     """before: called with "info", "ls", "open" or "read" before each such request, and may raise or wait
 
-    damage: bytes read -> bytes that arrive; checksums: what `info` adds to a file, from its bytes
+    damage: bytes read -> bytes that arrive; checksums: what `info` and `ls` add to a file, from its bytes
     """
 
     protocol = "faulty"
@@ -44,14 +44,17 @@ class FaultyStore(MemoryFileSystem):
 
     def info(self, path: str, **more: Any) -> dict[str, Any]:
         self._ask("info")
-        found = super().info(path, **more)
-        if type(self).checksums is not None and found["type"] == "file":
-            found |= type(self).checksums(self.store[self._strip_protocol(path)].getvalue())
-        return found
+        return self._with_checksum(super().info(path, **more))
+
+    def _with_checksum(self, found: dict[str, Any]) -> dict[str, Any]:
+        if type(self).checksums is None or found["type"] != "file":
+            return found
+        return found | type(self).checksums(self.store[self._strip_protocol(found["name"])].getvalue())
 
     def ls(self, path: str, detail: bool = True, **more: Any) -> list[Any]:
         self._ask("ls")
-        return super().ls(path, detail=detail, **more)
+        found = super().ls(path, detail=detail, **more)
+        return [self._with_checksum(one) for one in found] if detail else found
 
     def exists(self, path: str, **more: Any) -> bool:
         self._ask("exists")

@@ -80,6 +80,25 @@ def test_a_file_of_another_size_is_fetched_anew(kept):
     assert use(kept, "a") == b"a" * 40
 
 
+@pytest.mark.parametrize("how", ["in place", "copied over", "touched"])
+def test_a_file_that_was_written_to_is_fetched_anew(kept, how):
+    """Of the same size: its time of change tells, and a use does not change that."""
+    use(kept, "a")
+    path = kept.folder / "a"
+    if how == "in place":
+        with open(path, "r+b") as file:
+            file.write(b"x")
+    elif how == "copied over":
+        path.write_bytes(b"x" * 40)
+    else:
+        path.touch()
+    asked = []
+    with kept.hold("a", 40, lambda sink: asked.append(sink.write(b"a" * 40))) as found:
+        assert found.read_bytes() == b"a" * 40 and asked == [40]
+    with kept.hold("a", 40, lambda sink: pytest.fail("fetched again")):
+        pass
+
+
 def test_a_full_disk(kept, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")

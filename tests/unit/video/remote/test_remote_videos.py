@@ -1,3 +1,4 @@
+import os
 import pickle
 
 import numpy as np
@@ -9,7 +10,7 @@ from slowfast.video.remote.kept_files import KeptFilesError
 from slowfast.video.remote.store import Store, StoreError
 from slowfast.video.source import ClipReadError
 from slowfast.video.stored.cache import CachedVideos
-from tests.unit.video.remote.faulty_store import Failing
+from tests.unit.video.remote.faulty_store import Failing, md5
 from tests.unit.video.video_maker import write_video
 
 TIMES = np.array([0.3, 0.1, 2.0])
@@ -78,6 +79,49 @@ def test_errors_name_the_url(remote, faulty):
     fresh._found.clear()
     with pytest.raises(ClipReadError, match=r"several files have this name: a.mp4, a.mkv; keep one"):
         fresh.check("a")
+
+
+def damage(path):
+    """Half of the bytes become zero, and the file looks as before: what a disk does by itself."""
+    stamp, content = path.stat(), path.read_bytes()
+    with open(path, "r+b") as file:
+        file.write(bytes(len(content) // 2))
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+
+def test_a_kept_file_that_cannot_be_read_any_more_is_compared_with_the_store_and_fetched_again(remote, faulty):
+    faulty.checksums = lambda content: {"ETag": f'"{md5(content)}"'}
+    expected = remote.read("a", TIMES, center=0).frames
+    damage(remote.path("a"))
+    with pytest.raises(
+        ClipReadError, match=r"a.mp4 at .*; the fetched file is not what the store has any more, and is f"
+    ):
+        remote.read("a", TIMES, center=0)
+    np.testing.assert_array_equal(remote.read("a", TIMES, center=0).frames, expected)
+    assert faulty.asked.count("open") == 2
+    faulty.put("videos/bad.mp4", b"no video at all" * 99)  # bad at the store: it stays, and is not compared again
+    for _ in range(3):
+        with pytest.raises(ClipReadError, match=r"bad.mp4 at 0.300 s: it is no video") as failed:
+            remote.read("bad.mp4", TIMES, center=0)
+        assert "any more" not in str(failed.value)
+    assert faulty.asked.count("open") == 3
+
+
+def test_a_kept_file_that_cannot_be_read_stays_where_the_store_gives_no_checksum(remote, faulty):
+    remote.read("a", TIMES, center=0)
+    damage(remote.path("a"))
+    for _ in range(2):
+        with pytest.raises(ClipReadError, match=r"a.mp4"):
+            remote.read("a", TIMES, center=0)
+    assert faulty.asked.count("open") == 1
+
+
+def test_a_kept_file_that_was_cut_off_is_fetched_again(remote, faulty):
+    expected = remote.read("a", TIMES, center=0).frames
+    path = remote.path("a")
+    os.truncate(path, path.stat().st_size // 2)
+    np.testing.assert_array_equal(remote.read("a", TIMES, center=0).frames, expected)
+    assert faulty.asked.count("open") == 2
 
 
 def test_what_cannot_be_fetched_cannot_be_read_and_can_be_later(remote, faulty):
