@@ -36,14 +36,20 @@ def commands(repo_root: Path) -> list[list[str]]:
     return commands_of(repo_root / "docs" / "OWN_DATA.md")
 
 
-def test_the_page_can_be_followed_to_an_map(commands, tmp_path, monkeypatch, capsys):
+# The small detector, on pictures of a twelfth of its size.
+SMALLER = ["DATA.TRAIN_CROP_SIZE", "[64, 64]", "DATA.TEST_CROP_SIZE", "[64, 64]", "DATA.FEATURE_VIEWS", "1"]
+SMALLER += ["SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0", "TEST.REPORT", "False"]
+
+
+def test_the_page_can_be_followed_to_an_map(commands, repo_root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").symlink_to(repo_root / "weights")
     ran = []
     for name, *arguments in commands:
         if name == "predict":
             continue  # tests/integration/test_predict.py
         if name == "train":
-            arguments += SHORTER
+            arguments += SHORTER if "mydata/config.yaml" in arguments else SMALLER
         code = run_command(COMMANDS[name][0], arguments)
         ran.append(name)
         out, err = capsys.readouterr()
@@ -52,11 +58,15 @@ def test_the_page_can_be_followed_to_an_map(commands, tmp_path, monkeypatch, cap
             assert "errors" not in out and "ava: " in out
         if name == "validate-data" and "--detections" in arguments:
             assert "likeliest cause:" in out
-    assert ran == ["new-dataset", "convert-annotations", "validate-data", "train", "validate-data"]
+    first = ["new-dataset", "convert-annotations", "validate-data", "train", "validate-data"]
+    assert ran == [*first, "convert-annotations", "train"]
     metrics = json.loads((tmp_path / "mydata" / "run" / "metrics.json").read_text())
     assert 0 <= metrics["mAP"] <= 1 and metrics["num_classes_scored"] == 3
     assert metrics["num_key_frames"] == 18  # of half seconds
     assert "yard,0000.500," in (tmp_path / "mydata" / "run" / "detections.csv").read_text()
+    lite = json.loads((tmp_path / "mydata" / "run_lite" / "metrics.json").read_text())
+    assert lite["num_key_frames"] == 18 and "yard,0007," in (tmp_path / "mydata/run_lite/detections.csv").read_text()
+    assert len(list((tmp_path / "mydata/features").glob("*.npy"))) == 2
     page = (tmp_path / "mydata" / "data.html").read_text()
     assert "Ready" in page and "slide left" in page
     _test_without_annotations(tmp_path / "mydata", capsys)
