@@ -16,8 +16,8 @@ import numpy as np
 
 from slowfast.video.decoding.notes import note
 from slowfast.video.decoding.open_video import OpenVideo, UnreadableError
-from slowfast.video.kept_index import kept_index, read_index, write_index
 from slowfast.video.source import Timeline
+from slowfast.video.stored.kept_index import kept_index, read_index, write_index
 
 _KEPT = 64  # files whose index a process keeps
 _NONE = np.iinfo(np.int64).min  # a frame without a timestamp
