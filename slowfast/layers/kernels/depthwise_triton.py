@@ -2,9 +2,9 @@
 """Triton kernels of the depthwise convolution of channels-last token grids: forward and both gradients.
 
 Legend: x (B, T, H, W, C), weight (G, D, t, h, w) with t of 1 or 3 and a stride of 1 in time, padding of half a kernel,
-out and its gradient (B, T, H', W', C). Channels share kernels as `depthwise_torch.of_channel` says: a program's channels lie
-within one head, so the kernels it reads lie next to each other, too. Channels lie next to each other in memory, so every load is coalesced, and the
+out and its gradient (B, T, H', W', C). Channels lie next to each other in memory, so every load is coalesced, and the
 overlap between the windows of neighbouring positions is served by the caches. Sums are float32 whatever the types.
+Channels share kernels as `depthwise_torch.of_channel` says: a program's channels lie within one head, and so do its kernels.
 
 A program stays at its positions (h, w) and walks through time: where they are, and which of their taps are outside, is
 computed once. The convolution and its input's gradient read a frame once for all three time steps of the kernel. Offsets
@@ -18,6 +18,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from slowfast.layers.kernels.depthwise_torch import of_channel
 from slowfast.layers.token_grid import Size3
 
 WARPS = 8  # of a program; its registers leave room for three programs on a multiprocessor
@@ -40,9 +41,9 @@ def forward_kernel(
     out_width,
     channels,
     group,  # channels that share D kernels
-    head,  # D
-    kernels,  # G D
     frames,  # of out, that a program computes
+    HEAD: tl.constexpr,  # D
+    KERNELS: tl.constexpr,  # G D
     KT: tl.constexpr,
     KH: tl.constexpr,
     KW: tl.constexpr,
@@ -55,7 +56,7 @@ def forward_kernel(
     row = tl.program_id(0) * POSITIONS + tl.arange(0, POSITIONS)
     begin = tl.program_id(1) * CHANNELS
     channel = begin + tl.arange(0, CHANNELS)
-    weight += tl.multiple_of(begin // group * head + begin % head - begin, CHANNELS)  # there `channel` finds its kernel
+    shared = tl.multiple_of(begin // group * HEAD + begin % HEAD, CHANNELS) + tl.arange(0, CHANNELS)
     parts = tl.cdiv(time, frames)
     clip = tl.program_id(2).to(tl.int64) // parts
     first = tl.program_id(2).to(tl.int64) % parts * frames
@@ -76,11 +77,11 @@ def forward_kernel(
                 inside = in_h & (w + kw >= 0) & (w + kw < width)
                 values = tl.load(frame + (corner + (kh * width + kw) * channels), mask=inside[:, None], other=0.0)
                 values = values.to(tl.float32)
-                tap = weight + (kh * KW + kw) * kernels + channel
+                tap = weight + (kh * KW + kw) * KERNELS + shared
                 if KT == 3:
                     after += values * tl.load(tap)[None, :]
-                    now += values * tl.load(tap + KH * KW * kernels)[None, :]
-                    before += values * tl.load(tap + 2 * KH * KW * kernels)[None, :]
+                    now += values * tl.load(tap + KH * KW * KERNELS)[None, :]
+                    before += values * tl.load(tap + 2 * KH * KW * KERNELS)[None, :]
                 else:
                     before += values * tl.load(tap)[None, :]
         done = t - KT // 2
@@ -94,7 +95,7 @@ def forward_kernel(
 @triton.jit
 def input_gradient_kernel(
     grad,
-    weight,  # (taps, G D) float32
+    weight,  # (taps, C) float32
     out,
     grad_clip,  # elements from one clip of grad to the next
     out_clip,
@@ -104,9 +105,6 @@ def input_gradient_kernel(
     out_height,
     out_width,
     channels,
-    group,  # channels that share D kernels
-    head,  # D
-    kernels,  # G D
     frames,  # of out, that a program computes
     KT: tl.constexpr,
     KH: tl.constexpr,
@@ -121,9 +119,7 @@ def input_gradient_kernel(
     Along one axis those are tap = (i + half) mod stride and every stride-th after it, with p one less each time.
     """
     row = tl.program_id(0) * POSITIONS + tl.arange(0, POSITIONS)
-    begin = tl.program_id(1) * CHANNELS
-    channel = begin + tl.arange(0, CHANNELS)
-    weight += tl.multiple_of(begin // group * head + begin % head - begin, CHANNELS)  # there `channel` finds its kernel
+    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     parts = tl.cdiv(time, frames)
     clip = tl.program_id(2).to(tl.int64) // parts
     first = tl.program_id(2).to(tl.int64) % parts * frames
@@ -145,11 +141,11 @@ def input_gradient_kernel(
                 inside = (in_h & (kw < KW) & (p_w >= 0) & (p_w < out_width))[:, None]
                 at = ((p_h * out_width + p_w) * channels)[:, None] + channel[None, :]
                 values = tl.load(frame + at, mask=inside, other=0.0).to(tl.float32)
-                tap = weight + (((kh * KW + kw) * kernels)[:, None] + channel[None, :])
+                tap = weight + (((kh * KW + kw) * channels)[:, None] + channel[None, :])
                 if KT == 3:
                     before += values * tl.load(tap, mask=inside, other=0.0)
-                    now += values * tl.load(tap + KH * KW * kernels, mask=inside, other=0.0)
-                    after += values * tl.load(tap + 2 * KH * KW * kernels, mask=inside, other=0.0)
+                    now += values * tl.load(tap + KH * KW * channels, mask=inside, other=0.0)
+                    after += values * tl.load(tap + 2 * KH * KW * channels, mask=inside, other=0.0)
                 else:
                     before += values * tl.load(tap, mask=inside, other=0.0)
         done = t - KT // 2
@@ -228,8 +224,9 @@ def forward(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
 def convolve_into(out: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     """`forward` into a tensor whose clips are dense, as those of x."""
     launch, frames = _launch(forward_kernel, out, weight, POSITIONS["forward"])
-    grids = (*x.shape[1:4], *out.shape[2:4], x.shape[-1], *_sharing(weight, x.shape[-1]))
-    launch(x, _by_tap(weight), out, x.stride(0), out.stride(0), *grids, frames, *weight.shape[2:], *stride[1:])
+    group, *constants = _sharing(weight, x.shape[-1])
+    grids = (*x.shape[1:4], *out.shape[2:4], x.shape[-1], group, frames, *constants)
+    launch(x, _by_tap(weight), out, x.stride(0), out.stride(0), *grids, *weight.shape[2:], *stride[1:])
     return out
 
 
@@ -246,9 +243,10 @@ def input_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Te
 
 def spread_into(out: Tensor, grad: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     """`input_gradient` into a tensor whose clips are dense, as those of grad."""
+    weight = of_channel(weight, grad.shape[-1])  # repeated: finding the shared ones takes 88 registers and not 76 (sm_90)
     launch, frames = _launch(input_gradient_kernel, out, weight, POSITIONS["input_gradient"])
-    grids = (*out.shape[1:4], *grad.shape[2:4], grad.shape[-1], *_sharing(weight, grad.shape[-1]))
-    launch(grad, _by_tap(weight), out, grad.stride(0), out.stride(0), *grids, frames, *weight.shape[2:], *stride[1:])
+    grids = (*out.shape[1:4], *grad.shape[2:4], grad.shape[-1], frames)
+    launch(grad, _by_tap(weight), out, grad.stride(0), out.stride(0), *grids, *weight.shape[2:], *stride[1:])
     return out
 
 
