@@ -111,12 +111,22 @@ def compile_in_place(
         return
     # Shapes are static, and a model that takes boxes is given another number of them in every batch.
     part = model.get_submodule("backbone") if getattr(model, "takes_boxes", False) else model
-    part.compile(dynamic=False, mode="reduce-overhead" if graphs and kernels.replays_graphs(device) else None)
-    if leave_pixels_to is not None:
+    with hooks_inside():
+        part.compile(dynamic=False, mode="reduce-overhead" if graphs and kernels.replays_graphs(device) else None)
+    if leave_pixels_to is not None and _takes_hooks():
         leave_pixels_to(part)
     compiled = part._compiled_call_impl
     if compare and compiled is not None:
         part._compiled_call_impl = FirstCalls(part, compiled, required=cfg.MODEL.COMPILE == "on")
+
+
+def hooks_inside() -> AbstractContextManager:
+    """What is compiled in the block has the hooks of its module in its graph, where torch would run them before it."""
+    return torch._dynamo.config.patch(wrap_top_frame=True) if _takes_hooks() else nullcontext()
+
+
+def _takes_hooks() -> bool:
+    return hasattr(torch._dynamo.config, "wrap_top_frame")
 
 
 class FullBatches:
