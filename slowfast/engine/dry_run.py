@@ -100,7 +100,7 @@ def _try(task: Task, inputs: Inputs, output: Path, folder: Path) -> Estimates:
         with advice_when_short(cfg, inputs.device, training=True):
             model = _try_training(task, inputs, output, folder, told)
     else:
-        model = model_of_checkpoint(task, inputs.device)
+        model = model_of_checkpoint(task, inputs)
     if cfg.TEST.ENABLE:
         with advice_when_short(cfg, inputs.device, training=False):
             for trial in task.trials():
@@ -131,7 +131,7 @@ def _try_training(task: Task, inputs: Inputs, output: Path, folder: Path, told: 
     get_logger().info("%s", describe_rates(cfg, steps=loader.steps, clips_per_step=loader.clips_per_step))
     agree_on_kernels(state.model, inputs.device, inputs.precision)
     for network in {state.model, state.model_to_test()}:
-        compile_in_place(cfg, network, inputs.device)
+        compile_in_place(cfg, network, inputs.device, leave_pixels_to=inputs.leave_pixels_to)
     model = parallelised(state.model, inputs.device, act_checkpoint=cfg.MODEL.ACT_CHECKPOINT)
     seconds = _try_evaluation(
         task,

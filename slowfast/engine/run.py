@@ -88,7 +88,7 @@ def _train_and_test(task: Task, inputs: Inputs, output: Path, config_file: str, 
     if cfg.TRAIN.ENABLE:
         model, evaluation = train(task, inputs, output)
     else:
-        model, evaluation = model_of_checkpoint(task, device), None
+        model, evaluation = model_of_checkpoint(task, inputs), None
         task.meet_model(model, inputs.pictures)
     if cfg.TEST.ENABLE:
         weights = "" if cfg.TRAIN.ENABLE else cfg.TEST.CHECKPOINT_FILE_PATH
@@ -105,9 +105,9 @@ def build_inputs(task: Task, device: torch.device) -> Inputs:
     return Inputs(device, mean=mean, std=std, bgr=bgr, arguments=task.arguments, precision=precision)
 
 
-def model_of_checkpoint(task: Task, device: torch.device) -> nn.Module:
+def model_of_checkpoint(task: Task, inputs: Inputs) -> nn.Module:
     """The model of TEST.CHECKPOINT_FILE_PATH, for a run that does not train."""
-    cfg = task.cfg
+    cfg, device = task.cfg, inputs.device
     model = build_model(cfg).to(device)
     report = load_weights(
         model,
@@ -117,7 +117,7 @@ def model_of_checkpoint(task: Task, device: torch.device) -> nn.Module:
         grid=cfg.MODEL.CHECKPOINT_GRID,
     )
     get_logger().info("%s", report)
-    agree_on_kernels(model, device, choose_precision(cfg.MODEL.PRECISION, device))
-    compile_in_place(cfg, model, device, graphs=True)
+    agree_on_kernels(model, device, inputs.precision)
+    compile_in_place(cfg, model, device, graphs=True, leave_pixels_to=inputs.leave_pixels_to)
     save_config(cfg, trains=False)
     return model

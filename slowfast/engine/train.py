@@ -112,7 +112,7 @@ class Training:
         loader = task.train_loader()
         agree_on_kernels(state.model, inputs.device, inputs.precision)
         for model in {state.model, state.model_to_test()}:  # the weight average is a model of its own
-            compile_in_place(cfg, model, inputs.device)
+            compile_in_place(cfg, model, inputs.device, leave_pixels_to=inputs.leave_pixels_to)
         refuse_disagreement(_to_agree_on(cfg, state, loader))
         model = parallelised(state.model, inputs.device, act_checkpoint=cfg.MODEL.ACT_CHECKPOINT)
         save_config(cfg)

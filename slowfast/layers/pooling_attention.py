@@ -71,9 +71,11 @@ class PoolingAttention(nn.Module):
         return kernels.Projection((q,), q_pool, self.q_stride), kernels.Projection((kv,), kv_pool, self.kv_stride)
 
     def _stencil(self, *pools: nn.Conv3d | None) -> Tensor | None:
-        """(len(pools) * C, 1, t, h, w): the kernels of all channels side by side; the heads of a pooling share theirs."""
-        weights = [pool.weight.repeat(self.num_heads, 1, 1, 1, 1) for pool in pools if pool is not None]
-        return torch.cat(weights) if weights else None
+        """(len(pools), D, t, h, w): the kernels of a head's channels, which all heads of a pooling share."""
+        weights = [pool.weight.squeeze(1) for pool in pools if pool is not None]
+        if len(weights) == 1:
+            return weights[0][None]
+        return torch.stack(weights) if weights else None
 
     def _heads(self, x: Tensor, norm: nn.Module | None) -> Tensor:
         """(B, L, C) -> normalised heads (B, N, L, D)."""

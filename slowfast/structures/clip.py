@@ -114,11 +114,17 @@ class BatchAugmentation(Protocol):
         ...
 
 
+def scale_and_shift(mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
+    """mean and std (3,) in [0, 1] -> two (1, 3, 1, 1, 1): pixel * scale - shift is (pixel / 255 - mean) / std."""
+    shape = (1, 3, 1, 1, 1)
+    return (1 / (255 * std)).view(shape), (mean / std).view(shape)
+
+
 @dataclass(frozen=True)
 class ClipBatch:
     """B clips with what they should be answered with.
 
-    clips:   (B, 3, T, H, W), uint8 RGB as loaded, or normalised float after `normalized`; or (B, F, T, h, w) float16,
+    clips:   (B, 3, T, H, W), uint8 RGB as loaded, or normalised float after `normalized` (the model may do that itself); or (B, F, T, h, w) float16,
              features of frames
     meta:    what names each clip: its `key` is (video, timestamp) or (video, view)
     flipped: (B,) bool, clips whose pixels still have to be mirrored (see ClipSample); None when there are none
@@ -177,12 +183,11 @@ class ClipBatch:
         """
         if self.clips.is_floating_point():
             return self
-        shape = (1, 3, 1, 1, 1)
-        scale = (1 / (255 * std)).view(shape)
+        scale, shift = scale_and_shift(mean, std)
         pixels = self.clips.float()
         if self.colours is not None:
             pixels = self.colours(pixels)
-        return replace(self, clips=pixels.mul_(scale).sub_((mean / std).view(shape)), colours=None)
+        return replace(self, clips=pixels.mul_(scale).sub_(shift), colours=None)
 
     def augmented(self) -> "ClipBatch":
         """The batch after its `augmentation`, with none left to do. The clips are normalised and may change in place."""

@@ -21,6 +21,9 @@ from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from slowfast.engine.device.compiling import hooks_inside
+from slowfast.engine.device.pixels import Pixels
+
 CUDA, CPU = torch.device("cuda", 0), torch.device("cpu")
 
 
@@ -56,9 +59,9 @@ def fake_copy(model: nn.Module, device: torch.device) -> nn.Module:
     return model
 
 
-def trace(model: nn.Module, clips: tuple[int, ...], *, training: bool, bfloat16: bool = True,
-          dtype: torch.dtype = torch.float32) -> Traced:  # fmt: skip
-    """The graphs of `model`, built on "meta", for clips of this shape. It is left with fake parameters."""
+def trace(model: nn.Module, clips: tuple[int, ...], *, training: bool, bfloat16: bool = True) -> Traced:
+    """The graphs of `model`, built on "meta", for uint8 clips of this shape, which it normalises as in a run. It is left
+    with fake parameters."""
     torch._dynamo.reset()
     captured: list[tuple[GraphModule, list[Tensor]]] = []
 
@@ -68,12 +71,15 @@ def trace(model: nn.Module, clips: tuple[int, ...], *, training: bool, bfloat16:
 
     with FakeTensorMode():
         model = fake_copy(model, CUDA).train(training)
-        fake_clips = torch.empty(clips, dtype=dtype, device=CUDA)
-        compiled = torch.compile(model, backend=capture, dynamic=False, fullgraph=True)
+        colours = torch.empty(2, 3, device=CUDA)
+        model.register_forward_pre_hook(Pixels(colours[0], colours[1]))
+        fake_clips = torch.empty(clips, dtype=torch.uint8, device=CUDA)
+        with hooks_inside():
+            model.compile(backend=capture, dynamic=False, fullgraph=True)
         with bfloat16_on_cuda(bfloat16), torch.set_grad_enabled(training):
-            compiled(fake_clips)
+            model(fake_clips)
         torch._dynamo.reset()
-        module, inputs = captured[0]
+        ((module, inputs),) = captured
         wanted = [x.requires_grad for x in inputs]
         with bfloat16_on_cuda(bfloat16), torch.no_grad():
             _name_attention(module)

@@ -215,7 +215,7 @@ def _operations(node: Node) -> float:
     if _KERNELS[packet] == DEPTHWISE:
         weight = values[1] if packet is torch.ops.slowfast.depthwise_conv else values[-2]
         positions = out if packet is torch.ops.slowfast.depthwise_conv else values[0]
-        return 2.0 * positions.numel() * weight[0].numel()
+        return 2.0 * positions.numel() * math.prod(weight.shape[2:])
     if packet is torch.ops.slowfast.append_biases:
         return 2.0 * values[0].numel() * sum(table.shape[1] for table in values[5:8])
     if packet is aten._scaled_dot_product_flash_attention:

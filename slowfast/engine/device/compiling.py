@@ -4,6 +4,7 @@ import importlib.util
 import os
 import shutil
 import sysconfig
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,13 +79,21 @@ def _missing(device: torch.device) -> str:
 
 
 def compile_in_place(
-    cfg: CfgNode, model: nn.Module, device: torch.device, *, graphs: bool = False, compare: bool = True
+    cfg: CfgNode,
+    model: nn.Module,
+    device: torch.device,
+    *,
+    graphs: bool = False,
+    compare: bool = True,
+    leave_pixels_to: Callable[[nn.Module], None] | None = None,
 ) -> None:
     """Let calls of `model` run compiled code, if the run compiles. Names in its state dict stay as they are.
 
     graphs:  replay CUDA graphs, for testing only, where MODEL.KERNELS takes them. An output is overwritten by the next
              call, so copy it before.
     compare: compute the first batches as written, too; what differs is not used (`first_calls`)
+    leave_pixels_to: told of the part that is compiled, whose first argument are the clips: of `Inputs`, which then leaves
+             their normalisation to it
     """
     if not choose_compiling(cfg, device).on:
         return
@@ -102,10 +111,22 @@ def compile_in_place(
         return
     # Shapes are static, and a model that takes boxes is given another number of them in every batch.
     part = model.get_submodule("backbone") if getattr(model, "takes_boxes", False) else model
-    part.compile(dynamic=False, mode="reduce-overhead" if graphs and kernels.replays_graphs(device) else None)
+    with hooks_inside():
+        part.compile(dynamic=False, mode="reduce-overhead" if graphs and kernels.replays_graphs(device) else None)
+    if leave_pixels_to is not None and _takes_hooks():
+        leave_pixels_to(part)
     compiled = part._compiled_call_impl
     if compare and compiled is not None:
         part._compiled_call_impl = FirstCalls(part, compiled, required=cfg.MODEL.COMPILE == "on")
+
+
+def hooks_inside() -> AbstractContextManager:
+    """What is compiled in the block has the hooks of its module in its graph, where torch would run them before it."""
+    return torch._dynamo.config.patch(wrap_top_frame=True) if _takes_hooks() else nullcontext()
+
+
+def _takes_hooks() -> bool:
+    return hasattr(torch._dynamo.config, "wrap_top_frame")
 
 
 class FullBatches:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from slowfast.datasets.augment.colours import ClipColours, ColourFactors
 from slowfast.engine.device.compiling import FullBatches
+from slowfast.engine.device.pixels import Pixels, normalises_itself
 from slowfast.engine.device.precision import Precision
 from slowfast.structures.clip import ClipBatch
 from slowfast.structures.targets import Labels
@@ -44,14 +45,31 @@ class Inputs:
         self.device, self.arguments, self.precision = device, arguments, precision or Precision()
         self.mean = torch.tensor(mean, dtype=torch.float32, device=device)
         self.std = torch.tensor(std, dtype=torch.float32, device=device)
+        self._left, self._in_floats = False, False
+
+    def leave_pixels_to(self, module: nn.Module) -> None:
+        """Let `module`, whose first argument are the clips, normalise them itself: from now on `prepare` leaves uint8 clips
+        as they are where nothing else is to be done to them as floats. All models that are called must have been told so.
+        """
+        if not normalises_itself(module):
+            module.register_forward_pre_hook(Pixels(self.mean, self.std, bgr=self.bgr))
+        self._left = True
 
     def prepare(self, batch: ClipBatch) -> ClipBatch:
         """Move a batch to the device as uint8, a quarter of the bytes of float (Prefetch may have done it before).
 
         There the clips that are marked so are mirrored, colours are changed, all are normalised, (pixel / 255 - mean) / std,
-        and what training does to a whole batch is done.
+        and what training does to a whole batch is done. Models that normalise get uint8 clips (`leave_pixels_to`).
         """
-        batch = batch.to(self.device, non_blocking=True).mirrored().normalized(self.mean, self.std)
+        batch = batch.to(self.device, non_blocking=True).mirrored()
+        if not self._left:
+            return self._in_float(batch)
+        if len(batch):  # the stand-in for clips that could not be read is as the others are: another type is compiled anew
+            self._in_floats = batch.colours is not None or batch.augmentation is not None
+        return self._in_float(batch) if self._in_floats else batch
+
+    def _in_float(self, batch: ClipBatch) -> ClipBatch:
+        batch = batch.normalized(self.mean, self.std)
         if self.bgr:
             batch = replace(batch, clips=batch.clips.flip(1))
         return batch.augmented()
@@ -64,7 +82,7 @@ class Inputs:
         """
         change = ClipColours.of([colours], [(frames.shape[-2], frames.shape[-1])])
         batch = ClipBatch(frames[None], Labels(torch.zeros(1, dtype=torch.int64)), (), colours=change)
-        return self.prepare(batch).clips[0].transpose(0, 1)
+        return self._in_float(batch.to(self.device, non_blocking=True)).clips[0].transpose(0, 1)
 
     def predictor(self, model: nn.Module) -> Callable[[ClipBatch], Any]:
         """A function that calls `model` on prepared batches of one loop: its batches are compiled for one size."""

@@ -3,7 +3,7 @@
     normed(norm, x)             norm(x)
     linear(x, W, b), Linear     x W^T + b
     mlp(x, fc1, fc2, dropout)   dropout(fc2(dropout(GELU(fc1(x)))))
-    depthwise_conv(x, w, s)     conv3d(x, w, stride=s, padding=half a kernel, groups=channels), channels last
+    depthwise_conv(x, w, s)     conv3d(x, w of each channel, stride=s, padding=half a kernel, groups=channels), channels last
     project_and_pool(x, ...)    depthwise_conv(x W^T + b) for each Projection
     attend(q, k, v, tables)     softmax(q k^T / sqrt(D) + bias(q, tables)) v     (layers.attention.attend_plain)
     attend_pooled(q, norm, ..)  attend(norm(q), k, v, tables), norm(q)

@@ -11,7 +11,7 @@ from slowfast.layers.attention import Tables, attend_plain
 from slowfast.layers.kernels import choice
 from slowfast.layers.kernels.exported import attend_in_parts
 from slowfast.layers.kernels.projection import Apart
-from slowfast.layers.kernels.queries import append_biases
+from slowfast.layers.kernels.queries import append_biases, append_by_products
 from slowfast.layers.kernels.recompute import Tokens, recomputed
 from slowfast.layers.precision import autocast_type
 from slowfast.layers.rel_pos import axis_biases, axis_rows
@@ -38,7 +38,9 @@ def attend(
 def takes_pooled_apart(x: Tokens, norm: nn.Module | None, tables: Tables) -> bool:
     """True where `attend_pooled` wants the queries made of x (..., C) with their class token apart."""
     tokens = x if isinstance(x, Tensor) else x.tokens
-    return isinstance(norm, nn.LayerNorm) and choice.appends_in_one_kernel(tokens, tables)
+    if not isinstance(norm, nn.LayerNorm):
+        return False
+    return choice.appends_in_one_kernel(tokens, tables) or choice.appends_by_products(tokens, tables)
 
 
 def attend_pooled(
@@ -68,7 +70,11 @@ def attend_pooled(
     ]
     first = None if first is None else first.to(dtype)[:, 0].unflatten(1, (heads, channels))
     pooled = pooled.to(dtype).unflatten(4, (heads, channels))
-    queries = append_biases(pooled, first, norm, (rows[0], rows[1], rows[2]), channels + code.shape[-1])
+    beside, width = (rows[0], rows[1], rows[2]), channels + code.shape[-1]
+    if choice.appends_in_one_kernel(pooled, tables):
+        queries = append_biases(pooled, first, norm, beside, width)
+    else:
+        queries = recomputed(lambda pooled: append_by_products(pooled, first, norm, beside, width), pooled)
     return _attend_widened(queries, k, v, code, scale), queries[..., :channels]
 
 

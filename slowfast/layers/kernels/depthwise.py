@@ -1,6 +1,7 @@
 """Depthwise convolution of a channels-last token grid: PyTorch's own, or a way that `choice` takes.
 
-Layout: x (B, T, H, W, C) contiguous, weight (C, 1, t, h, w); "same" padding of half a kernel.
+Layout: x (B, T, H, W, C) contiguous, weight (G, D, t, h, w), which the heads of a group share (`depthwise_torch.of_channel`; a
+kernel for each channel is (C, 1, t, h, w)); "same" padding of half a kernel.
 """
 
 import torch
@@ -10,6 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from slowfast.layers.kernels import choice, depthwise_taps
 from slowfast.layers.kernels.depthwise_op import depthwise_conv_op
+from slowfast.layers.kernels.depthwise_torch import of_channel
 from slowfast.layers.kernels.exported import pool_channels, poolable
 from slowfast.layers.precision import full_precision
 from slowfast.layers.token_grid import Size3
@@ -20,13 +22,14 @@ _MOST_POSITIONS = 2**13
 
 
 def depthwise_conv(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
-    """(B, T, H, W, C) -> (B, T', H', W', C): every channel convolved with its own kernel, weight (C, 1, t, h, w)."""
+    """(B, T, H, W, C) -> (B, T', H', W', C): every channel convolved with its kernel, weight (G, D, t, h, w)."""
     if choice.is_for_export() and poolable(weight, stride):
-        return pool_channels(x.permute(0, 4, 1, 2, 3), weight, stride)
+        return pool_channels(x.permute(0, 4, 1, 2, 3), of_channel(weight, x.shape[-1]), stride)
     if choice.has_depthwise_operator(x):
         # What autocast does to a convolution; it does not know our operator.
         dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else x.dtype
         return depthwise_conv_op(x.to(dtype), weight.to(dtype), stride)
+    weight = of_channel(weight, x.shape[-1])
     if choice.has_own_depthwise_gradient(x, weight, stride):
         return _DepthwiseConvCpu.apply(x, weight, stride)
     return _convolve(x, weight, stride)

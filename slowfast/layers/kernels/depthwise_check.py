@@ -18,7 +18,7 @@ from slowfast.utils.logging import get_logger
 OPERATIONS = ("forward", "input_gradient", "weight_gradient")
 # Of the largest value: three times what rounding gives (sums are float32 for all types), far below a wrong kernel.
 LIMITS = {torch.float32: 1e-5, torch.bfloat16: 2**-7, torch.float16: 2**-9}
-_CHANNELS = 96  # of a head of MViT
+_SHARED, _HEADS = (2, 96), 2  # keys and values: their kernels, of a head of MViT, and heads
 
 
 class Pooling(NamedTuple):
@@ -143,15 +143,15 @@ def fault_of(ours: Any, pooling: Pooling, device: torch.device) -> str:
 
 def _made_up(pooling: Pooling) -> tuple[Tensor, Tensor, Tensor]:
     """x, weight and gradient of the result, float64 on the CPU, of numbers that the type has. Clips do not touch, as
-    behind a class token; windows hang over every edge."""
+    behind a class token; windows hang over every edge; heads share kernels."""
     draw = torch.Generator().manual_seed(0)
 
     def numbers(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=draw).to(pooling.dtype).double()
 
     grid = [3 * step + 2 for step in pooling.stride]
-    x = numbers(2, 1 + grid[0] * grid[1] * grid[2], _CHANNELS)[:, 1:].unflatten(1, grid)
-    weight = numbers(_CHANNELS, 1, *pooling.kernel)
+    x = numbers(2, 1 + grid[0] * grid[1] * grid[2], _SHARED[0] * _HEADS * _SHARED[1])[:, 1:].unflatten(1, grid)
+    weight = numbers(*_SHARED, *pooling.kernel)
     return x, weight, numbers(*depthwise_torch.forward(x, weight, pooling.stride).shape)
 
 

@@ -1,6 +1,6 @@
 """The depthwise convolution as one operator that a compiler does not look into: our Triton kernels on a GPU.
 
-Layout as in `depthwise`: x (B, T, H, W, C), weight (C, 1, t, h, w), both of one type; results are contiguous.
+Layout as in `depthwise`: x (B, T, H, W, C), weight (G, D, t, h, w), both of one type; results are contiguous.
 `torch.compile` sees an operator with known shapes, so there is no graph break. When it runs, kernels that were not yet
 compared with float64 are (`depthwise_check`).
 """

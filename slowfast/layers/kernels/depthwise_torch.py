@@ -1,6 +1,6 @@
 """The depthwise convolution of a channels-last token grid and its two gradients by PyTorch's kernels, each by itself.
 
-Layout as in `depthwise`: x (B, T, H, W, C), weight (C, 1, t, h, w); results are contiguous. layout: how x lies in memory
+Layout as in `depthwise`: x (B, T, H, W, C), weight (G, D, t, h, w); results are contiguous. layout: how x lies in memory
 while it is convolved; a kernel may be faster in one of them.
 """
 
@@ -14,9 +14,22 @@ LAYOUTS = {"channels last": torch.channels_last_3d, "channels first": torch.cont
 _LAYOUT = torch.channels_last_3d  # in which x comes: nothing is copied
 
 
+def of_channel(weight: Tensor, channels: int) -> Tensor:
+    """(G, D, t, h, w) -> (C, 1, t, h, w), the kernel of each of C channels.
+
+    They are G groups (keys and values) of heads of D channels, and the heads of a group share its D kernels: channel
+    (g heads + n) D + d has kernel (g, d). (C, 1, t, h, w) stays as it is: C groups of one head of one channel.
+    """
+    groups, head = weight.shape[:2]
+    heads = channels // (groups * head)
+    if heads == 1:
+        return weight.reshape(channels, 1, *weight.shape[2:])
+    return weight[:, None].expand(-1, heads, -1, -1, -1, -1).reshape(channels, 1, *weight.shape[2:])
+
+
 def forward(x: Tensor, weight: Tensor, stride: Size3, layout: torch.memory_format = _LAYOUT) -> Tensor:
-    """(B, T, H, W, C), (C, 1, t, h, w) -> (B, T', H', W', C), with a padding of half a kernel."""
-    x = _in_layout(x, layout)
+    """(B, T, H, W, C), (G, D, t, h, w) -> (B, T', H', W', C), with a padding of half a kernel."""
+    x, weight = _in_layout(x, layout), of_channel(weight, x.shape[-1])
     return _channels_last(F.conv3d(x, weight, stride=stride, padding=_padding(weight), groups=x.shape[1]))
 
 
@@ -24,14 +37,16 @@ def input_gradient(
     grad: Tensor, x: Tensor, weight: Tensor, stride: Size3, layout: torch.memory_format = _LAYOUT
 ) -> Tensor:
     """grad (B, T', H', W', C) of the result -> (B, T, H, W, C), the gradient of x."""
-    return _channels_last(_gradient(layout, True, grad, x, weight, stride))
+    return _channels_last(_gradient(layout, True, grad, x, of_channel(weight, x.shape[-1]), stride))
 
 
 def weight_gradient(
     grad: Tensor, x: Tensor, weight: Tensor, stride: Size3, layout: torch.memory_format = _LAYOUT
 ) -> Tensor:
-    """grad (B, T', H', W', C) of the result -> (C, 1, t, h, w), the gradient of the weight."""
-    return _gradient(layout, False, grad, x, weight, stride).contiguous()
+    """grad (B, T', H', W', C) of the result -> (G, D, t, h, w), the gradient of the weight."""
+    groups, head = weight.shape[:2]
+    of_channels = _gradient(layout, False, grad, x, of_channel(weight, x.shape[-1]), stride)
+    return of_channels.reshape(groups, -1, head, *weight.shape[2:]).sum(1).contiguous()
 
 
 def _gradient(

@@ -1,9 +1,10 @@
 # ruff: noqa: N803 - constants of a compiled kernel are written as constants
 """Triton kernels of the depthwise convolution of channels-last token grids: forward and both gradients.
 
-Legend: x (B, T, H, W, C), weight (C, 1, t, h, w) with t of 1 or 3 and a stride of 1 in time, padding of half a kernel,
+Legend: x (B, T, H, W, C), weight (G, D, t, h, w) with t of 1 or 3 and a stride of 1 in time, padding of half a kernel,
 out and its gradient (B, T, H', W', C). Channels lie next to each other in memory, so every load is coalesced, and the
 overlap between the windows of neighbouring positions is served by the caches. Sums are float32 whatever the types.
+Channels share kernels as `depthwise_torch.of_channel` says: a program's channels lie within one head, and so do its kernels.
 
 A program stays at its positions (h, w) and walks through time: where they are, and which of their taps are outside, is
 computed once. The convolution and its input's gradient read a frame once for all three time steps of the kernel. Offsets
@@ -17,6 +18,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from slowfast.layers.kernels.depthwise_torch import of_channel
 from slowfast.layers.token_grid import Size3
 
 WARPS = 8  # of a program; its registers leave room for three programs on a multiprocessor
@@ -28,7 +30,7 @@ _PROGRAMS = 1024  # several for every multiprocessor of a large GPU
 @triton.jit
 def forward_kernel(
     x,
-    weight,  # (taps, C) float32
+    weight,  # (taps, G D) float32
     out,
     x_clip,  # elements from one clip of x to the next
     out_clip,
@@ -38,7 +40,10 @@ def forward_kernel(
     out_height,
     out_width,
     channels,
+    group,  # channels that share D kernels
     frames,  # of out, that a program computes
+    HEAD: tl.constexpr,  # D
+    KERNELS: tl.constexpr,  # G D
     KT: tl.constexpr,
     KH: tl.constexpr,
     KW: tl.constexpr,
@@ -49,7 +54,9 @@ def forward_kernel(
 ):
     """out[t, p, c] = sum over the taps of x[t + kt - KT // 2, p * stride + tap - half, c] * weight[kt, tap, c]."""
     row = tl.program_id(0) * POSITIONS + tl.arange(0, POSITIONS)
-    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
+    begin = tl.program_id(1) * CHANNELS
+    channel = begin + tl.arange(0, CHANNELS)
+    shared = tl.multiple_of(begin // group * HEAD + begin % HEAD, CHANNELS) + tl.arange(0, CHANNELS)
     parts = tl.cdiv(time, frames)
     clip = tl.program_id(2).to(tl.int64) // parts
     first = tl.program_id(2).to(tl.int64) % parts * frames
@@ -70,11 +77,11 @@ def forward_kernel(
                 inside = in_h & (w + kw >= 0) & (w + kw < width)
                 values = tl.load(frame + (corner + (kh * width + kw) * channels), mask=inside[:, None], other=0.0)
                 values = values.to(tl.float32)
-                tap = weight + (kh * KW + kw) * channels + channel
+                tap = weight + (kh * KW + kw) * KERNELS + shared
                 if KT == 3:
                     after += values * tl.load(tap)[None, :]
-                    now += values * tl.load(tap + KH * KW * channels)[None, :]
-                    before += values * tl.load(tap + 2 * KH * KW * channels)[None, :]
+                    now += values * tl.load(tap + KH * KW * KERNELS)[None, :]
+                    before += values * tl.load(tap + 2 * KH * KW * KERNELS)[None, :]
                 else:
                     before += values * tl.load(tap)[None, :]
         done = t - KT // 2
@@ -209,16 +216,17 @@ def supports(kernel: Size3, stride: Size3) -> bool:
 
 
 def forward(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
-    """(B, T, H, W, C), (C, 1, t, h, w) -> (B, T, H', W', C) contiguous. The clips of x may lie apart."""
+    """(B, T, H, W, C), (G, D, t, h, w) -> (B, T, H', W', C) contiguous. The clips of x may lie apart."""
     x = _grids_dense(x)
     return convolve_into(x.new_empty(out_shape(x, weight, stride)), x, weight, stride)
 
 
 def convolve_into(out: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     """`forward` into a tensor whose clips are dense, as those of x."""
-    launch, frames = _launch(forward_kernel, out, POSITIONS["forward"])
-    grids = (*x.shape[1:4], *out.shape[2:4], x.shape[-1])
-    launch(x, _by_tap(weight), out, x.stride(0), out.stride(0), *grids, frames, *weight.shape[2:], *stride[1:])
+    launch, frames = _launch(forward_kernel, out, weight, POSITIONS["forward"])
+    group, *constants = _sharing(weight, x.shape[-1])
+    grids = (*x.shape[1:4], *out.shape[2:4], x.shape[-1], group, frames, *constants)
+    launch(x, _by_tap(weight), out, x.stride(0), out.stride(0), *grids, *weight.shape[2:], *stride[1:])
     return out
 
 
@@ -235,20 +243,22 @@ def input_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Te
 
 def spread_into(out: Tensor, grad: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     """`input_gradient` into a tensor whose clips are dense, as those of grad."""
-    launch, frames = _launch(input_gradient_kernel, out, POSITIONS["input_gradient"])
-    grids = (*out.shape[1:4], *grad.shape[2:4], grad.shape[-1])
-    launch(grad, _by_tap(weight), out, grad.stride(0), out.stride(0), *grids, frames, *weight.shape[2:], *stride[1:])
+    weight = of_channel(weight, grad.shape[-1])  # repeated: finding the shared ones takes 88 registers and not 76 (sm_90)
+    launch, frames = _launch(input_gradient_kernel, out, weight, POSITIONS["input_gradient"])
+    grids = (*out.shape[1:4], *grad.shape[2:4], grad.shape[-1], frames)
+    launch(grad, _by_tap(weight), out, grad.stride(0), out.stride(0), *grids, *weight.shape[2:], *stride[1:])
     return out
 
 
 def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
-    """grad (B, T, H', W', C) of the result -> (C, 1, t, h, w), the gradient of the weight.
+    """grad (B, T, H', W', C) of the result -> (G, D, t, h, w), the gradient of the weight.
 
     Every program adds up a part of the positions, and one sum adds the parts: the same numbers in every run.
     """
     x, grad, kernel = _grids_dense(x), _grids_dense(grad), tuple(weight.shape[2:])
     count, (clips, time), channels = kernel[0] * kernel[1] * kernel[2], x.shape[:2], x.shape[-1]
-    positions, block = POSITIONS["weight_gradient"], channel_block(channels)
+    group, head, _ = _sharing(weight, channels)
+    positions, block = POSITIONS["weight_gradient"], channel_block(head)
     blocks, wanted = triton.cdiv(grad.shape[2] * grad.shape[3], positions), max(1, _PROGRAMS // (channels // block))
     steps = triton.cdiv(blocks, wanted)
     programs = triton.cdiv(blocks, steps)
@@ -261,13 +271,15 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> T
         weight_gradient_kernel[programs, channels // block, parts](
             x, grad, partial, x.stride(0), grad.stride(0), clips, clips_each, *grids, steps, *constants, num_warps=WARPS
         )
-    # Contiguous, as compiled code was told: reshape alone leaves the transposed strides.
-    return partial.sum(dim=0).to(weight.dtype).t().contiguous().view(weight.shape)
+    # One sum over programs and heads. Contiguous, as compiled code was told: reshape alone leaves the transposed strides.
+    total = partial.view(-1, count, channels // group, group // head, head).sum(dim=(0, 3))
+    return total.to(weight.dtype).flatten(1).t().contiguous().view(weight.shape)
 
 
-def _launch(kernel, out: Tensor, most: int):
+def _launch(kernel, out: Tensor, weight: Tensor, most: int):
     """A function that runs `kernel` for all of `out` (B, T, H, W, C), and the frames of it that a program computes."""
-    (clips, time, height, width, channels), block = out.shape, channel_block(out.shape[-1])
+    clips, time, height, width, channels = out.shape
+    block = channel_block(_sharing(weight, channels)[1])
     positions = min(most, max(16, triton.next_power_of_2(height * width)))
     in_space = triton.cdiv(height * width, positions) * (channels // block)
     # As many frames as leave programs for all multiprocessors: where a part begins, frames are read once more.
@@ -293,10 +305,17 @@ def _grids_dense(x: Tensor) -> Tensor:
 
 
 def _by_tap(weight: Tensor) -> Tensor:
-    """(C, 1, t, h, w) -> (t h w, C) float32: the channels of a tap next to each other."""
-    return weight.float().flatten(1).t().contiguous()
+    """(G, D, t, h, w) -> (t h w, G D) float32: the channels of a tap next to each other."""
+    return weight.float().flatten(0, 1).flatten(1).t().contiguous()
 
 
-def channel_block(channels: int) -> int:
-    """Of a program: the largest power of two that divides the channels, up to _MOST_CHANNELS, so that none is cut off."""
-    return min(channels & -channels, _MOST_CHANNELS)
+def _sharing(weight: Tensor, channels: int) -> tuple[int, int, int]:
+    """(channels that share the D kernels of a group, D, G D) of a weight (G, D, t, h, w); of one head all are one group."""
+    groups, head = weight.shape[:2]
+    kernels = groups * head
+    return (channels, channels, kernels) if kernels == channels else (channels // groups, head, kernels)
+
+
+def channel_block(head: int) -> int:
+    """Of a program: the largest power of two that divides the channels of a head, up to _MOST_CHANNELS; none is cut off."""
+    return min(head & -head, _MOST_CHANNELS)

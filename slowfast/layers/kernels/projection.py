@@ -11,6 +11,7 @@ from torch import Tensor
 
 from slowfast.layers.kernels import choice
 from slowfast.layers.kernels.depthwise import depthwise_conv
+from slowfast.layers.kernels.depthwise_torch import of_channel
 from slowfast.layers.kernels.exported import pool_channels, poolable, project_channels
 from slowfast.layers.kernels.linear_layer import linear
 from slowfast.layers.kernels.recompute import Tokens, through
@@ -22,7 +23,7 @@ class Projection(NamedTuple):
     """Linear layers side by side, and one pooling of all they give: (B, [1 +] THW, K) -> (B, [1 +] T'H'W', C).
 
     layers: of each the weight (N, K) and the bias (N,) or None; C is the sum of all N
-    kernel: of the pooling, (C, 1, t, h, w), a stencil for each channel; None for no pooling
+    kernel: of the pooling, (G, D, t, h, w), shared by the heads of a group (`depthwise_conv`); None for no pooling
     stride: of the pooling along (T, H, W)
     """
 
@@ -104,7 +105,7 @@ def _exported(
     else:
         parts = [project_channels(tokens, weight, bias) for weight, bias in projection.layers]
         channels = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        on_grid = pool_channels(channels.unflatten(2, seen_grid), kernel, stride)
+        on_grid = pool_channels(channels.unflatten(2, seen_grid), of_channel(kernel, channels.shape[1]), stride)
         pooled, grid = on_grid.flatten(1, 3), size3(on_grid.shape[1:4])
     return (pooled if first is None else torch.cat([_project(first, projection), pooled], dim=1)), grid
 

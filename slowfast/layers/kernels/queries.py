@@ -1,7 +1,8 @@
-"""Pooled queries made ready for attention by one operator: normed, with their biases beside them (`attention`).
+"""Pooled queries made ready for attention: normed, with their biases beside them (`attention`). Two ways.
 
-A compiler does not look into it. On a GPU it is one Triton kernel (`queries_triton`); elsewhere it computes its definition. Its
-gradients are ordinary operations, which a compiler sees.
+`append_by_products`: matrix products that read the queries where they lie, and one copy at the end.
+`append_biases`: one operator, which a compiler does not look into. On a GPU it is one Triton kernel (`queries_triton`);
+elsewhere it computes its definition. Its gradients are ordinary operations, which a compiler sees.
 
 Legend: x (B, T, H, W, N, D) the pooled queries of N heads; first (B, N, D) the class tokens, or None; rows: along (t, h, w) the
 table's rows for each place of a query and of a key, (T, k_t, D), (H, k_h, D) and (W, k_w, D), of the type of x.
@@ -19,6 +20,31 @@ def append_biases(
 ) -> Tensor:
     """[norm(x), biases along t, h and w, zeros] -> (B, N, [1 +] T H W, width); the class token's biases are 0."""
     return append_biases_op(x, first, norm.weight, norm.bias, norm.eps, *rows, width)
+
+
+def append_by_products(
+    x: Tensor, first: Tensor | None, norm: torch.nn.LayerNorm, rows: tuple[Tensor, Tensor, Tensor], width: int
+) -> Tensor:
+    """As `append_biases`, by two products that copy no queries, where an einsum copies all of them for each axis.
+
+    The queries of a row (t, h) of the grid share the tables of t and h: one product for each row, with both tables side by
+    side. Those of a column w and a head are a matrix with long steps between its rows: one product for each column and head.
+    """
+    batch, time, height, wide, heads, channels = x.shape
+    along_t, along_h, along_w = rows
+    q = norm(x)
+    table = torch.cat([along_t[:, None].expand(-1, height, -1, -1), along_h.expand(time, -1, -1, -1)], dim=2)
+    table = table.expand(batch, -1, -1, -1, -1).flatten(0, 2)  # (B T H, k_t + k_h, D)
+    of_row = torch.bmm(q.flatten(3, 4).flatten(0, 2), table.transpose(1, 2))  # (B T H, W N, k_t + k_h)
+    columns = q.flatten(3, 4).flatten(0, 2).transpose(0, 1)  # (W N, B T H, D)
+    table = along_w[:, None].expand(-1, heads, -1, -1).flatten(0, 1)
+    of_column = torch.bmm(columns, table.transpose(1, 2)).transpose(0, 1)  # (B T H, W N, k_w)
+    on_grid = torch.cat([q.flatten(3, 4).flatten(0, 2), of_row, of_column], dim=2)
+    on_grid = on_grid.view(batch, time * height * wide, heads, -1).transpose(1, 2)
+    found = F.pad(on_grid, (0, width - on_grid.shape[-1]))
+    if first is None:
+        return found
+    return torch.cat([F.pad(norm(first), (0, width - channels))[:, :, None], found], dim=2)
 
 
 @torch.library.custom_op(

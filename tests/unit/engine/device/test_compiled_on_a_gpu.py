@@ -17,6 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from slowfast.config import load_cfg
 from slowfast.engine.device import compiling
 from slowfast.engine.device.compiling import compile_in_place
+from slowfast.engine.device.inputs import Inputs
 from slowfast.layers.kernels import choice
 from slowfast.models.build import build_model, input_size
 from tests.unit.engine.device.test_device_waits import CPU, CUDA, asks_for_a_driver, fake
@@ -55,7 +56,7 @@ def device(monkeypatch) -> torch.device:
 
 
 def trace(name: str, device: torch.device) -> None:
-    """Build the model of a config, compile it as the engine does, and call it with two clips in training."""
+    """Build the model of a config, compile it as the engine does, and call it with two uint8 clips in training."""
     cfg = load_cfg(CONFIGS / name, ["MODEL.COMPILE", "on"])
     with torch.device("meta"):
         model = build_model(cfg).train()
@@ -65,8 +66,9 @@ def trace(name: str, device: torch.device) -> None:
                 setattr(module, own, nn.Parameter(fake(parameter, device)))
             for own, buffer in list(module.named_buffers(recurse=False)):
                 setattr(module, own, fake(buffer, device))
-        compile_in_place(cfg, model, device, compare=False)  # stand-ins have no numbers
-        model(torch.empty(2, 3, *input_size(cfg), device=device))
+        inputs = Inputs(device, mean=cfg.DATA.MEAN, std=cfg.DATA.STD)
+        compile_in_place(cfg, model, device, compare=False, leave_pixels_to=inputs.leave_pixels_to)  # without numbers
+        model(torch.empty(2, 3, *input_size(cfg), device=device, dtype=torch.uint8))
 
 
 def operations(graphs: list[torch.fx.Graph]) -> Counter[str]:
@@ -79,7 +81,7 @@ def operations(graphs: list[torch.fx.Graph]) -> Counter[str]:
 
 
 def check(graphs: list[torch.fx.Graph], poolings: int) -> None:
-    assert len(graphs) == 1
+    assert len(graphs) == 1  # and the clips become floats inside it
     found = operations(graphs)
     assert found["slowfast.depthwise_conv"] == poolings
     assert found["conv3d"] == 1  # the patch embedding

@@ -1,11 +1,13 @@
 """slowfast.engine.device.inputs: what the network is shown, against pixels mirrored and normalised one clip at a time."""
 
+import copy
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from slowfast.datasets.augment.colours import ClipColours, ColourFactors
 from slowfast.engine.device.inputs import Inputs
 from slowfast.engine.device.precision import Precision
 from slowfast.structures.targets import Labels
@@ -68,3 +70,33 @@ def test_an_unknown_precision_is_named():
         ValueError, match=r"precision must be one of float32, bf16, fp16, got 'half' \(MODEL.PRECISION\)"
     ):
         Precision("half")
+
+
+@pytest.mark.parametrize("bgr", [False, True])
+def test_a_model_that_normalises_itself_gives_the_same_bits(bgr):
+    """In place, and not: multiplied and then subtracted, each rounded once."""
+    batch = replace(batch_of((1, 0, 2)), flipped=torch.tensor([True, False, True]))
+    expected = Inputs(CPU, mean=MEAN, std=STD, bgr=bgr).prepare(batch).clips
+    inputs, model = Inputs(CPU, mean=MEAN, std=STD, bgr=bgr), torch.nn.Identity()
+    for _ in range(2):  # a second time changes nothing
+        inputs.leave_pixels_to(model)
+    prepared = inputs.prepare(batch)
+    assert prepared.clips.dtype == torch.uint8 and prepared.flipped is None
+    assert torch.equal(inputs.predictor(model)(prepared), expected)
+    assert torch.equal(model(expected), expected)  # floats pass
+    assert not model.state_dict() and torch.equal(copy.deepcopy(model)(prepared.clips), expected)
+    assert inputs.pictures(batch.clips[0]).dtype == torch.float32
+
+
+def test_what_is_to_be_done_to_floats_is_done_before_the_model():
+    """Colours and what training does to a whole batch; a batch without readable clips then is of floats, too."""
+    inputs, plain = Inputs(CPU, mean=MEAN, std=STD), Inputs(CPU, mean=MEAN, std=STD)
+    inputs.leave_pixels_to(torch.nn.Identity())
+    size = tuple(batch_of((1, 1)).clips.shape[-2:])
+    colours = ClipColours.of([ColourFactors(0.5, 1.5, 0.8), None], [size, size])
+    batch = replace(batch_of((1, 1)), colours=colours)
+    assert torch.equal(inputs.prepare(batch).clips, plain.prepare(batch).clips)
+    stand_in = replace(batch_of((1,)), meta=())
+    assert inputs.prepare(stand_in).clips.dtype == torch.float32
+    assert inputs.prepare(batch_of((1,))).clips.dtype == torch.uint8
+    assert inputs.prepare(stand_in).clips.dtype == torch.uint8

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from slowfast.layers.kernels import depthwise_triton
 
-CASES = {  # name: (B, T, H, W), channels, kernel, stride
+CASES = {  # name: (B, T, H, W), channels, kernel, stride; and (groups, channels of a head) where heads share kernels
     "toy": ((2, 2, 4, 5), 48, (3, 3, 3), (1, 1, 1)),
     "toy, stride 2": ((2, 2, 4, 6), 96, (3, 3, 3), (1, 2, 2)),
     "toy, stride 4": ((1, 2, 8, 8), 16, (3, 3, 3), (1, 4, 4)),
@@ -23,6 +23,9 @@ CASES = {  # name: (B, T, H, W), channels, kernel, stride
     "more positions than a program has": ((1, 2, 9, 11), 2, (3, 3, 3), (1, 1, 1)),
     "even kernel": ((1, 2, 4, 4), 16, (1, 2, 2), (1, 1, 1)),
     "one channel": ((1, 1, 4, 4), 1, (3, 3, 3), (1, 1, 1)),
+    "toy, three heads": ((2, 2, 4, 5), 144, (3, 3, 3), (1, 1, 1), (1, 48)),
+    "toy, keys and values of two heads": ((2, 2, 4, 6), 4 * 24, (3, 3, 3), (1, 2, 2), (2, 24)),
+    "keys and values of one head": ((1, 2, 4, 4), 2 * 16, (3, 3, 3), (1, 4, 4), (2, 16)),
 }
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -34,16 +37,21 @@ def off(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 def check(
-    grid: tuple, channels: int, kernel: tuple, stride: tuple, dtype: torch.dtype, device: str = "cpu"
-) -> dict[str, float]:
+    grid: tuple, channels: int, kernel: tuple, stride: tuple, shared: tuple[int, int] | None = None, *,
+    dtype: torch.dtype, device: str = "cpu",
+) -> dict[str, float]:  # fmt: skip
     torch.manual_seed(0)
     # As behind a class token: each clip is dense, but they do not touch.
     length = grid[1] * grid[2] * grid[3]
     x = torch.randn(grid[0], 1 + length, channels).to(device, dtype)[:, 1:].unflatten(1, grid[1:])
-    weight = torch.randn(channels, 1, *kernel).to(device, dtype)
+    weight = torch.randn(*(shared or (channels, 1)), *kernel).to(device, dtype)
     exact_x, exact_weight = x.double().requires_grad_(), weight.double().requires_grad_()
+    of_channels = exact_weight
+    if shared:  # what a layer did before: the kernels of a head, once for each head
+        repeated = [one[:, None].repeat(channels // (shared[0] * shared[1]), 1, 1, 1, 1) for one in exact_weight]
+        of_channels = torch.cat(repeated)
     padding = [size // 2 for size in kernel]
-    exact = F.conv3d(exact_x.permute(0, 4, 1, 2, 3), exact_weight, None, stride, padding, 1, channels)
+    exact = F.conv3d(exact_x.permute(0, 4, 1, 2, 3), of_channels, None, stride, padding, 1, channels)
     exact = exact.permute(0, 2, 3, 4, 1)
     grad = torch.randn(exact.shape).to(device, dtype)
     exact_of_x, exact_of_weight = torch.autograd.grad(exact, (exact_x, exact_weight), grad.double())
@@ -88,7 +96,7 @@ def check_far_apart() -> dict[str, float]:
 
 if __name__ == "__main__":
     found = {
-        f"{name}, {type_name}": check(*case, dtype)
+        f"{name}, {type_name}": check(*case, dtype=dtype)
         for name, case in CASES.items()
         for type_name, dtype in TYPES.items()
         if type_name == "float32" or name.startswith("toy")

@@ -2,6 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from slowfast.layers.kernels import choice
 from slowfast.layers.kernels.depthwise import depthwise_conv
 
 CASES = [  # grid, kernel, stride
@@ -94,3 +95,20 @@ def test_bfloat16_gradients_on_the_cpu_are_those_of_float32(grid):
 
     exact = gradient(False)
     assert (gradient(True) - exact).norm() < 0.02 * exact.norm()
+
+
+@pytest.mark.parametrize(("groups", "heads", "head"), [(1, 3, 4), (2, 2, 4), (2, 1, 4), (12, 1, 1)])
+@pytest.mark.parametrize("ours", [True, False], ids=["operator", "layer"])
+def test_heads_share_the_kernels_of_their_group(groups, heads, head, ours, monkeypatch):
+    """Against the kernels of a head repeated for each head, as PySlowFast's attention convolves its heads."""
+    monkeypatch.setattr(choice, "has_depthwise_operator", lambda x: ours)
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 4, 5, groups * heads * head, requires_grad=True)
+    weight = torch.randn(groups, head, 3, 3, 3, requires_grad=True)
+    every = torch.cat([kernels[:, None].repeat(heads, 1, 1, 1, 1) for kernels in weight])
+    found, expected = depthwise_conv(x, weight, (1, 2, 2)), reference(x, every, (1, 2, 2))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    direction = torch.randn_like(found)
+    gradients = (torch.autograd.grad(one, (x, weight), direction) for one in (found, expected))
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)

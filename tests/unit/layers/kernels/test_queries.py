@@ -47,9 +47,31 @@ def test_the_operator_keeps_its_promises_to_the_compiler():
     torch.library.opcheck(queries.append_biases_op, wide("toy"), test_utils=parts)
 
 
+@pytest.mark.parametrize("case", ["toy", "without class token", "a row in two parts"])
+def test_products_give_the_numbers_of_the_definition_and_copy_no_queries(case):
+    """In double precision; the operands of the products are views of the normed queries."""
+    x, first, weight, bias, eps, *rows, width = wide(case)
+    norm = nn.LayerNorm(x.shape[-1], eps=eps, dtype=torch.float64)
+    norm.weight, norm.bias = nn.Parameter(weight.detach()), nn.Parameter(bias.detach())
+    leaves = [x, norm.weight, norm.bias, *rows] + ([] if first is None else [first])
+    multiplied, as_torch_does = [], torch.bmm
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "bmm", lambda a, b: multiplied.append(a) or as_torch_does(a, b))
+        found = queries.append_by_products(x, first, norm, tuple(rows), width)
+    exact = queries.defined(x, first, norm.weight, norm.bias, eps, tuple(rows), width)
+    torch.testing.assert_close(found, exact)
+    grad = torch.randn(exact.shape, dtype=torch.float64)
+    of_both = (torch.autograd.grad(one, leaves, grad) for one in (found, exact))
+    for of_ours, expected in zip(*of_both, strict=True):
+        torch.testing.assert_close(of_ours, expected)
+    assert len({one.untyped_storage().data_ptr() for one in multiplied}) == 1 and len(multiplied) == 2
+    assert all(one.stride(2) == 1 and one.stride(1) >= one.shape[2] for one in multiplied)  # as cuBLAS takes them
+
+
 @pytest.mark.parametrize("class_token", [True, False])
-def test_a_block_gives_the_same_numbers_with_it(monkeypatch, class_token):
-    """Values to the last digit on a CPU, where it is its definition; gradients of all weights to rounding."""
+@pytest.mark.parametrize("way", ["append_biases", "append_by_products"])
+def test_a_block_gives_the_same_numbers_with_it(monkeypatch, class_token, way):
+    """Values of the operator to the last digit on a CPU, where it is its definition; all else to rounding."""
     from tests.numerics.test_model_precision import make_mvit
 
     torch.manual_seed(0)
@@ -62,19 +84,23 @@ def test_a_block_gives_the_same_numbers_with_it(monkeypatch, class_token):
 
     def spy(*args) -> torch.Tensor:
         calls.append(args)
-        return queries.append_biases(*args)
+        return getattr(queries, way)(*args)
 
     def values_and_gradients() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         tokens = model(clips)
         return tokens, dict(zip(names, torch.autograd.grad(tokens.square().sum(), parameters), strict=True))
 
-    monkeypatch.setattr("slowfast.layers.kernels.attention.append_biases", spy)
+    monkeypatch.setattr(f"slowfast.layers.kernels.attention.{way}", spy)
     expected, exact = values_and_gradients()
     assert not calls
-    monkeypatch.setattr(choice, "takes", lambda kernel, device: kernel is choice.QUERIES or taken(kernel, device))
+    if way == "append_biases":
+        monkeypatch.setattr(choice, "takes", lambda kernel, device: kernel is choice.QUERIES or taken(kernel, device))
+    else:
+        monkeypatch.setattr(choice, "appends_by_products", lambda q, tables: True)
     found, gradients = values_and_gradients()
     assert len(calls) >= 4
-    assert torch.equal(found, expected)
+    assert torch.equal(found, expected) or way == "append_by_products"
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     largest = max(gradient.abs().max() for gradient in exact.values())
     for name in names:
         assert (gradients[name] - exact[name]).abs().max() <= 2e-6 * largest, name
@@ -86,6 +112,10 @@ def test_it_is_off_until_it_is_measured_on_a_gpu(monkeypatch):
 
     tables = (OnGpu,) * 3
     assert not choice.appends_in_one_kernel(OnGpu(), tables)
+    assert choice.appends_by_products(OnGpu(), tables) and not choice.appends_by_products(OnGpu(), (None, OnGpu, OnGpu))
+    with choice.plain():
+        assert not choice.appends_by_products(OnGpu(), tables)
+    assert not choice.appends_by_products(torch.zeros(1), tables)
     monkeypatch.setattr(choice, "_setting", "all")
     assert choice.appends_in_one_kernel(OnGpu(), tables)
     assert not choice.appends_in_one_kernel(OnGpu(), (None, OnGpu, OnGpu))
