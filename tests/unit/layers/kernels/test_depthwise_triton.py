@@ -58,7 +58,17 @@ def test_kernels_compile_without_a_gpu_and_keep_their_numbers_in_registers(name,
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     kind, stride = CASES[name]
     kernel = getattr(depthwise_triton, f"{name}_kernel")
-    constants = {"KT": 3, "KH": 3, "KW": 3, "SH": stride, "SW": stride, "TAPS": 32, "CHANNELS": 32, "HEAD": 96, "KERNELS": 192}
+    constants = {
+        "KT": 3,
+        "KH": 3,
+        "KW": 3,
+        "SH": stride,
+        "SW": stride,
+        "TAPS": 32,
+        "CHANNELS": 32,
+        "HEAD": 96,
+        "KERNELS": 192,
+    }
     constants = {key: value for key, value in constants.items() if key in kernel.arg_names}
     constants["POSITIONS"] = depthwise_triton.POSITIONS[name]
     spilled, registers = compiled(kernel, constants, kind, capability, depthwise_triton.WARPS, tmp_path)
