@@ -124,8 +124,8 @@ def scale_and_shift(mean: Tensor, std: Tensor) -> tuple[Tensor, Tensor]:
 class ClipBatch:
     """B clips with what they should be answered with.
 
-    clips:   (B, 3, T, H, W), uint8 RGB as loaded, or normalised float after `normalized` (the model may do that itself); or (B, F, T, h, w) float16,
-             features of frames
+    clips:   (B, 3, T, H, W), uint8 RGB as loaded, or normalised float after `normalized` (the model may do that itself);
+             or (B, F, T, h, w) float16, features of frames
     meta:    what names each clip: its `key` is (video, timestamp) or (video, view)
     flipped: (B,) bool, clips whose pixels still have to be mirrored (see ClipSample); None when there are none
     augmentation: what is still to be done to them once they are normalised; None for nothing
