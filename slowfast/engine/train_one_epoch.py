@@ -115,9 +115,7 @@ def train_one_epoch(
         if per.clips:  # else no process could read any clip: not even weight decay or momentum moves the weights
             updates.step(norm, partial(saving.skipped, step, [meta for batch in micro_batches for meta in batch.meta]))
         scaler.update()
-        same_statistics(model)
-        if average is not None:
-            average.update(getattr(model, "module", model))
+        _follow(model, average)
         report.steps += 1
         watch.lap("step")
         if on_step is not None:
@@ -154,6 +152,13 @@ def agreed(batches: Sequence[ClipBatch], wishes: Sequence[float]) -> tuple[Count
     counts = [sum(numbers) for numbers in zip(*(batch.counts() for batch in batches), strict=True)]
     means = distributed.mean_over_processes([*counts, *wishes])
     return Counts(*means[: len(counts)]), means[len(counts) :]
+
+
+def _follow(model: nn.Module, average: WeightAverage | None) -> None:
+    """What follows the weights after each step: statistics that are alike on all processes, and the weight average."""
+    same_statistics(model)
+    if average is not None:
+        average.update(getattr(model, "module", model))
 
 
 def _clip(model: nn.Module, plan: EpochPlan) -> torch.Tensor:

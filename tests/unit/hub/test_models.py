@@ -14,10 +14,12 @@ SMALL = {"MVIT.EMBED_DIM": 12, "DATA.NUM_FRAMES": 4, "DATA.TRAIN_CROP_SIZE": 32,
 
 
 def test_every_network_that_is_published_has_a_name():
-    """Those from random weights on small sets, and pre-training, are runs and no networks."""
+    """Those from random weights on small sets, on data of one's own, and pre-training, are runs and no networks."""
     named = {f"{file}.yaml" for file in _FILES.values()}
     files = {path.relative_to(path.parents[1]).as_posix() for path in CONFIGS}
-    of_runs = {name for name in files if name.startswith(("Toy/", "masked_ssl/", "Folder/")) or "small_scratch" in name}
+    of_runs = {
+        name for name in files if name.startswith(("Toy/", "masked_ssl/", "Folder/", "Own/")) or "small_scratch" in name
+    }
     assert named == files - of_runs and len(set(_FILES.values())) == len(_FILES)
 
 
