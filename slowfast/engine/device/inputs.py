@@ -64,9 +64,8 @@ class Inputs:
         batch = batch.to(self.device, non_blocking=True).mirrored()
         if not self._left:
             return self._in_float(batch)
-        if len(
-            batch
-        ):  # the stand-in for clips that could not be read is as the others are: another type is compiled anew
+        # Clips that could not be read have a stand-in; it is as the others are, since another type is compiled anew.
+        if len(batch):
             self._in_floats = batch.colours is not None or batch.augmentation is not None
         return self._in_float(batch) if self._in_floats else batch
 

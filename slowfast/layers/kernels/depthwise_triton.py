@@ -243,9 +243,7 @@ def input_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Te
 
 def spread_into(out: Tensor, grad: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     """`input_gradient` into a tensor whose clips are dense, as those of grad."""
-    weight = of_channel(
-        weight, grad.shape[-1]
-    )  # repeated: finding the shared ones takes 88 registers and not 76 (sm_90)
+    weight = of_channel(weight, grad.shape[-1])  # repeated: to find the shared ones takes 88 registers, not 76 (sm_90)
     launch, frames = _launch(input_gradient_kernel, out, weight, POSITIONS["input_gradient"])
     grids = (*out.shape[1:4], *grad.shape[2:4], grad.shape[-1], frames)
     launch(grad, _by_tap(weight), out, grad.stride(0), out.stride(0), *grids, *weight.shape[2:], *stride[1:])
