@@ -51,7 +51,7 @@ def config(config_file: str, options: list[str]) -> Any:
 
 
 def fresh(cfg: Any) -> RunState:
-    seed_everything(0)
+    seed_everything(distributed.rank())  # all begin with the weights of process 0, whatever they drew
     return RunState.fresh(cfg, CPU)
 
 
