@@ -1,6 +1,6 @@
 """Tell of each checkpoint whether it is whole and finite, and from which one a run would go on.
 
-bmvit verify-checkpoint runs/bmvit/checkpoints
+bmvit verify-checkpoint runs/bmvit
 """
 
 import argparse
@@ -15,13 +15,19 @@ from slowfast.weights.seal import DamagedFileError, digest_of
 
 def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     parser = argparse.ArgumentParser(prog=prog, description=__doc__.splitlines()[0])
-    parser.add_argument("paths", nargs="+", type=Path, metavar="FOLDER|FILE", help="checkpoints, or folders of them")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="FOLDER|FILE", help="checkpoints, or folders of them, or of runs"
+    )
     damaged = 0
     for given in parser.parse_args(argv).paths:
+        given = given / "checkpoints" if (given / "checkpoints").is_dir() else given
         many = given.is_dir() and not is_in_parts(given)
         files = sorted([*given.glob("*.pyth"), *given.glob(f"*{SUFFIX}")]) if many else [given]
         if not files or not files[0].exists():
-            print(f"error: {given} {'holds no .pyth file' if many else 'does not exist'}", file=sys.stderr)
+            print(
+                f"error: {given} {'holds no checkpoint, .pyth or .distcp' if many else 'does not exist'}",
+                file=sys.stderr,
+            )
             return 1
         whole = {path: _tell(path) for path in files}
         damaged += list(whole.values()).count(False)

@@ -6,6 +6,7 @@ import os
 import pytest
 import torch
 
+from slowfast.commands.runs import verify_checkpoint
 from slowfast.utils.logging import LOGGER_NAME
 from slowfast.weights.checkpoint import Checkpointer, write_atomically
 
@@ -68,6 +69,28 @@ def test_the_last_few_are_kept(tmp_path, keep):
         Checkpointer(tmp_path, keep=keep).save(epoch, state(epoch))
     kept = [f"checkpoint_epoch_{epoch:05d}.pyth" for epoch in range(6 - keep, 6)]
     assert names(tmp_path) == ["best.pyth", *kept]
+
+
+def test_within_an_epoch_two_are_kept_until_it_is_done(tmp_path):
+    """Beside those of whole epochs, which they do not push out."""
+    checkpointer = Checkpointer(tmp_path, keep=1)
+    checkpointer.save(1, state(1))
+    for step in (10, 20, 30):
+        checkpointer.save(1, state(1), step=step)
+    assert names(tmp_path) == [f"checkpoint_epoch_00001{part}.pyth" for part in ("", "_step_000020", "_step_000030")]
+    checkpointer.save(2, state(2))
+    assert names(tmp_path) == ["checkpoint_epoch_00002.pyth"]
+
+
+def test_a_run_or_its_folder_of_checkpoints_is_verified(tmp_path, capsys):
+    folder = tmp_path / "checkpoints"
+    Checkpointer(folder).save(3, state(3))
+    for given in (tmp_path, folder):
+        assert verify_checkpoint.main([str(given)]) == 0
+        assert f"{folder}: a run would go on from checkpoint_epoch_00003.pyth" in capsys.readouterr().out
+    (tmp_path / "empty").mkdir()
+    assert verify_checkpoint.main([str(tmp_path / "empty")]) == 1
+    assert f"{tmp_path / 'empty'} holds no checkpoint, .pyth or .distcp" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3])
