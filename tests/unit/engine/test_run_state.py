@@ -35,9 +35,11 @@ def test_a_state_comes_back_whole(cfg_of):
     before = moved(RunState.fresh(cfg, CPU))
     before.scaler.scale(torch.zeros(()))  # its scale is made when it is first asked for
     before.scaler.update(new_scale=1024.0)
+    before.best_metric, before.since_best, before.skipped_in_a_row, before.so_far = "mAP", 2, 5, {"report": {}}
     after = RunState.fresh(cfg, CPU)
     after.load_state_dict(before.state_dict())
     assert (after.epoch, after.best, after.scaler.get_scale()) == (3, 0.25, 1024.0)
+    assert (after.best_metric, after.since_best, after.skipped_in_a_row, after.so_far) == ("mAP", 2, 5, {"report": {}})
     for a, b in ((before.model, after.model), (before.average.average, after.average.average)):
         assert all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
     moments = [optimizer.state_dict()["state"][0]["exp_avg"] for optimizer in (before.optimizer, after.optimizer)]

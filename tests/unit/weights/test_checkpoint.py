@@ -71,6 +71,24 @@ def test_the_last_few_are_kept(tmp_path, keep):
     assert names(tmp_path) == ["best.pyth", *kept]
 
 
+@pytest.mark.parametrize("part", ["model_state", "ema_state"])
+def test_numbers_that_are_not_finite_fall_back_to_the_one_before(tmp_path, part):
+    checkpointer = Checkpointer(tmp_path)
+    for epoch, value in ((1, 1.0), (2, float("nan"))):
+        checkpointer.save(epoch, state(epoch) | {part: {"weight": torch.full((3,), value)}})
+    path, content = checkpointer.newest()
+    assert path.name == "checkpoint_epoch_00001.pyth" and content[part]["weight"].tolist() == [1.0] * 3
+
+
+def test_what_killed_writes_left_is_removed_and_nothing_else(tmp_path):
+    others = [".checkpoint_epoch_00001.pyth.note", "checkpoint.tmp", ".keep.tmp"]
+    for name in (*others, ".checkpoint_epoch_00002.pyth.123-0123abcd.tmp", ".best.pyth.123-0123abcd.tmp"):
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / ".checkpoint_epoch_00003.distcp.123-0123abcd.tmp").mkdir()
+    Checkpointer(tmp_path).remove_leftovers()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
+
+
 def test_within_an_epoch_two_are_kept_until_it_is_done(tmp_path):
     """Beside those of whole epochs, which they do not push out."""
     checkpointer = Checkpointer(tmp_path, keep=1)
