@@ -102,7 +102,8 @@ def on_the_device(clips: torch.Tensor, change: ClipColours) -> None:
 
 
 def check(preset: DetectionPreset, frames: np.ndarray) -> str:
-    """Planes are the same bit for bit; on a clip that stands still, where each frame's mean is the clip's, both ways differ by the rounding alone."""
+    """Planes are the same bit for bit. Colours, on a clip that stands still, where each frame's mean is the clip's, differ
+    by the rounding alone."""
     assert torch.equal(to_planes(np.asarray(frames)), planes_by_torch(np.array(frames)))
     still = np.repeat(frames[:1], 4, axis=0)
     worst = 0.0
