@@ -10,7 +10,7 @@ and read with care, by one thread, up to the same frame and on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +27,7 @@ from slowfast.video.decoding.notes import note
 from slowfast.video.decoding.orientation import UPRIGHT, Orientations
 from slowfast.video.decoding.settling import Settling
 from slowfast.video.decoding.turning_sei import TurningSEI
+from slowfast.video.decoding.unseen import Unseen
 from slowfast.video.pyav import av
 from slowfast.video.source import ClipReadError, Timeline, tolerance_of
 
@@ -112,6 +113,7 @@ class OpenVideo:
         self._at: int | None = None  # timestamp that was sought; None: the start
         self._given = 0  # frames since then
         self._before = self._clock.copy()  # as it was then
+        self._unseen: Unseen | None = None
 
     def _open(self, container: av.container.InputContainer) -> None:
         stream, told = choose_stream(container)
@@ -151,6 +153,16 @@ class OpenVideo:
     def in_doubt(self) -> bool:
         """The frame decoded last is damaged, or rests on data that is."""
         return bool(self._clock.damaged) and np.isinf(self._clock.damaged[-1][1])
+
+    @property
+    def is_careful(self) -> bool:
+        """Something was wrong with the file, or may be: its codec does not tell of all damage."""
+        return self._careful
+
+    @property
+    def turns(self) -> bool:
+        """What was decoded is shown in more than one orientation, or may be."""
+        return self._orientations.change
 
     @property
     def disordered(self) -> bool:
@@ -212,6 +224,18 @@ class OpenVideo:
         if not self._careful:
             self._before = self._clock.copy()
         return True
+
+    def leave_out_unseen(self, stamps: Sequence[float], slack: float = 0.0) -> None:
+        """Frames that are on screen at none of these timestamps may be left out from now on, where no other is made from them.
+
+        Only for a file that is known to be whole (stored/known_whole.py): damage in what is left out is not noticed.
+        stamps, slack: ascending, in the file's own ticks, see Unseen
+        """
+        self._unseen = Unseen(stamps, slack, self._stream.codec_context.extradata)
+
+    def stamp(self, second: float) -> float:
+        """A second of this video in the file's own ticks."""
+        return (second + self._zero) / self.tick
 
     def frames(self, *, from_key_frame: bool = False) -> Iterator[tuple[float, av.VideoFrame]]:
         """(second, frame) of every frame from here on, in the order they are shown.
@@ -275,7 +299,7 @@ class OpenVideo:
         was_corrupt = False
         turning = TurningSEI(self.codec, self._stream.codec_context.extradata)
         try:
-            for packet in self._demuxed():
+            for packet in self._demuxed() if self._unseen is None else self._unseen.without(self._demuxed()):
                 settling.send(packet)
                 if packet.size and not packet.is_keyframe and turning.is_in(packet):
                     self._orientations.look_anywhere()

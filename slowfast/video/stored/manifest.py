@@ -29,6 +29,8 @@ class VideoRecord:
     frames, fps, seconds, height, width, codec: of the video; fps: in the mean
     bytes, sha256: of the file; of a folder of frames the sum of its files, and ""
     decoder:       versions of what decoded it
+    whole_at:      when the file was last changed, in nanoseconds, as every frame of it was decoded, found whole, and in the
+                   order of its timestamps (decoding/plain_video.py); 0 where that was not looked at, or is not so
     """
 
     video: str
@@ -47,6 +49,7 @@ class VideoRecord:
     bytes: int
     sha256: str
     decoder: str
+    whole_at: int = 0
     version: int = VERSION
 
 
