@@ -57,7 +57,7 @@ def _window(video: OpenVideo, times: np.ndarray, start: float | None, *, known_w
     """
     asked = np.sort(times).tolist()
     if known_whole:
-        video.leave_out_unseen([video.stamp(second) for second in asked], slack=video.tolerance / video.tick + 1)
+        video.leave_out_unseen(seconds=asked)
     if start is not None and not video.seek(start):
         return None
     pictures = ChosenPictures(len(asked))

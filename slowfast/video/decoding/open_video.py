@@ -29,7 +29,7 @@ from slowfast.video.decoding.settling import Settling
 from slowfast.video.decoding.turning_sei import TurningSEI
 from slowfast.video.decoding.unseen import Unseen
 from slowfast.video.pyav import av
-from slowfast.video.source import ClipReadError, Timeline, tolerance_of
+from slowfast.video.source import ROUNDING_SECONDS, ClipReadError, Timeline, tolerance_of
 
 # Codecs whose every packet is a frame and whose decoders tell of all damage at once; others are read with care.
 _TELLS_DAMAGE = {"h264", "hevc", "vp9", "av1", "libdav1d", "mjpeg"}
@@ -155,14 +155,9 @@ class OpenVideo:
         return bool(self._clock.damaged) and np.isinf(self._clock.damaged[-1][1])
 
     @property
-    def is_careful(self) -> bool:
-        """Something was wrong with the file, or may be: its codec does not tell of all damage."""
-        return self._careful
-
-    @property
-    def turns(self) -> bool:
-        """What was decoded is shown in more than one orientation, or may be."""
-        return self._orientations.change
+    def is_plain(self) -> bool:
+        """So far: there was no doubt, timestamps were in order, and all frames are shown in one orientation."""
+        return not (self._careful or self.disordered or self._orientations.change)
 
     @property
     def disordered(self) -> bool:
@@ -225,17 +220,16 @@ class OpenVideo:
             self._before = self._clock.copy()
         return True
 
-    def leave_out_unseen(self, stamps: Sequence[float], slack: float = 0.0) -> None:
-        """Frames that are on screen at none of these timestamps may be left out from now on, where no other is made from them.
+    def leave_out_unseen(self, *, seconds: Sequence[float] = (), stamps: Sequence[int] = ()) -> None:
+        """Frames that are shown at none of these moments, ascending, may be left out from now on, where no other is made of them.
 
         Only for a file that is known to be whole (stored/known_whole.py): damage in what is left out is not noticed.
-        stamps, slack: ascending, in the file's own ticks, see Unseen
+        seconds: as `Timeline.at_times` takes them; stamps: timestamps of frames
         """
-        self._unseen = Unseen(stamps, slack, self._stream.codec_context.extradata)
-
-    def stamp(self, second: float) -> float:
-        """A second of this video in the file's own ticks."""
-        return (second + self._zero) / self.tick
+        header, tick = self._stream.codec_context.extradata, self.tick
+        moments, margin = [(second + self._zero) / tick for second in seconds], 1 + 2 * ROUNDING_SECONDS / tick
+        by_time = Unseen(moments, header, tolerance=self.tolerance / tick, margin=margin)
+        self._unseen = Unseen(stamps, header) if stamps else by_time
 
     def frames(self, *, from_key_frame: bool = False) -> Iterator[tuple[float, av.VideoFrame]]:
         """(second, frame) of every frame from here on, in the order they are shown.
@@ -301,7 +295,7 @@ class OpenVideo:
         try:
             for packet in self._demuxed() if self._unseen is None else self._unseen.without(self._demuxed()):
                 settling.send(packet)
-                if packet.size and not packet.is_keyframe and turning.is_in(packet):
+                if self._unseen is None and packet.size and not packet.is_keyframe and turning.is_in(packet):
                     self._orientations.look_anywhere()
                 # Where FFmpeg cuts a stream into frames itself, the mark is on the frame before the one it is meant for.
                 if packet.size and (packet.is_corrupt or (was_corrupt and self.may_be_joined)):

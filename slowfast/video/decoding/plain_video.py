@@ -28,6 +28,6 @@ def is_plain(path: Path) -> bool:
                 stamps.append(frame.pts)
         if video.damaged:
             raise ClipReadError(str(path), max(video.damaged[0][0], 0.0), "the data is damaged after this")
-        if packets is None or video.is_careful or video.disordered or video.turns:
+        if packets is None or not video.is_plain:
             return False
     return np.array_equal(packets.pts, stamps)

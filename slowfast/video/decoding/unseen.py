@@ -9,6 +9,7 @@ Source: ITU-T H.264, 7.4.1: nal_ref_idc is 0 in all slices of a picture that is 
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -25,13 +26,16 @@ _SLICES = range(1, 6)  # kinds of units of H.264 that hold pixels
 class Unseen:
     """Which packets of a stream may be left out.
 
-    moments: ascending, in ticks of the stream: what is on screen then is wanted
-    slack:   ticks by which a frame may start later, or end earlier, and still be meant
-    header:  the stream's extradata, see Units
+    moments:   ascending, in ticks of the stream: what is shown then is wanted, see Timeline.at_times
+    tolerance: ticks by which a frame may start after a moment and be shown then
+    margin:    ticks by which moments and frames may be rounded
+    header:    the stream's extradata, see Units
     """
 
-    def __init__(self, moments: Sequence[float], slack: float, header: bytes | None) -> None:
-        self._moments, self._slack = list(moments), slack
+    def __init__(
+        self, moments: Sequence[float], header: bytes | None, *, tolerance: float = 0.0, margin: float = 0.0
+    ) -> None:
+        self._moments, self._tolerance, self._margin = list(moments), tolerance, margin
         self._units = Units("h264", header)
 
     def without(self, packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
@@ -55,11 +59,17 @@ class Unseen:
             yield packet
 
     def _is_seen(self, start: int, starts: list[int]) -> bool:
-        """On screen at one of the moments; rather too often than not, where the next frame is not known."""
-        following = bisect_right(starts, start)
-        end = starts[following] if following < len(starts) else float("inf")
-        place = bisect_left(self._moments, start - self._slack)
-        return place < len(self._moments) and self._moments[place] < end + self._slack
+        """Shown at one of the moments; rather too often than not, where the frames beside it are not known.
+
+        A frame takes over from the one before halfway between their starts, and at most `tolerance` before its own.
+        """
+        first, following = bisect_left(starts, start), bisect_right(starts, start)
+        earlier = starts[first - 1] if first else -math.inf
+        later = starts[following] if following < len(starts) else math.inf
+        since = max(start - self._tolerance, (earlier + start) / 2) - self._margin
+        until = max(later - self._tolerance, (start + later) / 2) + self._margin
+        place = bisect_left(self._moments, since)
+        return place < len(self._moments) and self._moments[place] < until
 
     def is_reference(self, packet: av.Packet) -> bool:
         """Other frames may be made from it; True also where that cannot be told."""

@@ -61,7 +61,7 @@ class WholeVideo:
             asked = packets.pts[positions]
             with OpenVideo(self.path, threads=self.threads) as video:
                 if is_known_whole(self.path):
-                    video.leave_out_unseen(asked.tolist())
+                    video.leave_out_unseen(stamps=asked.tolist())
                 for key, group in _groups(packets, positions):
                     if key == packets.pts[0] or video.seek_to(key):
                         pictures |= self._decode(video, group, short_side)

@@ -221,7 +221,7 @@ def test_the_files_that_others_stumble_over_are_read_alike(tmp_path, shared_dir)
 
 
 def test_what_is_a_reference_by_hand():
-    unseen = Unseen([], 0, None)
+    unseen = Unseen([], None)
     for first, is_reference in ((0x01, False), (0x41, True), (0x21, True), (0x65, True)):
         assert (
             unseen.is_reference(av.Packet(b"\0\0\1\x09\xf0\0\0\1\x06\x05" + b"\0\0\1" + bytes([first, 9])))
@@ -232,15 +232,21 @@ def test_what_is_a_reference_by_hand():
 
 
 def test_which_moments_see_a_frame_by_hand():
-    starts = [0, 10, 20, 30]
-    for moments, slack, seen in (
-        ([10], 0, [10]),
-        ([15], 0, [10]),
-        ([19], 2, [10, 20]),
-        ([20], 0, [20]),
-        ([99], 0, [30]),  # what follows the last one is not known
-        ([-5], 0, []),
-        ([], 5, []),
+    starts = [0, 10, 20, 40]
+    for moments, tolerance, margin, seen in (
+        ([10], 0, 0, [10]),
+        ([15], 0, 0, [10]),
+        ([19], 0, 2, [10, 20]),
+        ([20], 0, 0, [20]),
+        ([99], 0, 0, [40]),  # what follows the last one is not known
+        ([-5], 0, 0, []),
+        ([-5], 5, 0, [0]),  # nor what comes before the first
+        ([14.9], 5, 0, [10]),
+        ([15], 5, 0, [20]),  # as near to both
+        ([34.9], 5, 0, [20]),  # nearer to 40, which is too far away
+        ([35], 5, 0, [40]),
+        ([14.9, 34.9], 5, 0.2, [10, 20, 40]),
+        ([], 5, 1, []),
     ):
-        unseen = Unseen(moments, slack, None)
-        assert [start for start in starts if unseen._is_seen(start, starts)] == seen, moments
+        unseen = Unseen(moments, None, tolerance=tolerance, margin=margin)
+        assert [start for start in starts if unseen._is_seen(start, starts)] == seen, (moments, tolerance, margin)
