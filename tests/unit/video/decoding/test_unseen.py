@@ -136,6 +136,29 @@ def test_frames_by_position_are_the_same(tmp_path, monkeypatch, kind):
             np.testing.assert_array_equal(WholeVideo(path, threads=threads).read(positions), frames)
 
 
+def test_damage_that_came_later_is_refused_as_ever_where_a_clip_shows_it(tmp_path):
+    """It changed neither the size nor the time of the file. A clip is what it is without the record, or is not refused where
+    the damage is in frames that it does not show and that no other is made from."""
+    path = make(tmp_path / "v.mp4", "one group")
+    end = end_of(path)
+    known(path)
+    data, changed = bytearray(path.read_bytes()), path.stat().st_mtime_ns
+    with av.open(str(path)) as container:
+        packets = sorted((p.pos, p.size) for p in container.demux(video=0) if p.size)
+    for place, _ in packets[40::7]:
+        data[place + 5 : place + 15] = bytes(10)  # behind its length and its kind: the head of its slice
+    path.write_bytes(data)
+    os.utime(path, ns=(changed, changed))
+    assert known_whole.is_known_whole(path)
+    found = told(path, end, 1)
+    unknown(path)
+    forget()
+    expected = told(path, end, 1)
+    assert all(a == b or "the data is damaged" in b for a, b in zip(found, expected, strict=True))
+    refused = [sum(isinstance(answer, str) for answer in answers) for answers in (found, expected)]
+    assert 2 < refused[0] < refused[1] < len(expected), refused
+
+
 def test_another_state_of_the_file_is_not_known(tmp_path):
     path = make(tmp_path / "v.mp4", "short groups")
     known(path)
