@@ -93,7 +93,10 @@ def our_jpegs(frames: FrameFolders, numbers: np.ndarray) -> np.ndarray:
     return frames.read_frames("v", numbers, center=0).frames
 
 
-def torchcodec_reader(kept: bool) -> Callable[[Path, np.ndarray], np.ndarray] | None:
+Reader = Callable[[Path, np.ndarray], np.ndarray]
+
+
+def torchcodec_reader(kept: bool) -> Reader | None:
     """Reads by the number of a frame, exact; None where torchcodec is not installed. kept: the file stays open."""
     try:
         from torchcodec.decoders import VideoDecoder
@@ -125,7 +128,11 @@ def known_whole(path: Path) -> Path:
 def video_cases(name: str, path: Path) -> dict[str, Callable[[], object]]:
     """The readers of one video, which give the same pixels."""
     known = known_whole(path)
-    readers = {"ceiling": (ceiling, path), "ours": (ours, path), "ours, known whole": (ours, known)}
+    readers: dict[str, tuple[Reader, Path]] = {
+        "ceiling": (ceiling, path),
+        "ours": (ours, path),
+        "ours, known whole": (ours, known),
+    }
     for kept in (False, True):
         reader = torchcodec_reader(kept)
         if reader is not None:
