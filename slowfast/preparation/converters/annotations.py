@@ -4,6 +4,7 @@ Time is the key, never a frame counter: tools number frames one after the other,
 evenly spaced. `VideoTimes` is the only place that turns one into the other, by the timestamps in the file.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,11 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from slowfast.preparation.converters.attributes import Attribute
 from slowfast.structures.annotations.box_table import plain_time
 from slowfast.video.decoding.open_video import OpenVideo, named_errors
-from slowfast.video.reader import VideoFiles
+from slowfast.video.reader import VIDEO_EXTENSIONS, VideoFiles
+from slowfast.video.source import ClipReadError
 
 Box = tuple[float, float, float, float]
+_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,15 @@ class Label:
 @dataclass(frozen=True)
 class Annotations:
     """labels: by video, time, track, box; classes: names, in the order of their ids; empty: (video, time) of key frames
-    that were looked at and show nobody; notes: what was left out, for the reader of the result."""
+    that were looked at and show nobody; notes: what was left out, for the reader of the result; remarks: what may be
+    wrong; attributes: what the boxes of a labelling tool say, and whether it is actions."""
 
     labels: tuple[Label, ...]
     classes: tuple[str, ...]
     empty: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
 
     @property
     def videos(self) -> tuple[str, ...]:
@@ -55,10 +62,10 @@ class Annotations:
     def of_videos(self, names: Iterable[str]) -> "Annotations":
         """Those of some videos; the classes stay."""
         kept = set(names)
-        return Annotations(
-            tuple(label for label in self.labels if label.video in kept),
-            self.classes,
-            tuple(key for key in self.empty if key[0] in kept),
+        return replace(
+            self,
+            labels=tuple(label for label in self.labels if label.video in kept),
+            empty=tuple(key for key in self.empty if key[0] in kept),
         )
 
 
@@ -76,7 +83,8 @@ def annotations_of(
             raise ValueError(
                 f"video {label.video!r}, second {label.time:g}: box {label.box} has no area inside the frame"
             )
-        kept.append(replace(label, time=plain_time(label.time), box=(x1, y1, x2, y2)))
+        actions = tuple(dict.fromkeys(label.actions))  # two attributes may say the same
+        kept.append(replace(label, time=plain_time(label.time), box=(x1, y1, x2, y2), actions=actions))
     kept.sort(key=lambda label: (label.video, label.time, label.track, label.box, label.actions))
     more = sorted({action for label in kept for action in label.actions} - set(classes))
     shown = {(label.video, label.time) for label in kept}
@@ -124,12 +132,17 @@ class VideoTimes:
 
     folder: Path
     _known: dict[str, Timing] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
 
     def of(self, video: str) -> Timing:
         """Raises ClipReadError where the video is missing or cannot be read."""
         if video not in self._known:
             files = VideoFiles(self.folder, threads=1)
-            path, length = files.path(video), files.length(video)
+            try:
+                path = files.path(video)
+            except ClipReadError as error:
+                raise ClipReadError(error.file, None, error.reason + self._elsewhere(video)) from None
+            length = files.length(video)
             with named_errors(path, None), OpenVideo(path, threads=1) as opened:
                 first, frame = next(opened.frames())
                 height, width = opened.rgb(frame).shape[:2]
@@ -139,13 +152,48 @@ class VideoTimes:
     def name(self, file: str) -> str:
         """What a tool calls a video (a path, a URL, a name) -> the name it has here: the longest end of the path that is
         a file below the folder, without its extension where that is enough."""
-        local = file.partition("?d=")[2]  # Label Studio's address of a file on its own disk
-        parts = (local or file.split("?")[0]).replace("\\", "/").split("/")
-        for start in range(len(parts)):
-            candidate = "/".join(parts[start:])
-            if candidate and (self.folder / candidate).is_file():
-                return candidate.rsplit(".", 1)[0]
-        return parts[-1].rsplit(".", 1)[0] if "." in parts[-1] else parts[-1]
+        if file not in self._names:
+            local = file.partition("?d=")[2]  # Label Studio's address of a file on its own disk
+            parts = (local or file.split("?")[0]).replace("\\", "/").split("/")
+            ends = ("/".join(parts[start:]) for start in range(len(parts)))
+            found = (self._found(end) for end in ends if end)
+            self._names[file] = next((name for name in found if name), "") or _without_extension(parts[-1])
+        return self._names[file]
+
+    def _found(self, end: str) -> str:
+        """The name of a file below the folder that is called so, with or without extension; "" where there is none."""
+        files = VideoFiles(self.folder)
+        called = [unicodedata.normalize(form, one) for one in (end, _without_extension(end)) for form in ("NFC", "NFD")]
+        for spelled in dict.fromkeys((end, *called)):
+            try:
+                path = files.path(spelled)
+                short = path.relative_to(self.folder).with_suffix("").as_posix()
+                return short if self._is(short, path) else path.relative_to(self.folder).as_posix()
+            except (ClipReadError, ValueError):  # no such file, several, or one outside the folder
+                continue
+        return ""
+
+    def _is(self, name: str, path: Path) -> bool:
+        """Does a name without extension mean this file, and no other one?"""
+        try:
+            return VideoFiles(self.folder).path(name) == path
+        except ClipReadError:
+            return False
+
+    def _elsewhere(self, video: str) -> str:
+        """Where a file of this name is, for whoever asks in the wrong place."""
+        wanted = unicodedata.normalize("NFC", video.rsplit("/", 1)[-1]).lower()
+        there = (path for path in sorted(self.folder.rglob("*")) if path.suffix.lower() in VIDEO_EXTENSIONS)
+        named = [p for p in there if wanted in {unicodedata.normalize("NFC", n).lower() for n in (p.stem, p.name)}]
+        if not named:
+            return ""
+        some = ", ".join(path.relative_to(self.folder).as_posix() for path in named[:_SHOWN])
+        return f"; there is {some}: write its name with its folder, and as the file is called"
+
+
+def _without_extension(name: str) -> str:
+    stem, dot, extension = name.rpartition(".")
+    return stem if stem and f"{dot}{extension}".lower() in VIDEO_EXTENSIONS else name
 
 
 def every(annotations: Annotations, seconds: float, videos: VideoTimes) -> Annotations:
@@ -158,10 +206,10 @@ def every(annotations: Annotations, seconds: float, videos: VideoTimes) -> Annot
         timing = videos.of(video)
         moments = np.arange(0, timing.times[-1] + seconds / 2, seconds)
         wanted[video] = {plain_time(timing.second_of(timing.frame_at(float(moment)))) for moment in moments}
-    return Annotations(
-        tuple(label for label in annotations.labels if label.time in wanted[label.video]),
-        annotations.classes,
-        tuple(key for key in annotations.empty if key[1] in wanted[key[0]]),
+    return replace(
+        annotations,
+        labels=tuple(label for label in annotations.labels if label.time in wanted[label.video]),
+        empty=tuple(key for key in annotations.empty if key[1] in wanted[key[0]]),
     )
 
 
