@@ -95,6 +95,8 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
 
 
 def _convert(args: argparse.Namespace) -> str:
+    if not Path(args.videos).is_dir():
+        raise ValueError(f"{args.videos}: no such folder (--videos)")
     options = Options(
         label_map=Path(args.label_map) if args.label_map else None,
         first_second=args.first_second,

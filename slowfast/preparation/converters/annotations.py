@@ -20,6 +20,8 @@ from slowfast.video.source import ClipReadError
 
 Box = tuple[float, float, float, float]
 _SHOWN = 4
+_ROUNDED = 0.5  # seconds that a tool's time may be outside its video
+_FAR = 0.05  # of the frame: how far a box of somebody at its edge may reach beyond
 
 
 @dataclass(frozen=True)
@@ -72,24 +74,37 @@ class Annotations:
 def annotations_of(
     labels: Iterable[Label], classes: Sequence[str] = (), empty: Iterable[tuple[str, float]] = ()
 ) -> Annotations:
-    """Sort labels, and name the classes that occur after those given; times to the thousandth, boxes clipped to [0, 1].
+    """Sort labels, and name the classes that occur after those given; times to the thousandth, boxes clipped to [0, 1]. A
+    remark says how many reached far beyond it.
 
     Raises ValueError for a box without area.
     """
-    kept = []
+    kept: list[Label] = []
+    far: list[tuple[float, str]] = []
     for label in labels:
         x1, y1, x2, y2 = (min(max(float(value), 0.0), 1.0) for value in label.box)
+        shown = ", ".join(f"{value:.4g}" for value in label.box)
         if x2 <= x1 or y2 <= y1:
             raise ValueError(
-                f"video {label.video!r}, second {label.time:g}: box {label.box} has no area inside the frame"
+                f"video {label.video!r}, second {label.time:g}: box ({shown}), in fractions of the frame, has no area inside "
+                "it; is it in pixels of another size?"
             )
+        beyond = max(*label.box, *(1 - value for value in label.box)) - 1
+        if beyond > _FAR:
+            far.append((beyond, f"box ({shown}) of video {label.video!r}, second {label.time:g}"))
         actions = tuple(dict.fromkeys(label.actions))  # two attributes may say the same
         kept.append(replace(label, time=plain_time(label.time), box=(x1, y1, x2, y2), actions=actions))
     kept.sort(key=lambda label: (label.video, label.time, label.track, label.box, label.actions))
     more = sorted({action for label in kept for action in label.actions} - set(classes))
-    shown = {(label.video, label.time) for label in kept}
-    idle = sorted({(video, plain_time(time)) for video, time in empty} - shown)
-    return Annotations(tuple(kept), (*classes, *more), tuple(idle))
+    there = {(label.video, label.time) for label in kept}
+    idle = sorted({(video, plain_time(time)) for video, time in empty} - there)
+    remarks = []
+    if far:
+        remarks.append(
+            f"{len(far)} of {len(kept)} boxes reach beyond the frame and were cut, furthest {max(far)[1]}, in fractions of the "
+            "frame; are they pixels of another size, or corners in place of width and height?"
+        )
+    return Annotations(tuple(kept), (*classes, *more), tuple(idle), remarks=tuple(remarks))
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,21 @@ class Timing:
         if not 0 <= frame < len(self.times):
             raise IndexError(f"the video has frames 0 to {len(self.times) - 1}, and frame {frame} is asked for")
         return float(self.times[frame])
+
+    @property
+    def length(self) -> float:
+        """Seconds to the end of the last frame, if that is shown as long as the others in the mean."""
+        return float(self.times[-1]) + 1 / self.rate
+
+    def misses(self, second: float) -> bool:
+        """Is this before the start or beyond the end, by more than tools round?"""
+        return second < -_ROUNDED or second > self.length + _ROUNDED
+
+    def moment(self, second: float) -> float:
+        """When what a tool shows at `second` came on. Raises ValueError for a second that the video does not have."""
+        if self.misses(second):
+            raise ValueError(f"second {second:g} is not in the video, which lasts {self.length:.3f} s")
+        return self.second_of(self.frame_at(second))
 
     @cached_property
     def rate(self) -> float:

@@ -1,7 +1,7 @@
 """The table of formats: how each is read into the neutral structure and written from it. One row serves both ways."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slowfast.preparation.converters.annotations import Annotations, VideoTimes, every
@@ -13,6 +13,7 @@ from slowfast.preparation.converters.formats.label_studio import read_label_stud
 from slowfast.preparation.converters.formats.spreadsheet import read_spreadsheet, write_spreadsheet
 from slowfast.preparation.converters.formats.tubes import read_tube_pickle, write_tube_pickle
 from slowfast.preparation.converters.formats.via import read_via, write_via
+from slowfast.preparation.converters.suspect import alike, check_times
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ def convert(
     """Read the files of one format, and write all of it in another; what was written is returned.
 
     seconds: keep key frames so far apart only (labels of every frame become key frames)
-    Raises ValueError where a format is not written, nothing was found, or a file holds one video and there are several.
+    Raises ValueError where a format is not written, nothing was found, a key frame is outside its video, or a chosen attribute
+    is not there.
     """
     writer = FORMATS[target].write
     if writer is None:
@@ -146,6 +148,7 @@ def convert(
     found = _together([FORMATS[source].read(path, videos, options) for path in files])
     if FORMATS[source].has_attributes:
         check_chosen(options.actions_from, found.attributes, told)
+    found = replace(found, remarks=(*found.remarks, *check_times(found, videos), *alike(found.classes)))
     if seconds is not None:
         found = every(found, seconds, videos)
     if not found.labels:

@@ -280,7 +280,10 @@ def test_spreadsheets_are_understood_by_their_columns(videos, tmp_path, text, ti
         ("video,frame,x1,y1,x2,y2\nuneven,1.5,0,0,1,1\n", "a.csv:2: column frame: '1.5' is not a whole number"),
         ("video,frame,x1,y1,x2,y2\ngone,7,0,0,1,1\n", r"a.csv:2: cannot read .*gone: no such file"),
         ("video,time,x1,y1,x2,y2\ngone,7,0,0,10,10\n", r"a.csv:2: cannot read .*gone: no such file"),
-        ("video,frame,x1,y1,x2,y2\nuneven,77,0,0,1,1\n", "a.csv:2: the video has frames 0 to 19"),
+        (
+            "video,frame,x1,y1,x2,y2\nuneven,77,0,0,1,1\n",
+            r"a.csv:2: column frame: the video has frames 0 to 19, .*\(--first-frame\)",
+        ),
         (
             "video,time,x1,y1,x2,y2\nuneven,1,0.5,0,0.1,1\n",
             r"a.csv:2: box \(0.5, 0, 0.1, 1\) is inverted or has no area; do the columns x1, y1",

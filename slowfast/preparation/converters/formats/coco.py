@@ -140,7 +140,7 @@ class _File:
             timed = [image for image in mine if "time" in image]
             numbers = self._numbers(video, [image for image in mine if "time" not in image], self._first)
             for image in timed:
-                numbers[image["id"]] = timing.frame_at(float(image["time"]))
+                numbers[image["id"]] = timing.frame_at(timing.moment(float(image["time"])))
             for image in mine:
                 found[image["id"]] = self._image(video, numbers[image["id"]], image, sizes[video])
         return found

@@ -96,7 +96,7 @@ def _region(region: dict[str, Any], name: str, timing: Timing, actions: tuple[st
     height, width = timing.size
     keys = []
     for entry in value["sequence"]:
-        shown = timing.second_of(timing.frame_at((float(entry["frame"]) - 1) / rate))
+        shown = timing.moment((float(entry["frame"]) - 1) / rate)
         x, y, w, h = (float(entry[side]) / 100 for side in ("x", "y", "width", "height"))
         pixels = to_pixels((x, y, x + w, y + h), timing.size)
         upright = around(pixels, float(entry.get("rotation") or 0), pivot=(x * width, y * height))

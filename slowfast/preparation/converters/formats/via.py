@@ -58,7 +58,7 @@ def read_via(
                 continue
             name = videos.name(_video(project, entry["vid"]))
             timing = videos.of(name)
-            second = timing.second_of(timing.frame_at(float(entry["z"][0])))
+            second = timing.moment(float(entry["z"][0]))
             actions, track = [], ""
             for number, value in entry.get("av", {}).items():
                 called, words = attributes[number]["aname"], _told(attributes[number], value)
