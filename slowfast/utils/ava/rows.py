@@ -116,15 +116,23 @@ def lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
             raise ValueError(f"{path}: cannot be read as UTF-8 CSV after line {reader.line_num}: {error}") from None
 
 
+def _separated(columns: list[str]) -> str:
+    """What stands between the cells of a line in place of commas."""
+    found = next(
+        (name for sign, name in ((";", "semicolons"), ("\t", "tabs")) if len(columns) == 1 and sign in columns[0]), ""
+    )
+    return f"; its cells stand between {found}, and commas are wanted" if found else ""
+
+
 def exclusion_row(columns: list[str]) -> Row:
     if len(columns) != 2:
-        raise RowError(f"expected {EXCLUSION_COLUMNS}, found {len(columns)}")
+        raise RowError(f"expected {EXCLUSION_COLUMNS}, found {len(columns)}{_separated(columns)}")
     return (*_key_frame(columns), *NOBODY, NO_LABEL, math.nan)
 
 
 def groundtruth_row(columns: list[str]) -> Row:
     if len(columns) not in (2, 7, 8):
-        raise RowError(f"expected {GROUNDTRUTH_COLUMNS}, found {len(columns)}")
+        raise RowError(f"expected {GROUNDTRUTH_COLUMNS}, found {len(columns)}{_separated(columns)}")
     key_frame = _key_frame(columns)
     if not any(columns[2:7]):
         return (*key_frame, *NOBODY, NO_LABEL, math.nan)
@@ -150,7 +158,7 @@ def any_detection_row(columns: list[str]) -> Row:
 def _score_of(columns: list[str]) -> float:
     if len(columns) != 8:
         swapped = "; is this ground truth?" if len(columns) in (2, 7) else ""
-        raise RowError(f"expected {DETECTION_COLUMNS}, found {len(columns)}{swapped}")
+        raise RowError(f"expected {DETECTION_COLUMNS}, found {len(columns)}{swapped}{_separated(columns)}")
     return _number(columns[7], "score")
 
 

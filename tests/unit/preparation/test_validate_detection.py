@@ -92,6 +92,23 @@ def test_a_planted_row_is_named_with_its_line(own, row, kind, reason):
     assert "train.csv:3: " in validation.text()
 
 
+@pytest.mark.parametrize(("sign", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_cells_between_other_signs_than_commas_are_told(own, sign, name):
+    path = own / "annotations" / "train.csv"
+    path.write_text(path.read_text().replace(",", sign))
+    (_, line, reason), *_ = found(own)[0]["row"]
+    assert line == 1 and reason.endswith(f"found 1; its cells stand between {name}, and commas are wanted")
+
+
+def test_two_classes_of_one_name_are_told(own):
+    path = own / "annotations" / "classes.pbtxt"
+    path.write_text(path.read_text().replace("wave", "walk"))
+    reasons = [reason for _, _, reason in found(own)[0]["doubled name"]]
+    assert reasons == [
+        f"{split}: 2 classes of the label map are called 'walk': which is which?" for split in ("train", "test")
+    ]
+
+
 def test_all_faults_are_collected_and_not_only_the_first(own):
     for line, row in enumerate(["a,1,9,9,9,9,1", "a,1,x,0,1,1,1", "a,1,0,0,1,1,44"], start=1):
         spoil(own, line, row)
