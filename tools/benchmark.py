@@ -169,7 +169,7 @@ def main(argv: Sequence[str]) -> int:
         named = gpu.choose(gpu.benchmarks(setup, repeats=args.repeats), args.only)
         return int(gpu.main(named, heading=heading, out=args.out) > 0)
     elif args.what == "model" or (args.what == "train" and args.cfg is None):
-        classifiers.main(args.what, **measure)
+        list(classifiers.main(args.what, **measure))
     elif args.what == "infer" and args.runtimes is not None:
         runtimes.main(setup, repeats=args.repeats, names=args.runtimes or runtimes.NAMES, weights=args.weights)
     elif args.what == "memory":
@@ -179,7 +179,7 @@ def main(argv: Sequence[str]) -> int:
     elif args.what in ("attention", "pooling"):
         getattr(layers, args.what)(setup.cfg, **measure)
     else:
-        getattr(detector, args.what)(setup, repeats=args.repeats)
+        list(getattr(detector, args.what)(setup, repeats=args.repeats))
     return 0
 
 

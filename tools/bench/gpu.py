@@ -1,7 +1,7 @@
 """All GPU rows of docs/PERFORMANCE.md in one run, as a table in a file."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ BATCH = 16
 LENGTHS, SIZES = (8, 16, 32, 64), (224, 320, 448)
 
 
-def benchmarks(setup: Setup, *, repeats: int) -> dict[str, Callable[[], list[Row]]]:
+def benchmarks(setup: Setup, *, repeats: int) -> dict[str, Callable[[], Iterable[Row]]]:
     """What there is to run, by name."""
     device, many = torch.device(setup.device), replace(setup, clips=BATCH)
     one = replace(setup, clips=1)
@@ -31,7 +31,9 @@ def benchmarks(setup: Setup, *, repeats: int) -> dict[str, Callable[[], list[Row
     }
 
 
-def choose(named: dict[str, Callable[[], list[Row]]], only: list[str] | None) -> dict[str, Callable[[], list[Row]]]:
+def choose(
+    named: dict[str, Callable[[], Iterable[Row]]], only: list[str] | None
+) -> dict[str, Callable[[], Iterable[Row]]]:
     """Those whose names begin with one of `only`; all without it. Raises ValueError for a word that none begins with."""
     for word in only or ():
         if not any(name.startswith(word) for name in named):
@@ -39,9 +41,10 @@ def choose(named: dict[str, Callable[[], list[Row]]], only: list[str] | None) ->
     return {name: run for name, run in named.items() if not only or name.startswith(tuple(only))}
 
 
-def main(named: dict[str, Callable[[], list[Row]]], *, heading: str, out: Path) -> int:
+def main(named: dict[str, Callable[[], Iterable[Row]]], *, heading: str, out: Path) -> int:
     """Run all of `named` and write the table after each, so that a failure loses nothing; returns how many failed."""
-    rows, failed = [], 0
+    rows: list[Row] = []
+    failed = 0
     for name, run in named.items():
         print(f"\n== {name}", flush=True)
         try:
