@@ -322,7 +322,8 @@ def _title(setup: Setup) -> str:
 
 
 def _speed_row(what: str, setup: Setup, timings: dict[str, Timing]) -> Row:
-    ours, plain = timings["ours"].median, timings["ours, plain"].median
+    on_gpu = setup.device.startswith("cuda")
+    ours, plain = (timings[name].median if on_gpu else timings[name].cpu_median for name in ("ours", "ours, plain"))
     title = f"{_title(setup)} {what}, batch {setup.clips}"
     return Row(title, f"{ours * 1e3:.1f} ms", f"plain path {plain * 1e3:.1f} ms", f"{plain / ours:.2f}x", "3x")
 

@@ -106,4 +106,6 @@ def test_a_compiled_network_has_one_graph_and_the_same_gradients(monkeypatch):
     expected = torch.autograd.grad(model(clips).square().sum(), list(model.parameters()))
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True, dynamic=False)
     found = torch.autograd.grad(compiled(clips).square().sum(), list(model.parameters()))
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    largest = max(gradient.abs().max() for gradient in expected)
+    for one, other in zip(found, expected, strict=True):
+        assert (one - other).abs().max() <= 2e-6 * largest
