@@ -167,20 +167,20 @@ def quick(steps, monkeypatch):
 
 @pytest.mark.long
 def test_a_wrong_gradient_kernel_of_ours_is_found(quick, steps, tiny, monkeypatch):
-    from slowfast.layers.kernels import depthwise
+    from slowfast.layers.kernels.depthwise import convolution
 
     good = steps.report.Report()
     quick.depthwise(tiny, good)
     assert good.faults == [] and len(good.rows) == 2 and "PyTorch, channels" in good.rows[0].against
 
-    real = depthwise._frame_gradients
+    real = convolution._frame_gradients
 
     def one_step_short(x, weight, grad, stride, needs_x, needs_weight):
         grad_x, grad_weight = real(x, weight, grad, stride, needs_x, needs_weight)
         grad_weight[:, :, 0] = 0
         return grad_x, grad_weight
 
-    monkeypatch.setattr(depthwise, "_frame_gradients", one_step_short)
+    monkeypatch.setattr(convolution, "_frame_gradients", one_step_short)
     bad = steps.report.Report()
     quick.depthwise(tiny, bad)
     assert bad.faults and all(", ours: in torch.float32 off by" in text for text in bad.faults)

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from slowfast.layers.attention import attend_plain, spread_biases
-from slowfast.layers.kernels import depthwise_conv, depthwise_torch, queries
+from slowfast.layers.kernels import depthwise_conv, queries
 from slowfast.layers.kernels.attention import attend_fused
+from slowfast.layers.kernels.depthwise import by_torch
 from slowfast.layers.rel_pos import axis_biases
 from slowfast.layers.token_grid import split_class_token
 
@@ -232,12 +233,12 @@ class _InLayout(torch.autograd.Function):
     def forward(ctx, x: Tensor, weight: Tensor, stride, layout: torch.memory_format) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride, ctx.layout = stride, layout
-        return depthwise_torch.forward(x, weight, stride, layout)
+        return by_torch.forward(x, weight, stride, layout)
 
     @staticmethod
     def backward(ctx, grad: Tensor):
         args = (grad, *ctx.saved_tensors, ctx.stride, ctx.layout)
-        return depthwise_torch.input_gradient(*args), depthwise_torch.weight_gradient(*args), None, None
+        return by_torch.input_gradient(*args), by_torch.weight_gradient(*args), None, None
 
 
 def pooling_trials(call: PoolingCall, clips: int, device: torch.device) -> dict[str, Trial]:
@@ -248,7 +249,7 @@ def pooling_trials(call: PoolingCall, clips: int, device: torch.device) -> dict[
     x = sequence[:, int(call.class_token) :].unflatten(1, call.grid).requires_grad_()
     weight = (torch.randn(*call.shared, *call.kernel, device=device) / 5).to(_dtype(device)).requires_grad_()
     ways: dict[str, Way] = {"ours": depthwise_conv}
-    for name, layout in depthwise_torch.LAYOUTS.items():
+    for name, layout in by_torch.LAYOUTS.items():
         ways[f"PyTorch, {name}"] = lambda x, weight, stride, layout=layout: _InLayout.apply(x, weight, stride, layout)
     return {name: Trial(way, (x, weight, call.stride), {}, [x, weight]) for name, way in ways.items()}
 
