@@ -173,7 +173,7 @@ def main(argv: Sequence[str]) -> int:
         named = choose(parts.benchmarks(setup, repeats=args.repeats), args.only)
         return int(run_all(named, heading=heading, out=args.out or Path(f"{args.what}_results.md")) > 0)
     elif args.what == "model" or (args.what == "train" and args.cfg is None):
-        classifiers.main(args.what, **measure)
+        list(classifiers.main(args.what, **measure))
     elif args.what == "infer" and args.runtimes is not None:
         runtimes.main(setup, repeats=args.repeats, names=args.runtimes or runtimes.NAMES, weights=args.weights)
     elif args.what == "memory":
@@ -183,7 +183,7 @@ def main(argv: Sequence[str]) -> int:
     elif args.what in ("attention", "pooling"):
         getattr(layers, args.what)(setup.cfg, **measure)
     else:
-        getattr(detector, args.what)(setup, repeats=args.repeats)
+        list(getattr(detector, args.what)(setup, repeats=args.repeats))
     return 0
 
 

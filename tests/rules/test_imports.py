@@ -41,7 +41,7 @@ def test_the_package_alone_imports_nothing_heavy():
 
 
 # Modules that are imported only where a package is installed that not every machine has.
-NEEDS = {"slowfast.layers.kernels.depthwise_triton": "triton"}
+NEEDS = {"slowfast.layers.kernels.depthwise.by_triton": "triton"}
 
 
 @pytest.mark.long

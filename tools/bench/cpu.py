@@ -1,7 +1,7 @@
 """All CPU rows of docs/PERFORMANCE.md in one run: ratios in CPU time, as a table for one processor."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,7 @@ from slowfast.engine.device.precision import has_bfloat16_units
 WAYS = ("float32", "bfloat16", "bfloat16, compiled")
 
 
-def benchmarks(setup: Setup, *, repeats: int) -> dict[str, Callable[[], list[Row]]]:
+def benchmarks(setup: Setup, *, repeats: int) -> dict[str, Callable[[], Iterable[Row]]]:
     """What there is to run, by name."""
     device, one = torch.device("cpu"), replace(setup, device="cpu", clips=1)
     sizes = {"clips": 1, "repeats": repeats, "device": device}

@@ -1,6 +1,6 @@
 """All GPU rows of docs/PERFORMANCE.md in one run, as a table in a file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import torch
@@ -12,7 +12,7 @@ BATCH = 16
 LENGTHS, SIZES = (8, 16, 32, 64), (224, 320, 448)
 
 
-def benchmarks(setup: Setup, *, repeats: int) -> dict[str, Callable[[], list[Row]]]:
+def benchmarks(setup: Setup, *, repeats: int) -> dict[str, Callable[[], Iterable[Row]]]:
     """What there is to run, by name."""
     device, many = torch.device(setup.device), replace(setup, clips=BATCH)
     one = replace(setup, clips=1)

@@ -1,7 +1,7 @@
 """Results of benchmarks as the rows of one table."""
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,9 @@ def write_markdown(rows: Sequence[Row], heading: str, path: Path) -> None:
     write_text("\n".join([heading, "", *lines, ""]), path)
 
 
-def choose(named: dict[str, Callable[[], list[Row]]], only: list[str] | None) -> dict[str, Callable[[], list[Row]]]:
+def choose(
+    named: dict[str, Callable[[], Iterable[Row]]], only: list[str] | None
+) -> dict[str, Callable[[], Iterable[Row]]]:
     """Those whose names begin with one of `only`; all without it. Raises ValueError for a word that none begins with."""
     for word in only or ():
         if not any(name.startswith(word) for name in named):
@@ -46,9 +48,10 @@ def choose(named: dict[str, Callable[[], list[Row]]], only: list[str] | None) ->
     return {name: run for name, run in named.items() if not only or name.startswith(tuple(only))}
 
 
-def run_all(named: dict[str, Callable[[], list[Row]]], *, heading: str, out: Path) -> int:
+def run_all(named: dict[str, Callable[[], Iterable[Row]]], *, heading: str, out: Path) -> int:
     """Run all of `named` and write the table after each, so that a failure loses nothing; returns how many failed."""
-    rows, failed = [], 0
+    rows: list[Row] = []
+    failed = 0
     for name, run in named.items():
         print(f"\n== {name}", flush=True)
         try:

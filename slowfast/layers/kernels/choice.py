@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from slowfast.layers.kernels.depthwise_check import TRITON, poolings_of
+from slowfast.layers.kernels.depthwise.check import TRITON, poolings_of
 
 SETTINGS = ("measured", "all", "plain")  # of MODEL.KERNELS
 DEPTHWISE = ("auto", "triton", "torch")  # of MODEL.DEPTHWISE

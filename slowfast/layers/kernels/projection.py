@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from slowfast.layers.kernels import choice
-from slowfast.layers.kernels.depthwise import depthwise_conv
-from slowfast.layers.kernels.depthwise_torch import of_channel
+from slowfast.layers.kernels.depthwise.by_torch import of_channel
+from slowfast.layers.kernels.depthwise.convolution import depthwise_conv
 from slowfast.layers.kernels.exported import pool_channels, poolable, project_channels
 from slowfast.layers.kernels.linear_layer import linear
 from slowfast.layers.kernels.normed_layers import Layer, layers_of_norm

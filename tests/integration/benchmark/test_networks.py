@@ -119,6 +119,27 @@ def test_every_way_of_attention_gives_the_same_numbers(tool, class_token):
         assert difference([result], [results["plain"]]) < 1e-5
 
 
+@pytest.mark.parametrize("class_token", [True, False])
+def test_every_way_of_queries_gives_the_same_numbers(tool, class_token):
+    from bench.layer_calls import AttentionCall
+    from bench.layers import difference, query_trials
+
+    trials = query_trials(
+        AttentionCall(2, 8, (2, 4, 4), (2, 2, 3), class_token, (True, True, True)), 2, torch.device("cpu")
+    )
+    results = {name: trial.both() for name, trial in trials.items()}
+    assert list(results) == ["matrix products", "one kernel", "plain"]
+    assert results["plain"][0].shape == (2, 2, 32 + class_token, 16)
+    for result in results.values():
+        assert difference(result, results["plain"]) < 1e-5
+    assert (
+        query_trials(
+            AttentionCall(2, 8, (2, 4, 4), (2, 2, 3), class_token, (False, True, True)), 2, torch.device("cpu")
+        )
+        == {}
+    )
+
+
 def pair_by_pair(q, k, v, score_mod):
     logits = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
     index = [
@@ -130,10 +151,19 @@ def pair_by_pair(q, k, v, score_mod):
 def test_calls_are_those_of_the_network(tool, repo_root):
     from bench.layer_calls import record_calls
 
-    attentions, poolings = record_calls(load_cfg(repo_root / "configs/Kinetics/MVITv2_S_16x4.yaml"))
+    cfg, cpu, cuda = (
+        load_cfg(repo_root / "configs/Kinetics/MVITv2_S_16x4.yaml"),
+        torch.device("cpu"),
+        torch.device("cuda"),
+    )
+    attentions, poolings = record_calls(cfg, cpu)
     assert sum(attentions.values()) == 16 and sum(poolings.values()) == 32  # k and v are pooled together
     assert all(call.class_token and call.channels == 96 for call in attentions)
-    attentions, poolings = record_calls(load_cfg(repo_root / "configs/AVA/BMViT_ViT_B.yaml"))
+    assert {call.shared for call in poolings} == {(1, 96), (2, 96)}  # of all heads of queries; of keys, and of values
+    # There keys and values are pooled out of all tokens (`choice.SEEN_TOKENS`), with gaps between the windows.
+    on_gpu = record_calls(cfg, cuda)[1]
+    assert max(call.stride for call in poolings) == (1, 3, 3) and max(call.stride for call in on_gpu) == (1, 8, 8)
+    attentions, poolings = record_calls(load_cfg(repo_root / "configs/AVA/BMViT_ViT_B.yaml"), cpu)
     assert list(attentions.values()) == [12] and not poolings
 
 

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from slowfast.layers import kernels
-from slowfast.layers.kernels import choice, depthwise, hidden_layer, linear_layer, projection, queries_torch, recompute
+from slowfast.layers.kernels import choice, hidden_layer, linear_layer, projection, queries_torch, recompute
+from slowfast.layers.kernels.depthwise import convolution
 from slowfast.layers.mvit_block import BlockSpec, MultiScaleBlock
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -109,9 +110,9 @@ TRAINING = {
     "linear through oneDNN": (linear_layer, "as_image"),
     "layers of one norm": (projection, "layers_of_norm"),
     "biases without copies": (queries_torch._AppendBiases, "apply"),
-    "depthwise gradient": (depthwise._DepthwiseConvCpu, "apply"),
+    "depthwise gradient": (convolution._DepthwiseConvCpu, "apply"),
     "GELU's gradient": (hidden_layer._GeluLinear, "apply"),
-    "depthwise operator": (depthwise, "depthwise_conv_op"),
+    "depthwise operator": (convolution, "depthwise_conv_op"),
 }
 INFERENCE = {
     "fused attention": (F, "scaled_dot_product_attention"),
@@ -121,7 +122,7 @@ INFERENCE = {
     "biases without copies": (queries_torch._AppendBiases, "apply"),
     "GELU in place": (torch.ops.aten, "gelu_"),
     "MLP in parts": (hidden_layer, "_in_parts"),
-    "depthwise operator": (depthwise, "depthwise_conv_op"),
+    "depthwise operator": (convolution, "depthwise_conv_op"),
 }
 
 
