@@ -224,7 +224,9 @@ def test_only_a_large_file_of_another_form_is_worth_pandas(tmp_path: Path, monke
 
 
 def test_ground_truth_with_person_ids_reads_as_line_by_line(tmp_path: Path, monkeypatch) -> None:
-    lines = [f"v{row // 40},{902 + row // 4:04d},0.{row:03d},-0.001,0.9,1.001,{row % 80 + 1},{row}" for row in range(200)]
+    lines = [
+        f"v{row // 40},{902 + row // 4:04d},0.{row:03d},-0.001,0.9,1.001,{row % 80 + 1},{row}" for row in range(200)
+    ]
     path = write(tmp_path, "\n".join(lines))
     expected = ava_csv.read_line_by_line(path, ava_csv.groundtruth_row)
     for name in ("_read_at_once", "read_line_by_line"):
