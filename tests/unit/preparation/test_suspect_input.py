@@ -106,6 +106,33 @@ def test_a_folder_of_videos_that_is_not_there_is_an_error(tmp_path, capsys):
     assert "films: no such folder (--videos)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--every", "0"], "--every must be above 0"),
+        (["--every", "nan"], "--every must be above 0"),
+        (
+            ["--every", "2"],
+            "boxes.csv: none of 1 boxes is on a frame that is shown at 0, 2, 4, ... s (--every); it is for boxes on",
+        ),
+        (["--first-second", "-5"], "--first-second must be 0 or more"),
+        (["--min-score", "30"], "--min-score must be from 0 to 1"),
+        (["--test-video", "gone.mp4"], "the test videos ['gone'] have no annotation; there are garden"),
+    ],
+)
+def test_options_out_of_range_are_named(convert, options, told):
+    code, said, rows = convert(HEAD + WALK, *options)
+    assert code == 1 and told in said and not rows
+
+
+def test_a_test_video_may_be_named_as_its_file(convert, tmp_path):
+    code, _, rows = convert(
+        HEAD + WALK + WALK.replace("garden", "short").replace("0.5,", "0.1,", 1), "--test-video", "short.mp4"
+    )
+    assert (code, rows) == (0, WALKS)
+    assert (tmp_path / "out" / "test.csv").read_text().startswith("short,0000.100,")
+
+
 def test_a_workbook_is_not_a_csv(convert):
     code, said, _ = convert("PK", name="boxes.xlsx")
     assert code == 1 and "boxes.xlsx: a workbook; save the sheet as CSV UTF-8" in said
