@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from slowfast.preparation.called_alike import FilesBelow
 from slowfast.preparation.converters.attributes import Attribute
 from slowfast.structures.annotations.box_table import plain_time
 from slowfast.video.decoding.open_video import OpenVideo, named_errors
@@ -19,7 +20,6 @@ from slowfast.video.reader import VIDEO_EXTENSIONS, VideoFiles
 from slowfast.video.source import ClipReadError
 
 Box = tuple[float, float, float, float]
-_SHOWN = 4
 _SLIVER = 0.01  # of the frame
 _SAME_SHAPE = 0.03  # how much the ratios of sides may differ: codecs round sides to 16 pixels
 _ROUNDED = 0.5  # seconds that a tool's time may be outside its video
@@ -183,6 +183,10 @@ class VideoTimes:
     _known: dict[str, Timing] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def _files(self) -> FilesBelow:
+        return FilesBelow(self.folder)
+
     def of(self, video: str) -> Timing:
         """Raises ClipReadError where the video is missing or cannot be read."""
         if video not in self._known:
@@ -190,7 +194,7 @@ class VideoTimes:
             try:
                 path = files.path(video)
             except ClipReadError as error:
-                raise ClipReadError(error.file, None, error.reason + self._elsewhere(video)) from None
+                raise ClipReadError(error.file, None, error.reason + self._files.hint(video)) from None
             length = files.length(video)
             with named_errors(path, None), OpenVideo(path, threads=1) as opened:
                 first, frame = next(opened.frames())
@@ -228,16 +232,6 @@ class VideoTimes:
             return VideoFiles(self.folder).path(name) == path
         except ClipReadError:
             return False
-
-    def _elsewhere(self, video: str) -> str:
-        """Where a file of this name is, for whoever asks in the wrong place."""
-        wanted = unicodedata.normalize("NFC", video.rsplit("/", 1)[-1]).lower()
-        there = (path for path in sorted(self.folder.rglob("*")) if path.suffix.lower() in VIDEO_EXTENSIONS)
-        named = [p for p in there if wanted in {unicodedata.normalize("NFC", n).lower() for n in (p.stem, p.name)}]
-        if not named:
-            return ""
-        some = ", ".join(path.relative_to(self.folder).as_posix() for path in named[:_SHOWN])
-        return f"; there is {some}: write its name with its folder, and as the file is called"
 
 
 def _without_extension(name: str) -> str:

@@ -147,6 +147,10 @@ def test_a_workbook_is_not_a_csv(convert):
         ),
         (HEAD + WALK + WALK.replace("walk", "Walk "), "the classes 'Walk' and 'walk' are learned as different ones"),
         (
+            HEAD + WALK.replace("walk", "sit_down") + WALK.replace("walk", "sit down"),
+            "the classes 'sit down' and 'sit_down' are learned as different ones",
+        ),
+        (
             "video,frame,x1,y1,x2,y2,action\ngarden.mp4,1,0,0,1,1,walk\n",
             "the smallest frame is 1, and frames were counted from 0; where the file counts from 1, say --first-frame 1",
         ),
