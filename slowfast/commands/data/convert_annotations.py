@@ -9,6 +9,7 @@ Exit code 0 on success, 1 when an input is wrong (the message says which and whe
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,6 +98,14 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
 def _convert(args: argparse.Namespace) -> str:
     if not Path(args.videos).is_dir():
         raise ValueError(f"{args.videos}: no such folder (--videos)")
+    videos = VideoTimes(Path(args.videos))
+    for name, holds, rule in (
+        ("every", args.every is None or 0 < args.every < math.inf, "above 0"),
+        ("first-second", 0 <= args.first_second < math.inf, "0 or more"),
+        ("min-score", 0 <= args.min_score <= 1, "from 0 to 1"),
+    ):
+        if not holds:
+            raise ValueError(f"--{name} must be {rule}")
     options = Options(
         label_map=Path(args.label_map) if args.label_map else None,
         first_second=args.first_second,
@@ -104,7 +113,7 @@ def _convert(args: argparse.Namespace) -> str:
         frames_from=args.frames_from,
         actions_from=args.actions_from,
         split=args.split,
-        test_videos=tuple(args.test_video),
+        test_videos=tuple(videos.name(video) for video in args.test_video),
         min_score=args.min_score,
     )
     found = convert(
@@ -112,7 +121,7 @@ def _convert(args: argparse.Namespace) -> str:
         args.source,
         args.target,
         Path(args.out),
-        VideoTimes(Path(args.videos)),
+        videos,
         options=options,
         seconds=args.every,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from slowfast.preparation.called_alike import FilesBelow
 from slowfast.preparation.converters.attributes import Attribute
 from slowfast.structures.annotations.box_table import plain_time
 from slowfast.video.decoding.open_video import OpenVideo, named_errors
@@ -19,7 +20,8 @@ from slowfast.video.reader import VIDEO_EXTENSIONS, VideoFiles
 from slowfast.video.source import ClipReadError
 
 Box = tuple[float, float, float, float]
-_SHOWN = 4
+_SLIVER = 0.01  # of the frame
+_SAME_SHAPE = 0.03  # how much the ratios of sides may differ: codecs round sides to 16 pixels
 _ROUNDED = 0.5  # seconds that a tool's time may be outside its video
 _FAR = 0.05  # of the frame: how far a box of somebody at its edge may reach beyond
 
@@ -84,10 +86,15 @@ def annotations_of(
     for label in labels:
         x1, y1, x2, y2 = (min(max(float(value), 0.0), 1.0) for value in label.box)
         shown = ", ".join(f"{value:.4g}" for value in label.box)
-        if x2 <= x1 or y2 <= y1:
+        if not (x2 > x1 and y2 > y1):  # or one is not a number
+            outside = label.box[2] > label.box[0] and label.box[3] > label.box[1]
             raise ValueError(
-                f"video {label.video!r}, second {label.time:g}: box ({shown}), in fractions of the frame, has no area inside "
-                "it; is it in pixels of another size?"
+                f"video {label.video!r}, second {label.time:g}: box ({shown}), in fractions of the frame, "
+                + (
+                    "is outside it; is it in pixels of another size?"
+                    if outside
+                    else "is inverted, has no area or no number"
+                )
             )
         beyond = max(*label.box, *(1 - value for value in label.box)) - 1
         if beyond > _FAR:
@@ -103,6 +110,12 @@ def annotations_of(
         remarks.append(
             f"{len(far)} of {len(kept)} boxes reach beyond the frame and were cut, furthest {max(far)[1]}, in fractions of the "
             "frame; are they pixels of another size, or corners in place of width and height?"
+        )
+    if kept and all(min(a.box[2] - a.box[0], a.box[3] - a.box[1]) < _SLIVER for a in kept):
+        box = ", ".join(f"{value:.4g}" for value in kept[0].box)
+        remarks.append(
+            f"all {len(kept)} boxes are thinner than a hundredth of the frame, such as ({box}) of video {kept[0].video!r}; are "
+            "they fractions where pixels are wanted?"
         )
     return Annotations(tuple(kept), (*classes, *more), tuple(idle), remarks=tuple(remarks))
 
@@ -129,6 +142,12 @@ class Timing:
     def length(self) -> float:
         """Seconds to the end of the last frame, if that is shown as long as the others in the mean."""
         return float(self.times[-1]) + 1 / self.rate
+
+    def of_another_shape(self, size: tuple[int, int]) -> str:
+        """What to say where boxes are in pixels of a (height, width) that is no larger or smaller copy of the video's; ""."""
+        if abs(size[0] * self.size[1] / (size[1] * self.size[0]) - 1) <= _SAME_SHAPE:
+            return ""
+        return f"{self.size[1]} x {self.size[0]} pixels, and boxes are of pictures of {size[1]} x {size[0]}, of another shape"
 
     def misses(self, second: float) -> bool:
         """Is this before the start or beyond the end, by more than tools round?"""
@@ -164,6 +183,10 @@ class VideoTimes:
     _known: dict[str, Timing] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def _files(self) -> FilesBelow:
+        return FilesBelow(self.folder)
+
     def of(self, video: str) -> Timing:
         """Raises ClipReadError where the video is missing or cannot be read."""
         if video not in self._known:
@@ -171,7 +194,7 @@ class VideoTimes:
             try:
                 path = files.path(video)
             except ClipReadError as error:
-                raise ClipReadError(error.file, None, error.reason + self._elsewhere(video)) from None
+                raise ClipReadError(error.file, None, error.reason + self._files.hint(video)) from None
             length = files.length(video)
             with named_errors(path, None), OpenVideo(path, threads=1) as opened:
                 first, frame = next(opened.frames())
@@ -209,16 +232,6 @@ class VideoTimes:
             return VideoFiles(self.folder).path(name) == path
         except ClipReadError:
             return False
-
-    def _elsewhere(self, video: str) -> str:
-        """Where a file of this name is, for whoever asks in the wrong place."""
-        wanted = unicodedata.normalize("NFC", video.rsplit("/", 1)[-1]).lower()
-        there = (path for path in sorted(self.folder.rglob("*")) if path.suffix.lower() in VIDEO_EXTENSIONS)
-        named = [p for p in there if wanted in {unicodedata.normalize("NFC", n).lower() for n in (p.stem, p.name)}]
-        if not named:
-            return ""
-        some = ", ".join(path.relative_to(self.folder).as_posix() for path in named[:_SHOWN])
-        return f"; there is {some}: write its name with its folder, and as the file is called"
 
 
 def _without_extension(name: str) -> str:

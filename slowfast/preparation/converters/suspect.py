@@ -35,7 +35,7 @@ def check_times(found: Annotations, videos: VideoTimes) -> list[str]:
         raise ValueError(
             f"{len(outside)} of {total} key frames are before the start or beyond the end of their video, such as second "
             f"{time:g} of {video!r}, which lasts {lengths[video]:.3f} s; times are seconds since the start of the "
-            f"film{_unit(outside, lengths, videos)}"
+            f"film{_unit(outside, lengths, videos) if len(outside) > total / 2 else ''}"
         )
     more = [f"{len(unknown) - _SHOWN} more videos cannot be read"] if len(unknown) > _SHOWN else []
     return [*unknown[:_SHOWN], *more]

@@ -149,8 +149,14 @@ def convert(
     if FORMATS[source].has_attributes:
         check_chosen(options.actions_from, found.attributes, told)
     found = replace(found, remarks=(*found.remarks, *check_times(found, videos), *alike(found.classes)))
-    if seconds is not None:
+    if seconds is not None and found.labels:
+        total = len(found.labels)
         found = every(found, seconds, videos)
+        if not found.labels:
+            raise ValueError(
+                f"{told}: none of {total} boxes is on a frame that is shown at 0, {seconds:g}, {2 * seconds:g}, ... s (--every); it "
+                "is for boxes on every frame: leave it out"
+            )
     if not found.labels:
         why = "".join(f"; left out: {note}" for note in found.notes)
         raise ValueError(f"{told}: no labelled box was found{why}")

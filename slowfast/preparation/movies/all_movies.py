@@ -71,13 +71,20 @@ def movies_below(sources: Sequence[Path]) -> dict[str, Path]:
         for file in files:
             name = (file.relative_to(source) if source.is_dir() else Path(file.name)).with_suffix("").as_posix()
             if name in found:
-                raise ValueError(f"{found[name]} and {file} have one name, {name}: rename one")
+                raise ValueError(
+                    f"{found[name]} and {file} have one name, {name}: rename one{_or_above(found[name], file)}"
+                )
             found[name] = file
     if not found:
         raise ValueError(
             f"{', '.join(map(str, sources))}: no video with one of the extensions {' '.join(VIDEO_EXTENSIONS)}"
         )
     return found
+
+
+def _or_above(first: Path, second: Path) -> str:
+    """Two that lie in different folders have two names below the folder above both."""
+    return "" if first.parent == second.parent else ", or give the folder above both, from which names are then told"
 
 
 def names_in(path: Path) -> list[str]:

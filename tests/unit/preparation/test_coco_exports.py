@@ -153,7 +153,7 @@ def test_images_without_a_number_and_films_of_another_shape_are_told(folder, tmp
     assert [a.time for a in read(folder, tmp_path, content, frames_from="file_name", first_frame=1).labels] == [0, 1]
     found = read(folder, tmp_path, cocovid(size=(128, 128)))
     assert (
-        "video 'uneven' is 64 x 48 pixels, and boxes are of images of 128 x 128, of another shape" in found.remarks[0]
+        "video 'uneven' is 64 x 48 pixels, and boxes are of pictures of 128 x 128, of another shape" in found.remarks[0]
     )
 
 

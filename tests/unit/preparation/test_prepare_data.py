@@ -313,8 +313,16 @@ def test_films_that_were_not_made_by_this_are_never_overwritten(movies, tmp_path
 def test_two_movies_of_one_name_are_refused(tmp_path):
     for suffix in ("mp4", "mkv"):
         (tmp_path / f"a.{suffix}").write_bytes(b"x")
-    with pytest.raises(ValueError, match="have one name, a: rename one"):
+    with pytest.raises(ValueError, match=r"have one name, a: rename one$"):
         all_movies.movies_below([tmp_path])
+    for folder in ("x", "y"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        (tmp_path / "set" / folder / "a.mp4").write_bytes(b"x")
+    with pytest.raises(
+        ValueError, match="a: rename one, or give the folder above both, from which names are then told"
+    ):
+        all_movies.movies_below([tmp_path / "set" / "x", tmp_path / "set" / "y"])
+    assert [*all_movies.movies_below([tmp_path / "set"])] == ["x/a", "y/a"]
     with pytest.raises(FileNotFoundError):
         all_movies.movies_below([tmp_path / "none"])
 

@@ -9,7 +9,7 @@ MMTracking's and MMDetection's tests (CocoVID, ImageNet VID, MOT, TAO, YouTube-V
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +32,6 @@ _NOTHING = "(no action)"  # the category of an actor that does nothing, which CO
 FRAMES_FROM = ("auto", "frame_id", "file_name")
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 _SHOWN = 4
-_SAME_SHAPE = 0.03  # how much the ratios of sides may differ: codecs round sides to 16 pixels
 
 
 @names_its_file()
@@ -48,6 +47,13 @@ def read_coco(path: Path, videos: VideoTimes, *, frames_from: str = "auto", firs
     names of images that count in other steps than frame_id, as lists of every fifth frame do.
     """
     content = read_json(path)
+    there = list(content) if isinstance(content, dict) else []
+    lacking = [name for name in ("videos", "annotations", "categories") if name not in there]
+    if lacking:
+        raise ValueError(
+            f"{path}: not a COCO-style file of videos: it has no {' and no '.join(lacking)}; COCO of pictures has no moments, and "
+            "BURST no boxes"
+        )
     try:
         file = _File(content, videos, frames_from, first_frame)
         actors: dict[tuple, list[tuple[str, float | None]]] = {}
@@ -90,6 +96,10 @@ class _File:
     def __init__(self, content: dict[str, Any], videos: VideoTimes, frames_from: str, first_frame: int) -> None:
         self._content, self._videos = content, videos
         self._frames_from, self._first = frames_from, first_frame
+        for kind in ("videos", "images", "categories"):
+            twice = [i for i, count in Counter(entry["id"] for entry in content.get(kind, [])).items() if count > 1]
+            if twice:
+                raise ValueError(f"two of the {kind} have the id {twice[0]!r}, so annotations of it are of either")
         self.classes = {entry["id"]: str(entry["name"]) for entry in content["categories"]}
         self.remarks: list[str] = []
         self.crowds = 0
@@ -196,11 +206,8 @@ class _File:
             ) from None
         told = image if image.get("width") else entry
         size = (int(told["height"]), int(told["width"])) if told.get("width") and told.get("height") else timing.size
-        if abs(size[0] * timing.size[1] / (size[1] * timing.size[0]) - 1) > _SAME_SHAPE:
-            self.remarks.append(
-                f"video {video!r} is {timing.size[1]} x {timing.size[0]} pixels, and boxes are of images of {size[1]} x "
-                f"{size[0]}, of another shape"
-            )
+        if shape := timing.of_another_shape(size):
+            self.remarks.append(f"video {video!r} is {shape}")
         return _Image(video, second, size)
 
 

@@ -29,6 +29,7 @@ from slowfast.preparation.converters.attributes import ACTION, ACTOR, ATTRIBUTES
 from slowfast.utils.files import write_text
 from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_text
+from slowfast.video.source import ClipReadError
 
 _STEP = re.compile(r"step=(\d+)")  # in <frame_filter>
 _NOTHING = {"", "false", "none", "__undefined__", "undefined", "no"}
@@ -67,7 +68,9 @@ def read_cvat(path: Path, videos: VideoTimes, *, actions_from: str = AUTO) -> An
             keys.append(KeyBox(second, from_pixels(_corners(box), film.size), not gone, tuple(does)))
         labels += filled(film.name, track.get("id", ""), keys, film.timing)
     note = f"{path}: {others} tracks that are no boxes (polygons, points, masks, skeletons, ...)"
-    return replace(annotations_of(labels), notes=(note,) if others else (), attributes=told.attributes)
+    found = annotations_of(labels)
+    remarks = (*found.remarks, *(f"{path}: {remark}" for remark in films.remarks))
+    return replace(found, notes=(note,) if others else (), remarks=remarks, attributes=told.attributes)
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class _Films:
         tasks = root.findall("./meta//tasks/task")
         self._tasks = {task.findtext("id", ""): task for task in tasks}
         self._known: dict[str, _Film] = {}
+        self.remarks: list[str] = []
 
     def of(self, track: ElementTree.Element) -> _Film:
         """Raises ValueError where a project's track names no task."""
@@ -106,10 +110,15 @@ class _Films:
         if task is not None:
             told = task.findtext("source") or task.findtext("name") or number
         name = self._videos.name(told)
-        timing = self._videos.of(name)
+        try:
+            timing = self._videos.of(name)
+        except ClipReadError as error:
+            raise ValueError(f"{self._path}: it calls its video {told!r}: {error}; or rename the file to it") from None
         place = self._root.find("meta") if task is None else task
         size = None if place is None else _original_size(place)
         step = _STEP.search("" if place is None else place.findtext(".//frame_filter") or "")
+        if shape := timing.of_another_shape(size or timing.size):
+            self.remarks.append(f"video {name!r} is {shape}")
         return _Film(name, timing, size or timing.size, int(step[1]) if step else 1)
 
 

@@ -52,6 +52,8 @@ def read_label_studio(path: Path, videos: VideoTimes, *, actions_from: str = AUT
         results = [(task, _newest(task)) for task in (tasks if isinstance(tasks, list) else [tasks])]
         chosen = [_choices(result) for _, result in results]
         told = Told(actions_from, ATTRIBUTES if any(chosen) else LABEL)
+        idle = sum(not result for _, result in results)
+        others = sum(r.get("type") not in ("videorectangle", "choices") for _, result in results for r in result)
         for (task, result), choices in zip(results, chosen, strict=True):
             name = videos.name(_video(task))
             for region in result:
@@ -64,7 +66,9 @@ def read_label_studio(path: Path, videos: VideoTimes, *, actions_from: str = AUT
         raise ValueError(
             f"{path}: not an export of video rectangles: {type(error).__name__} {error}; export as JSON, not JSON-MIN"
         ) from None
-    return replace(annotations_of(labels), attributes=told.attributes)
+    notes = [f"{path}: {idle} tasks without an annotation"] if idle else []
+    notes += [f"{path}: {others} results that are no rectangles in a video"] if others else []
+    return replace(annotations_of(labels), notes=tuple(notes), attributes=told.attributes)
 
 
 def _newest(task: dict[str, Any]) -> list[dict[str, Any]]:

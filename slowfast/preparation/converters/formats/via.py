@@ -38,6 +38,8 @@ def read_via(
     An option's number becomes its text; of several between commas each is an action. Other shapes, boxes that are not
     of one moment, and segments of time without a box are left out, and notes say how many. Raises ValueError naming the file.
     """
+    if path.suffix.lower() == ".csv":
+        raise ValueError(f"{path}: a CSV export is not read; save the project of VIA, which is JSON")
     project = read_json(path)
     labels: list[Label] = []
     shapes = segments = 0
