@@ -107,6 +107,6 @@ if __name__ == "__main__":
         if type_name == "float32" or name in OF_ALL_TYPES
     }
     found["clips far apart, float32"] = check_far_apart()
-    depthwise_triton._PROGRAMS = 4
+    by_triton._PROGRAMS = 4
     found |= {f"few programs, {name}, float32": check(*case, dtype=torch.float32) for name, case in WALKED.items()}
     print(json.dumps(found))
