@@ -87,6 +87,10 @@ def test_spreadsheets_of_many_programs_are_the_same(convert, text):
             "1 of 1 key frames are before the start or beyond the end of their video, such as",
         ),
         (
+            HEAD + WALK.replace("0.5,", "-0.2,", 1),
+            "such as second -0.2 of 'garden', which lasts 2.000 s; times are seconds since",
+        ),
+        (
             HEAD + WALK.replace("0.5,", "2.6,", 1),
             "such as second 2.6 of 'garden', which lasts 2.000 s; times are seconds since",
         ),
