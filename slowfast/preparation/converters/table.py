@@ -148,7 +148,8 @@ def convert(
     found = _together([FORMATS[source].read(path, videos, options) for path in files])
     if FORMATS[source].has_attributes:
         check_chosen(options.actions_from, found.attributes, told)
-    found = replace(found, remarks=(*found.remarks, *check_times(found, videos), *alike(found.classes)))
+    advice = f"; the start of a file is second {options.first_second:g} (--first-second)" if source == "ava" else ""
+    found = replace(found, remarks=(*found.remarks, *check_times(found, videos, advice=advice), *alike(found.classes)))
     if seconds is not None and found.labels:
         total = len(found.labels)
         found = every(found, seconds, videos)
