@@ -20,8 +20,8 @@ from slowfast.preparation.converters.formats.ava import LABEL_MAP
 from slowfast.preparation.converters.formats.coco import FRAMES_FROM
 from slowfast.preparation.converters.formats.tubes import jhmdb_from_masks, jhmdb_from_pickle, write_jhmdb
 from slowfast.preparation.converters.table import FORMATS, Options, convert
-from slowfast.preparation.validation.check import READ_ERRORS
 from slowfast.structures.annotations.label_map import read_label_map
+from slowfast.video.source import READ_ERRORS
 
 JHMDB, TARGET = ("jhmdb-pickle", "jhmdb-masks"), "jhmdb-csv"
 

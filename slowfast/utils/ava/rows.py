@@ -56,6 +56,15 @@ def is_header(columns: Sequence[str]) -> bool:
     return len(columns) >= 7 and not any(text == "" or _is_number(text) for text in columns[1:])
 
 
+def starts_with_header(path: Path) -> bool:
+    """Is the first line of the file column names? What cannot be read is not, and is for the readers to tell."""
+    try:
+        with open_text(path) as file:
+            return is_header(next(csv.reader([file.readline()]), []))
+    except (ValueError, csv.Error, *UNREADABLE):
+        return False
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -211,3 +220,9 @@ def _box(texts: list[str], margin: float) -> tuple[float, float, float, float]:
         )
     x1, y1, x2, y2 = box
     return x1, y1, x2, y2
+
+
+def are_boxes(boxes: np.ndarray, margin: float) -> np.ndarray:
+    """(n, 4) -> (n,) bool: the rules of `_box`, for many."""
+    x1, y1, x2, y2 = boxes.T
+    return (x1 >= -margin) & (y1 >= -margin) & (x2 <= 1 + margin) & (y2 <= 1 + margin) & (x2 >= x1) & (y2 >= y1)
