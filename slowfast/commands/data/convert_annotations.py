@@ -17,8 +17,8 @@ from slowfast.preparation.converters.annotations import VideoTimes
 from slowfast.preparation.converters.formats.ava import LABEL_MAP
 from slowfast.preparation.converters.formats.tubes import jhmdb_from_masks, jhmdb_from_pickle, write_jhmdb
 from slowfast.preparation.converters.table import FORMATS, Options, convert
+from slowfast.preparation.faults import READ_ERRORS
 from slowfast.structures.annotations.label_map import read_label_map
-from slowfast.video.source import READ_ERRORS
 
 JHMDB, TARGET = ("jhmdb-pickle", "jhmdb-masks"), "jhmdb-csv"
 
