@@ -5,7 +5,7 @@ every layer keeps what it read.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -38,8 +38,9 @@ class _LayersOfNorm(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:  # fmt: skip
         tokens = F.layer_norm(x, x.shape[-1:], weight, bias, eps)
         ctx.eps, ctx.places = eps, places
-        ctx.save_for_backward(x, weight, bias, *numbers[::2])
-        layers = zip(numbers[::2], numbers[1::2], places, strict=True)
+        weights = cast(tuple[Tensor, ...], numbers[::2])  # a bias may be None, a weight is not
+        ctx.save_for_backward(x, weight, bias, *weights)
+        layers = zip(weights, numbers[1::2], places, strict=True)
         return tuple(linear(_read(tokens, at), layer, add) for layer, add, at in layers)
 
     @staticmethod
