@@ -14,7 +14,7 @@ from slowfast.preparation.converters.formats.spreadsheet import read_spreadsheet
 from slowfast.preparation.converters.formats.tubes import read_tube_pickle, write_tube_pickle
 from slowfast.preparation.converters.formats.via import read_via, write_via
 from slowfast.preparation.converters.suspect import alike, check_times
-from slowfast.video.source import READ_ERRORS
+from slowfast.preparation.faults import READ_ERRORS
 
 CONVERT_ERRORS = READ_ERRORS  # what `convert` raises for a wrong file, or a video that cannot be read
 
