@@ -45,6 +45,7 @@ KINDS = {
     "shared video": Kind("warning", "videos that are trained on and tested"),
     "crowded": Kind("warning", "key frames that show the same frame as their neighbours"),
     "mirrored class": Kind("warning", "classes that a mirrored clip exchanges, and nothing says so"),
+    "doubled name": Kind("warning", "classes that have one name"),
     "class without samples": Kind("warning", "classes without a sample"),
     "ignored class": Kind("note", "rows of classes that are left out on purpose"),
     "missing video, ignored": Kind("warning", "annotated videos without a file, left out on purpose"),

@@ -31,10 +31,8 @@ from slowfast.preparation.validation.videos import Pixels, VideoCheck, check_unl
 from slowfast.structures.annotations.problem import Problem
 from slowfast.video.reader import VideoFiles
 from slowfast.video.remote.address import is_url
-from slowfast.video.source import ClipReadError
+from slowfast.video.source import READ_ERRORS
 from slowfast.video.stored.cache import CachedVideos
-
-READ_ERRORS = (ValueError, OSError, ClipReadError)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import json
 import torch
 import torch.nn.functional as F
 
-from slowfast.layers.kernels import depthwise_triton
+from slowfast.layers.kernels.depthwise import by_triton
 
 # Small ones: a program of the interpreter takes as long as the arithmetic of thousands of values. Together they hold every
 # kind of edge: strides less than the kernel, the same and more; several clips, frames, blocks of channels and of positions.
@@ -62,9 +62,9 @@ def check(
     exact = exact.permute(0, 2, 3, 4, 1)
     grad = torch.randn(exact.shape).to(device, dtype)
     exact_of_x, exact_of_weight = torch.autograd.grad(exact, (exact_x, exact_weight), grad.double())
-    out = depthwise_triton.forward(x, weight, stride)
-    of_x = depthwise_triton.input_gradient(grad, x, weight, stride)
-    of_weight = depthwise_triton.weight_gradient(grad, x, weight, stride)
+    out = by_triton.forward(x, weight, stride)
+    of_x = by_triton.input_gradient(grad, x, weight, stride)
+    of_weight = by_triton.weight_gradient(grad, x, weight, stride)
     results = (out, of_x, of_weight)
     if any(result.dtype != dtype or not result.is_contiguous() for result in results):
         return {"type or layout": float("inf")}
@@ -87,17 +87,15 @@ def check_far_apart() -> dict[str, float]:
         return held.as_strided(tensor.shape, strides).copy_(tensor)
 
     x = torch.randn(2, *grid, channels)
-    out = depthwise_triton.forward(x, weight, stride)
+    out = by_triton.forward(x, weight, stride)
     grad = torch.randn_like(out)
-    of_x = depthwise_triton.input_gradient(grad, x, weight, stride)
-    of_weight = depthwise_triton.weight_gradient(grad, x, weight, stride)
+    of_x = by_triton.input_gradient(grad, x, weight, stride)
+    of_weight = by_triton.weight_gradient(grad, x, weight, stride)
     far_x, far_grad = apart(x), apart(grad)
     return {
-        "values": off(depthwise_triton.convolve_into(apart(out * 0), far_x, weight, stride), out.double()),
-        "gradient of x": off(depthwise_triton.spread_into(apart(x * 0), far_grad, weight, stride), of_x.double()),
-        "gradient of the weight": off(
-            depthwise_triton.weight_gradient(far_grad, far_x, weight, stride), of_weight.double()
-        ),
+        "values": off(by_triton.convolve_into(apart(out * 0), far_x, weight, stride), out.double()),
+        "gradient of x": off(by_triton.spread_into(apart(x * 0), far_grad, weight, stride), of_x.double()),
+        "gradient of the weight": off(by_triton.weight_gradient(far_grad, far_x, weight, stride), of_weight.double()),
     }
 
 
