@@ -173,10 +173,9 @@ def test_what_cannot_run_says_why_and_fails(run_main, toy_config, overrides, cha
     assert message in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_process_that_cannot_run_says_why_and_fails(run_tool, toy_config, overrides):
-    done = run_tool(
-        "tools/run_net.py", "--cfg", toy_config, *overrides, "AVA.GROUNDTRUTH_FILE", "nowhere.csv", expect=1
-    )
+def test_a_process_that_cannot_run_says_why_and_fails(run_main, toy_config, overrides):
+    change = ["AVA.GROUNDTRUTH_FILE", "nowhere.csv"]
+    done = run_main("tools/run_net.py", "--cfg", toy_config, *overrides, *change, processes=1, expect=1)
     assert done.stderr.startswith("error: ") and "nowhere.csv" in done.stderr and "Traceback" not in done.stderr
 
 

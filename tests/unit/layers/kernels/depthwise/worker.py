@@ -30,7 +30,7 @@ CASES = {  # name: (B, T, H, W), channels, kernel, stride; and (groups, channels
     "keys and values of one head": ((1, 2, 4, 4), 2 * 16, (3, 3, 3), (1, 4, 4), (2, 16)),
 }
 WALKED = {  # cases where four programs at most walk through several frames, clips or steps, the last of them through fewer
-    "frames and steps": ((1, 3, 5, 10), 4, (3, 3, 3), (1, 1, 2)),
+    "frames and steps": ((1, 5, 6, 6), 4, (3, 3, 3), (1, 1, 2)),
     "clips": ((3, 2, 3, 4), 4, (3, 3, 3), (1, 1, 2)),
 }
 OF_ALL_TYPES = ("toy, stride 4", "keys and values of one head")  # each runs all three kernels
