@@ -11,9 +11,11 @@ python tools/benchmark.py attention --cfg FILE   every way to compute each atten
 python tools/benchmark.py pooling --cfg FILE     every way to compute each depthwise convolution of the config
 python tools/benchmark.py frames --cfg FILE       a detector with a network for single frames: what keeping features saves
 python tools/benchmark.py realtime --cfg FILE     such a detector whole on a stream, in PyTorch and in ONNX Runtime
+python tools/benchmark.py cpu --threads 1        ratios of this processor in CPU time, as a table in a file
 python tools/benchmark.py gpu                    all of these on a GPU, as a table in a file
 python tools/benchmark.py roofline --clips 16    what a GPU must move and compute, by layer type; needs no GPU
 python tools/benchmark.py evaluator              the AVA frame-mAP against a per-frame implementation
+python tools/benchmark.py startup --repeats 3    what the imports of each command take, and their share of evaluate-ava
 python tools/benchmark.py explain --cfg FILE     a detector with and without the attention of `predict --explain`
 python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
 python tools/benchmark.py loader --task reading   clips of videos and frame folders against PyAV and cv2.imread alone
@@ -36,6 +38,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 from bench import (  # noqa: E402
     classifiers,
+    cpu,
     detector,
     endless,
     evaluator,
@@ -52,18 +55,20 @@ from bench import (  # noqa: E402
     runtimes,
     scaling,
     start,
+    startup,
     transforms,
     worker_memory,
 )  # fmt: skip
 from bench.detector import Setup  # noqa: E402
+from bench.rows import choose, run_all  # noqa: E402
 
 from slowfast.engine.device.compiling import choose_compiling  # noqa: E402
 
 CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml")
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
 TRANSFORMED = [DETECTOR, str(Path(DETECTOR).parents[1] / "JHMDB" / "BMViT_small_scratch.yaml")]
-WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "gpu", "roofline", "evaluator", "loader",
-        "predict", "endless", "explain", "realtime", "kept", "scaling")  # fmt: skip
+WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "cpu", "gpu", "roofline", "evaluator", "loader",
+        "predict", "endless", "explain", "realtime", "kept", "scaling", "startup")  # fmt: skip
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -80,7 +85,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--frames", type=int, nargs="+", default=[8, 16, 32, 64], help="memory: clip lengths")
     parser.add_argument("--sizes", type=int, nargs="+", default=[224], help="memory: input sizes")
     parser.add_argument(
-        "--rows", type=int, nargs="+", default=[1_000_000, 7_000_000], help="evaluator: numbers of detections"
+        "--rows",
+        type=int,
+        nargs="+",
+        default=[1_000_000, 7_000_000],
+        help="evaluator: numbers of detections; startup: the first",
     )
     parser.add_argument(
         "--task",
@@ -103,8 +112,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--every", type=float, help="predict, endless, realtime: seconds between key frames (default 0.5, 1, 1/15)"
     )
-    parser.add_argument("--out", type=Path, default=Path("gpu_results.md"), help="gpu: the file to write")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="gpu: some of it, such as --only model train")
+    parser.add_argument("--out", type=Path, help="cpu, gpu: the file to write (cpu_results.md, gpu_results.md)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="cpu, gpu: some of it, such as --only model train")
     parser.add_argument(
         "--runtimes", nargs="*", choices=runtimes.NAMES, metavar="NAME", help="infer: all of them, or eager and some"
     )
@@ -124,7 +133,7 @@ def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
-    device = torch.device(args.device)
+    device = torch.device("cpu" if args.what == "cpu" else args.device)
     if args.what == "gpu" and device.type != "cuda":
         print("benchmark.py gpu needs a CUDA device and this machine shows none; the other commands run on a CPU")
         return 2
@@ -157,19 +166,22 @@ def main(argv: Sequence[str]) -> int:
     elif args.what == "evaluator":
         for rows in args.rows:
             evaluator.main(rows, repeats=args.repeats)
+    elif args.what == "startup":
+        startup.main(rows=args.rows[0], repeats=args.repeats)
     elif args.what == "scaling":
         scaling.main(clips=args.clips_asked, measure=args.measure, repeats=args.repeats)
     elif args.what == "roofline":
         roofline.main(setup.cfg, args.clips)
     elif args.what == "explain":
         explaining.main(setup, repeats=args.repeats)
-    elif args.what == "gpu":
-        heading = f"{machine}; {choose_compiling(setup.cfg, device)}"
+    elif args.what in ("cpu", "gpu"):
+        parts = cpu if args.what == "cpu" else gpu
+        heading = f"{cpu.heading() if parts is cpu else machine}; {choose_compiling(setup.cfg, device)}"
         print(heading)
-        named = gpu.choose(gpu.benchmarks(setup, repeats=args.repeats), args.only)
-        return int(gpu.main(named, heading=heading, out=args.out) > 0)
+        named = choose(parts.benchmarks(setup, repeats=args.repeats), args.only)
+        return int(run_all(named, heading=heading, out=args.out or Path(f"{args.what}_results.md")) > 0)
     elif args.what == "model" or (args.what == "train" and args.cfg is None):
-        classifiers.main(args.what, **measure)
+        list(classifiers.main(args.what, **measure))
     elif args.what == "infer" and args.runtimes is not None:
         runtimes.main(setup, repeats=args.repeats, names=args.runtimes or runtimes.NAMES, weights=args.weights)
     elif args.what == "memory":
@@ -179,7 +191,7 @@ def main(argv: Sequence[str]) -> int:
     elif args.what in ("attention", "pooling"):
         getattr(layers, args.what)(setup.cfg, **measure)
     else:
-        getattr(detector, args.what)(setup, repeats=args.repeats)
+        list(getattr(detector, args.what)(setup, repeats=args.repeats))
     return 0
 
 

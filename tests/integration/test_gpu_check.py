@@ -65,22 +65,34 @@ def drive(steps, tmp_path, monkeypatch):
 
 
 def test_a_step_that_fails_stops_no_other_and_nothing_is_lost(drive, capsys):
-    code, out = drive("first", "wrong", "slow", "crash", "last")
+    code, out = drive("slow", "first", "wrong", "crash", "last")
     printed = capsys.readouterr().out
     assert code == 1
     assert printed.strip().splitlines()[-1] == (
         "2 of 5 steps passed in 0.0 minutes; failed: wrong, crash; stopped at its limit: slow"
     )
     states = {path.stem: json.loads(path.read_text())["state"] for path in out.glob("*.json")}
-    assert states == {"first": "passed", "wrong": "failed", "slow": "stopped at its limit", "crash": "failed",
+    assert states == {"slow": "stopped at its limit", "first": "passed", "wrong": "failed", "crash": "failed",
                       "last": "passed"}  # fmt: skip
     table = (out / "table.md").read_text()
     assert [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| row")] == [
-        f"| row of {name}" for name in ("first", "wrong", "slow", "crash", "last")
+        f"| row of {name}" for name in ("slow", "first", "wrong", "crash", "last")
     ]
     assert "| 1 / 2 |" in table  # a bar would end the cell
     assert "exit code 3; crash was here" in table and "off by 1" in table
     assert (out / "slow.log").read_text() == "slow was here\n"
+
+
+def test_what_a_step_leaves_of_its_time_is_the_next_ones(drive, steps, monkeypatch):
+    limits: list[float] = []
+
+    def run(step, args, limit, left):
+        limits.append(limit)
+        return steps.driver.Result(step.name, "passed", {"first": 10.0, "wrong": 70.0, "last": 5.0}[step.name])
+
+    monkeypatch.setattr(steps.driver, "_run", run)
+    drive("first", "wrong", "last", "first")
+    assert limits == [30, 30 + 20, 30, 30 + 25]  # "wrong" took more than it had, as one does that is ended late
 
 
 def test_what_has_no_time_left_is_said(drive, capsys):
@@ -115,7 +127,7 @@ def test_a_wrong_option_says_so(steps, words, message, tmp_path, capsys):
 
 
 def test_every_step_has_its_function(steps):
-    assert len({step.name for step in steps.plan.STEPS}) == len(steps.plan.STEPS) == 11
+    assert len({step.name for step in steps.plan.STEPS}) == len(steps.plan.STEPS) == 12
     # A run in which every step is cut at its limit ends within nine minutes, with its table written.
     assert sum(step.limit for step in steps.plan.STEPS) + steps.driver._KEPT_BACK <= 9 * 60
     assert all(step.least < step.limit for step in steps.plan.STEPS)
@@ -146,8 +158,8 @@ def quick(steps, monkeypatch):
     monkeypatch.setattr(layer_checks, "_LONG", 0.0)
     real = layer_checks.record_calls
 
-    def largest(cfg):
-        return tuple(dict(sorted(calls.items(), key=lambda item: -item[0].channels)[:2]) for calls in real(cfg))
+    def largest(*args):
+        return tuple(dict(sorted(calls.items(), key=lambda item: -item[0].channels)[:2]) for calls in real(*args))
 
     monkeypatch.setattr(layer_checks, "record_calls", largest)
     return layer_checks
@@ -155,20 +167,20 @@ def quick(steps, monkeypatch):
 
 @pytest.mark.long
 def test_a_wrong_gradient_kernel_of_ours_is_found(quick, steps, tiny, monkeypatch):
-    from slowfast.layers.kernels import depthwise
+    from slowfast.layers.kernels.depthwise import convolution
 
     good = steps.report.Report()
     quick.depthwise(tiny, good)
     assert good.faults == [] and len(good.rows) == 2 and "PyTorch, channels" in good.rows[0].against
 
-    real = depthwise._frame_gradients
+    real = convolution._frame_gradients
 
     def one_step_short(x, weight, grad, stride, needs_x, needs_weight):
         grad_x, grad_weight = real(x, weight, grad, stride, needs_x, needs_weight)
         grad_weight[:, :, 0] = 0
         return grad_x, grad_weight
 
-    monkeypatch.setattr(depthwise, "_frame_gradients", one_step_short)
+    monkeypatch.setattr(convolution, "_frame_gradients", one_step_short)
     bad = steps.report.Report()
     quick.depthwise(tiny, bad)
     assert bad.faults and all(", ours: in torch.float32 off by" in text for text in bad.faults)
@@ -231,6 +243,25 @@ def test_waits_are_counted(steps):
 
 
 @pytest.mark.long
+def test_queries_of_a_wrong_kernel_are_found(quick, steps, tiny, monkeypatch):
+    good = steps.report.Report()
+    quick.queries(tiny, good)
+    assert good.faults == [] and good.rows and "one kernel" in str(good.values)
+
+    from bench import layers
+
+    real = layers._by_products
+
+    def one_table_for_all(x, first, weight, bias, *rows, width):
+        return real(x, first, weight, bias, rows[0], rows[1], rows[2].roll(1, 0), width=width)
+
+    monkeypatch.setattr(layers, "_by_products", one_table_for_all)
+    bad = steps.report.Report()
+    quick.queries(tiny, bad)
+    assert bad.faults and all(", matrix products: in torch.float32 off by" in text for text in bad.faults)
+
+
+@pytest.mark.long
 def test_a_file_of_tests_that_fails_is_a_fault(steps, tmp_path):
     file = tmp_path / "test_it.py"
     file.write_text("import pytest\n@pytest.mark.gpu\ndef test_it(): assert 1 == 2\ndef test_other(): assert False\n")
@@ -240,6 +271,22 @@ def test_a_file_of_tests_that_fails_is_a_fault(steps, tmp_path):
     steps.gpu_tests.run_file(file, report, must_pass=False)
     assert report.values == {"test_it.py": {"failed": 1, "deselected": 1}}
     assert len(report.faults) == 1 and report.faults[0].startswith("test_it.py: exit code 1; FAILED")
+
+
+def test_a_file_of_tests_that_hangs_is_ended(steps, tmp_path):
+    file = tmp_path / "test_it.py"
+    file.write_text("import time\nprint('before', flush=True)\ntime.sleep(60)\n")
+    report = steps.report.Report()
+    steps.gpu_tests.run_file(file, report, must_pass=True, seconds=1)
+    assert len(report.faults) == 1 and report.faults[0].startswith("test_it.py: stopped after 1 s")
+
+
+def test_a_run_that_gives_up_a_kernel_is_a_fault(steps):
+    report = steps.report.Report()
+    steps.training.check_text("step 1\nthe compiled model is not used, it raises X; the model runs\n", report)
+    assert report.faults == ["the run says: the compiled model is not used, it raises X; the model runs"]
+    steps.training.check_text("the compiled model gives what the model as written does: outputs off by 1e-3\n", report)
+    assert len(report.faults) == 1 and report.rows[0].ours == "outputs off by 1e-3"
 
 
 @pytest.mark.parametrize(
@@ -300,6 +347,6 @@ def test_a_training_is_killed_behind_its_first_checkpoint(steps, tmp_path):
 def test_every_step_runs_on_a_cpu(run_tool, tmp_path):
     options = ("--out", str(tmp_path), "--device", "cpu", "--tiny", "--minutes", "55")
     done = run_tool("tools/gpu_check.py", *options, seconds=3500)
-    assert "11 of 11 steps passed in" in done.stdout.strip().splitlines()[-1]
+    assert "12 of 12 steps passed in" in done.stdout.strip().splitlines()[-1]
     table = (tmp_path / "table.md").read_text()
     assert "resumed after SIGKILL" in table and "MViTv2-S" in table and "plain path" in table

@@ -82,9 +82,9 @@ def test_only_the_switchboard_asks_for_conditions():
     """A file of kernels computes; which of them is taken, for which size, type and device, is asked in choice.py."""
     asked = ("is_compiling", "is_tracing", "is_autocast_enabled", "is_grad_enabled", "get_cpu_capability", "mkldnn")
     # What autocast does to a convolution has to be done by hand for an operator of ours.
-    by_hand = {("depthwise.py", "is_autocast_enabled")}
+    by_hand = {("convolution.py", "is_autocast_enabled")}
     bad = []
-    for path in sorted((ROOT / ROOM).glob("*.py")):
+    for path in sorted((ROOT / ROOM).rglob("*.py")):
         for line, text in words(path):
             if path.name != "choice.py" and text in asked and (path.name, text) not in by_hand:
                 bad.append(f"{name_of(path)}:{line} asks {text}")

@@ -1,8 +1,9 @@
 """MViTv2-S 16 x 224 against torchvision's `mvit_v2_s`: the same weights, forward or a whole train step."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from slowfast.config import load_cfg
 from slowfast.engine.record.summary import model_summary
 from slowfast.layers import kernels
 from slowfast.models import build_model
+from slowfast.utils.processes.memory import keep_freed_memory
 from slowfast.weights.load import load_weights
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "Kinetics" / "MVITv2_S_16x4.yaml"
@@ -40,11 +42,13 @@ SMALL = Size((3, 4, 32, 32), 2, (
     *("DATA.TRAIN_CROP_SIZE", "[32, 32]", "DATA.TEST_CROP_SIZE", "[32, 32]"),
 ))  # fmt: skip
 # On a GPU models are compiled; there torchvision is taken as the better of eager and compiled.
+# On a CPU ours keeps freed memory, as a run does; torchvision is compared as its user has it, and told with memory kept, too.
+KEPT = ", memory kept"
 NAMES = {
-    "cpu": ("ours", "ours, plain", "torchvision"),
+    "cpu": ("ours", "ours, plain", "torchvision", "torchvision" + KEPT),
     "cuda": ("ours, compiled", "ours", "ours, plain", "torchvision", "torchvision, compiled"),
 }
-GOALS = {"cpu": {"model": "1.5x", "train": "1.4x"}, "cuda": {"model": "2.5x", "train": ""}}
+GOALS = {"cpu": {"model": "1.8x", "train": "1.7x"}, "cuda": {"model": "2.5x", "train": ""}}
 AGREEMENT = 1e-5
 BFLOAT16_AGREEMENT = 0.05  # of the largest logit, after 16 blocks in bfloat16: only to find what is plainly wrong
 
@@ -78,8 +82,11 @@ def _first_blocks(size: Size) -> nn.Module:
 def make_case(name: str, mode: str, clips: int, device: str, size: Size = WHOLE) -> Callable[[], Tensor | None]:
     """One forward pass ("model"), which returns logits, or one train step with AdamW ("train") of the model `name`.
 
-    In bfloat16 on a GPU. Compiled inference replays CUDA graphs, ours and torchvision's.
+    In bfloat16 on a GPU. Compiled inference replays CUDA graphs, ours and torchvision's. What memory is kept holds for a
+    whole process, so it is only in one of its own.
     """
+    if device == "cpu" and parent_process() and (name.startswith("ours") or name.endswith(KEPT)):
+        keep_freed_memory()
     training = mode == "train"
     model = build(name, size).to(device).train(training)
     if name.endswith("compiled"):
@@ -149,8 +156,8 @@ def check_bfloat16(cases: dict[str, Callable[[], Tensor]]) -> None:
 
 def main(
     mode: str, *, clips: int, repeats: int, device: torch.device, size: Size = WHOLE, names: tuple[str, ...] = ()
-) -> list[Row]:
-    """Print agreement, speed, utilisation and peak memory of MViTv2-S; mode "model" or "train".
+) -> Iterator[Row]:
+    """Print agreement, speed, utilisation and peak memory of MViTv2-S, each row as it is known; mode "model" or "train".
 
     names: of the models, ours first; without them all that NAMES has for the device
     """
@@ -161,26 +168,31 @@ def main(
             check_bfloat16(cases)
         timings = interleaved(with_matrix_product(cases, device), repeats=repeats, device=device)
     del cases
-    theirs = min((name for name in names if name.startswith("torchvision")), key=lambda name: timings[name].median)
+    others = [name for name in names if name.startswith("torchvision") and not name.endswith(KEPT)]
+    theirs = min(others, key=lambda name: timings[name].median)
     print_timings({name: timings[name] for name in names}, baseline=theirs, clips=clips)
     passes = TRAINING_PASSES if mode == "train" else 1
     gmacs = model_summary(load_cfg(CONFIG, size.changes)).gmacs
-    print_utilisation(timings, gmacs=gmacs, clips=clips, passes=passes, device=device)
-    peaks = {name: peak_megabytes(make_case, name, mode, clips, str(device), size, device=device) for name in names}
+    shares = print_utilisation(timings, gmacs=gmacs, clips=clips, passes=passes, device=device)
+    ours, on_gpu = NAMES[device.type][0], device.type == "cuda"
+    speed = _speed_row(mode, clips, device, timings, theirs, size)
+    yield speed
+    # On a GPU of the two that are compared: each is compiled once more.
+    shown = (ours, theirs) if on_gpu else names
+    peaks = {name: peak_megabytes(make_case, name, mode, clips, str(device), size, device=device) for name in shown}
     for name, peak in peaks.items():
         print(f"peak memory {name:<24}{peak:>8.0f} MiB{peak / peaks[theirs]:>7.2f} of {theirs}")
-    return _rows(mode, clips, device, timings, peaks, theirs, size)
+    memory = (f"{peaks[ours]:.0f} MiB", f"{theirs} {peaks[theirs]:.0f} MiB", f"{peaks[ours] / peaks[theirs]:.2f}")
+    yield Row("its peak memory", *memory)
+    if on_gpu:
+        return
+    yield Row("its model FLOP utilisation", f"{shares[ours]:.0%}", f"{theirs} {shares[theirs]:.0%}", "")
+    if kept := timings.get("torchvision" + KEPT):
+        other, own = kept.cpu_median, timings[ours].cpu_median
+        yield Row(speed.what, speed.ours, f"torchvision{KEPT} {other * 1e3:.1f} ms", f"{other / own:.2f}x")
 
 
-def _rows(
-    mode: str,
-    clips: int,
-    device: torch.device,
-    timings: dict[str, Timing],
-    peaks: dict[str, float],
-    theirs: str,
-    size: Size,
-) -> list[Row]:
+def _speed_row(mode: str, clips: int, device: torch.device, timings: dict[str, Timing], theirs: str, size: Size) -> Row:
     """Ours as the engine runs it on that device against the better torchvision: CPU time on a CPU, wall on a GPU."""
     ours = NAMES[device.type][0]
     on_gpu = device.type == "cuda"
@@ -189,7 +201,4 @@ def _rows(
     goal = GOALS[device.type][mode]
     name = "MViTv2-S 16x224" if size == WHOLE else f"the first {size.blocks} blocks of MViTv2-S"
     title = f"{name} {what}, batch {clips}"
-    speed = Row(title, f"{own * 1e3:.1f} ms", f"{theirs} {other * 1e3:.1f} ms", f"{other / own:.2f}x", goal)
-    ratio = f"{peaks[ours] / peaks[theirs]:.2f}"
-    memory = Row("its peak memory", f"{peaks[ours]:.0f} MiB", f"{theirs} {peaks[theirs]:.0f} MiB", ratio)
-    return [speed, memory]
+    return Row(title, f"{own * 1e3:.1f} ms", f"{theirs} {other * 1e3:.1f} ms", f"{other / own:.2f}x", goal)

@@ -2,7 +2,7 @@
 
 import gc
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +16,8 @@ from fvcore.common.config import CfgNode
 from slowfast.config import load_cfg
 from slowfast.config.classes import num_classes
 from slowfast.engine.device.compiling import compile_in_place
+from slowfast.engine.device.inputs import Inputs
+from slowfast.engine.device.pixels import Pixels, normalises_itself
 from slowfast.engine.record.summary import model_summary
 from slowfast.layers import kernels
 from slowfast.layers.patch_embed import PatchEmbed
@@ -59,17 +61,27 @@ def random_targets(clips: int, people: int, classes: int, device: torch.device) 
 
 
 class _Case(ABC):
-    """A config's model on random clips of a device, run as `Setup` says."""
+    """A config's model on random uint8 clips of a device, which it normalises, run as `Setup` says."""
 
     def __init__(self, setup: Setup, *, training: bool) -> None:
-        cfg = setup.cfg
+        cfg, device = setup.cfg, torch.device(setup.device)
+        kernels.use(cfg.MODEL.KERNELS, cfg.MODEL.DEPTHWISE)
         torch.manual_seed(0)
-        self.plain, self.model = setup.plain, build_model(cfg).to(setup.device).train(training)
-        self.clips = torch.randn(setup.clips, 3, *(setup.size or input_size(cfg)), device=setup.device)
+        self.plain, self.model = setup.plain, build_model(cfg).to(device).train(training)
+        shape = (setup.clips, 3, *(setup.size or input_size(cfg)))
+        self.clips = torch.randint(0, 256, shape, device=device, dtype=torch.uint8)
+        self._inputs = Inputs(device, mean=cfg.DATA.MEAN, std=cfg.DATA.STD)
         if not setup.plain:
             torch.compiler.reset()  # code is compiled for a few models only; those of earlier cases are gone
             # Tools compare numbers themselves, and a comparison here would be in their peaks of memory.
-            compile_in_place(cfg, self.model, self.clips.device, graphs=not training, compare=False)
+            leave = self._inputs.leave_pixels_to
+            compile_in_place(cfg, self.model, device, graphs=not training, compare=False, leave_pixels_to=leave)
+        if not any(map(normalises_itself, self.model.modules())):
+            self._inputs.leave_pixels_to(self.model)
+
+    def normalised(self) -> torch.Tensor:
+        """The clips in float32, as the network's layers get them."""
+        return Pixels(self._inputs.mean, self._inputs.std)(self.model, (self.clips,))[0]
 
     def predict(self):
         with torch.autocast("cuda", torch.bfloat16, enabled=self.clips.is_cuda):
@@ -92,6 +104,11 @@ class TrainStep(_Case):
         self.criterion = build_criterion(setup.cfg, default="set")
         self.targets = random_targets(setup.clips, setup.people, num_classes(setup.cfg), self.clips.device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-6, fused=True)
+
+    def forget(self) -> None:
+        """Let go of all memory but that of the built model and its clips."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.state.clear()
 
     def loss(self, predictions) -> torch.Tensor:
         count = float(len(self.targets.boxes))
@@ -129,12 +146,13 @@ def check(setup: Setup) -> None:
     limit = AGREEMENT[case.clips.device.type]
     # cuDNN's convolutions may use TF32 by default, which rounds more than the two paths may differ.
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        clips = case.normalised()
         for scope in (nullcontext(), kernels.plain()):
             with scope:
-                predictions = case.model(case.clips)
+                predictions = case.model(clips)
                 found.append(
                     (
-                        case.model.get_submodule("backbone")(case.clips),
+                        case.model.get_submodule("backbone")(clips),
                         predictions.actor_logits,
                         predictions.action_logits,
                     )
@@ -176,31 +194,63 @@ def _time(make: Callable[[Setup], _Case], setups: tuple[Setup, ...], repeats: in
     return timings
 
 
-def train(setup: Setup, *, repeats: int, largest: bool = True) -> list[Row]:
-    """Print speed, utilisation and peak memory of a train step on both attention paths.
+def _time_and_peaks(setup: Setup, repeats: int) -> tuple[dict[str, Timing], Callable[[], dict[str, float]]]:
+    """Of train steps on both paths: timings, and a function that gives the peaks of memory, in MiB.
+
+    On a GPU those are of the cases that were timed: a new one would be compiled again, which takes as long as all else.
+    """
+    device = torch.device(setup.device)
+    makers = {one.name: (TrainStep, one) for one in both(setup)}
+    if device.type != "cuda":
+        new = partial(peak_megabytes, device=device)
+        return _time(TrainStep, both(setup), repeats), lambda: {name: new(*maker) for name, maker in makers.items()}
+    with made(makers, device) as cases:
+        timings = interleaved(with_matrix_product(cases, device), repeats=repeats, device=device)
+    return timings, lambda: peaks_of(
+        {name: case for name, case in cases.items() if isinstance(case, TrainStep)}, device
+    )
+
+
+def train(setup: Setup, *, repeats: int, largest: bool = True) -> Iterator[Row]:
+    """Print speed, utilisation and peak memory of a train step on both attention paths; each row as it is known.
 
     largest: on a GPU also at the largest batch that each fits, which takes minutes; else the memory of this batch
     """
     check(setup)
     device, gmacs = torch.device(setup.device), model_summary(setup.cfg).gmacs
-    timings = _time(TrainStep, both(setup), repeats)
+    timings, measure_peaks = _time_and_peaks(setup, repeats)
     print_timings(
         {name: timings[name] for name in timings if name != MATRIX}, baseline="ours, plain", clips=setup.clips
     )
     shares = print_utilisation(timings, gmacs=gmacs, clips=setup.clips, passes=TRAINING_PASSES, device=device)
-    rows = [_speed_row("train step", setup, timings), _share_row("train", setup, shares["ours"], "35 %")]
+    yield from (_speed_row("train step", setup, timings), _share_row("train", setup, shares["ours"], "35 %"))
     if device.type == "cuda" and largest:
-        return rows + _train_largest(setup, gmacs, repeats)
-    peaks = {one.name: peak_megabytes(TrainStep, one, device=device) for one in both(setup)}
+        del measure_peaks  # which has both models
+        gc.collect()
+        yield from _train_largest(setup, gmacs, repeats)
+        return
+    peaks = measure_peaks()
     for name, peak in peaks.items():
         ratio = peak / peaks["ours, plain"]
         print(f"peak memory {name:<14}{peak:>8.0f} MiB, {peak / setup.clips:.0f} a clip{ratio:>7.2f} of the plain path")
     ours, plain = peaks["ours"], peaks["ours, plain"]
     each = f"{ours / setup.clips:.0f} MiB a clip"
-    return [
-        *rows,
-        Row("its peak memory", f"{ours:.0f} MiB, {each}", f"plain path {plain:.0f} MiB", f"{ours / plain:.2f}"),
-    ]
+    yield Row("its peak memory", f"{ours:.0f} MiB, {each}", f"plain path {plain:.0f} MiB", f"{ours / plain:.2f}")
+
+
+def peaks_of(cases: dict[str, TrainStep], device: torch.device) -> dict[str, float]:
+    """Peak memory of two runs of each case on a GPU beyond the built models, in MiB. Its runs before are forgotten."""
+    peaks = {}
+    for name, case in cases.items():
+        for one in cases.values():
+            one.forget()
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        case()
+        case()
+        peaks[name] = (torch.cuda.max_memory_allocated(device) - before) / 2**20
+    return peaks
 
 
 def _train_largest(setup: Setup, gmacs: float, repeats: int) -> list[Row]:
@@ -272,7 +322,8 @@ def _title(setup: Setup) -> str:
 
 
 def _speed_row(what: str, setup: Setup, timings: dict[str, Timing]) -> Row:
-    ours, plain = timings["ours"].median, timings["ours, plain"].median
+    on_gpu = setup.device.startswith("cuda")
+    ours, plain = (timings[name].median if on_gpu else timings[name].cpu_median for name in ("ours", "ours, plain"))
     title = f"{_title(setup)} {what}, batch {setup.clips}"
     return Row(title, f"{ours * 1e3:.1f} ms", f"plain path {plain * 1e3:.1f} ms", f"{plain / ours:.2f}x", "3x")
 

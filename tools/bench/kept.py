@@ -19,7 +19,7 @@ def step(setup: Setup, keep: bool) -> Callable[[], object]:
     made_step = TrainStep(setup)
     backbone = made_step.model.get_submodule("backbone")
     if sees_frames(backbone) and setup.cfg.DATA.FEATURE_VIEWS:
-        clips = made_step.clips
+        clips = made_step.normalised()
         with torch.no_grad():
             channels, *size = backbone.frame_features(clips[:1, :, 0]).shape[1:]
         made_step.clips = torch.randn(len(clips), channels, clips.shape[2], *size)

@@ -8,8 +8,8 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.layers import kernels
-from slowfast.layers.kernels import attend, depthwise_conv, projection
-from slowfast.layers.token_grid import Size3, volume
+from slowfast.layers.kernels import attend, choice, depthwise_conv, projection
+from slowfast.layers.token_grid import Size3, size3, volume
 from slowfast.models.build import build_model, input_size
 
 
@@ -35,21 +35,27 @@ class AttentionCall:
 
 @dataclass(frozen=True)
 class PoolingCall:
-    """One depthwise convolution of a (T, H, W) grid."""
+    """One depthwise convolution of a (T, H, W) grid. shared: (G, D), how many groups of heads, whose heads share D kernels."""
 
     grid: Size3
     channels: int
     kernel: Size3
     stride: Size3
     class_token: bool
+    shared: tuple[int, int]
 
     def __str__(self) -> str:
         grid, kernel, stride = ("x".join(map(str, size)) for size in (self.grid, self.kernel, self.stride))
-        return f"{grid} of {self.channels} channels, kernel {kernel}, stride {stride}"
+        heads = self.channels // (self.shared[0] * self.shared[1])
+        sharing = f", each for {heads} heads" * (heads > 1)
+        return f"{grid} of {self.channels} channels, kernel {kernel}, stride {stride}{sharing}"
 
 
-def record_calls(cfg: CfgNode) -> tuple[Counter[AttentionCall], Counter[PoolingCall]]:
-    """The distinct calls of one forward pass of the backbone, and how many blocks make each."""
+def record_calls(cfg: CfgNode, device: torch.device) -> tuple[Counter[AttentionCall], Counter[PoolingCall]]:
+    """The distinct calls of one forward pass of the backbone as it runs on `device`, and how many blocks make each.
+
+    A device that projects keys and values of all tokens pools larger grids, at other strides (`choice.reads_seen_tokens`).
+    """
     attentions: Counter[AttentionCall] = Counter()
     poolings: Counter[PoolingCall] = Counter()
 
@@ -60,15 +66,18 @@ def record_calls(cfg: CfgNode) -> tuple[Counter[AttentionCall], Counter[PoolingC
 
     def note_pooling(x, weight, stride):
         behind_class_token = not x.is_contiguous() or x.storage_offset() > 0
-        call = PoolingCall(tuple(x.shape[1:4]), x.shape[-1], tuple(weight.shape[2:]), tuple(stride), behind_class_token)
+        (groups, head), kernel = weight.shape[:2], size3(weight.shape[2:])
+        call = PoolingCall(size3(x.shape[1:4]), x.shape[-1], kernel, stride, behind_class_token, (groups, head))
         poolings[call] += 1
         return depthwise_conv(x, weight, stride)
 
+    sees_less = choice.reads_seen_tokens(device)
     with torch.device("meta"), torch.no_grad():
         backbone, clip = build_model(cfg).get_submodule("backbone").eval(), torch.empty(1, 3, *input_size(cfg))
         with (
             patch.object(kernels, "attend", note_attention),
             patch.object(projection, "depthwise_conv", note_pooling),
+            patch.object(choice, "reads_seen_tokens", lambda _: sees_less),
         ):
             backbone(clip)
     return attentions, poolings

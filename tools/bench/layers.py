@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -10,12 +11,13 @@ from bench.layer_calls import AttentionCall, PoolingCall, record_calls
 from bench.rows import Row, root_cause
 from bench.timing import interleaved
 from fvcore.common.config import CfgNode
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from slowfast.layers.attention import attend_plain, spread_biases
-from slowfast.layers.kernels import depthwise_conv, depthwise_torch
+from slowfast.layers.kernels import depthwise_conv, queries
 from slowfast.layers.kernels.attention import attend_fused
+from slowfast.layers.kernels.depthwise import by_torch
 from slowfast.layers.rel_pos import axis_biases
 from slowfast.layers.token_grid import split_class_token
 
@@ -178,6 +180,52 @@ def attention_trials(call: AttentionCall, clips: int, device: torch.device) -> d
     return {name: Trial(way, (q, k, v, tables), options, leaves) for name, way in ways.items()}
 
 
+class _Norm(NamedTuple):
+    """A layer norm whose weights are operands; statistics in float32 at least, as in `layers.norm`."""
+
+    weight: Tensor
+    bias: Tensor
+    eps: float = 1e-6
+
+    def __call__(self, x: Tensor) -> Tensor:
+        wide = torch.promote_types(x.dtype, torch.float32)
+        return F.layer_norm(x.to(wide), x.shape[-1:], self.weight.to(wide), self.bias.to(wide), self.eps).to(x.dtype)
+
+
+def _by_products(x: Tensor, first: Tensor | None, weight: Tensor, bias: Tensor, *rows: Tensor, width: int) -> Tensor:
+    return queries.append_by_products(
+        x, first, cast(nn.LayerNorm, _Norm(weight, bias)), (rows[0], rows[1], rows[2]), width
+    )
+
+
+def _by_one_kernel(x: Tensor, first: Tensor | None, weight: Tensor, bias: Tensor, *rows: Tensor, width: int) -> Tensor:
+    return queries.append_biases_op(x, first, weight, bias, _Norm(weight, bias).eps, *rows, width)
+
+
+def _by_definition(x: Tensor, first: Tensor | None, weight: Tensor, bias: Tensor, *rows: Tensor, width: int) -> Tensor:
+    return queries.defined(x, first, weight, bias, _Norm(weight, bias).eps, (rows[0], rows[1], rows[2]), width)
+
+
+def query_trials(call: AttentionCall, clips: int, device: torch.device) -> dict[str, Trial]:
+    """Every way to norm the pooled queries of an attention and lay their biases beside them; none without three axes."""
+    if not all(call.axes):
+        return {}
+    torch.manual_seed(0)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, device=device, dtype=_dtype(device)).requires_grad_()
+
+    x = draw(clips, *call.q_grid, call.heads, call.channels)
+    first = draw(clips, call.heads, call.channels) if call.class_token else None
+    weights = [torch.randn(call.channels, device=device).requires_grad_() for _ in range(2)]
+    rows = [draw(q_size, k_size, call.channels) for q_size, k_size in zip(call.q_grid, call.k_grid, strict=True)]
+    args = (x, first, *weights, *rows)
+    options = {"width": -(-(call.channels + sum(call.k_grid)) // 8) * 8}
+    leaves = [one for one in args if one is not None]
+    ways: dict[str, Way] = {"matrix products": _by_products, "one kernel": _by_one_kernel, "plain": _by_definition}
+    return {name: Trial(way, args, options, leaves) for name, way in ways.items()}
+
+
 class _InLayout(torch.autograd.Function):
     """PyTorch's convolution and its gradients with x in that layout in memory."""
 
@@ -185,12 +233,12 @@ class _InLayout(torch.autograd.Function):
     def forward(ctx, x: Tensor, weight: Tensor, stride, layout: torch.memory_format) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride, ctx.layout = stride, layout
-        return depthwise_torch.forward(x, weight, stride, layout)
+        return by_torch.forward(x, weight, stride, layout)
 
     @staticmethod
     def backward(ctx, grad: Tensor):
         args = (grad, *ctx.saved_tensors, ctx.stride, ctx.layout)
-        return depthwise_torch.input_gradient(*args), depthwise_torch.weight_gradient(*args), None, None
+        return by_torch.input_gradient(*args), by_torch.weight_gradient(*args), None, None
 
 
 def pooling_trials(call: PoolingCall, clips: int, device: torch.device) -> dict[str, Trial]:
@@ -199,21 +247,21 @@ def pooling_trials(call: PoolingCall, clips: int, device: torch.device) -> dict[
     length = call.grid[0] * call.grid[1] * call.grid[2] + call.class_token
     sequence = torch.randn(clips, length, call.channels, device=device, dtype=_dtype(device))
     x = sequence[:, int(call.class_token) :].unflatten(1, call.grid).requires_grad_()
-    weight = (torch.randn(call.channels, 1, *call.kernel, device=device) / 5).to(_dtype(device)).requires_grad_()
+    weight = (torch.randn(*call.shared, *call.kernel, device=device) / 5).to(_dtype(device)).requires_grad_()
     ways: dict[str, Way] = {"ours": depthwise_conv}
-    for name, layout in depthwise_torch.LAYOUTS.items():
+    for name, layout in by_torch.LAYOUTS.items():
         ways[f"PyTorch, {name}"] = lambda x, weight, stride, layout=layout: _InLayout.apply(x, weight, stride, layout)
     return {name: Trial(way, (x, weight, call.stride), {}, [x, weight]) for name, way in ways.items()}
 
 
 def attention(cfg: CfgNode, *, clips: int, repeats: int, device: torch.device) -> list[Row]:
     """Print the times of every way to compute every distinct attention of a config."""
-    return _all(record_calls(cfg)[0], attention_trials, clips, repeats, device)
+    return _all(record_calls(cfg, device)[0], attention_trials, clips, repeats, device)
 
 
 def pooling(cfg: CfgNode, *, clips: int, repeats: int, device: torch.device) -> list[Row]:
     """Print the times of every way to compute every distinct depthwise convolution of a config."""
-    return _all(record_calls(cfg)[1], pooling_trials, clips, repeats, device)
+    return _all(record_calls(cfg, device)[1], pooling_trials, clips, repeats, device)
 
 
 def _all(calls: Mapping, make: Callable, clips: int, repeats: int, device: torch.device) -> list[Row]:

@@ -1,8 +1,11 @@
-"""Results of a benchmark as the rows of one table."""
+"""Results of benchmarks as the rows of one table."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from slowfast.utils.files import write_text
 
@@ -33,3 +36,33 @@ def write_markdown(rows: Sequence[Row], heading: str, path: Path) -> None:
     lines = [f"| {row.what} | {row.ours} | {row.against} | {row.ratio} | {row.goal} |" for row in (HEADER, *rows)]
     lines.insert(1, "|---|---:|---:|---:|---:|")
     write_text("\n".join([heading, "", *lines, ""]), path)
+
+
+def choose(
+    named: dict[str, Callable[[], Iterable[Row]]], only: list[str] | None
+) -> dict[str, Callable[[], Iterable[Row]]]:
+    """Those whose names begin with one of `only`; all without it. Raises ValueError for a word that none begins with."""
+    for word in only or ():
+        if not any(name.startswith(word) for name in named):
+            raise ValueError(f"--only {word}: there is no such part; parts: {', '.join(named)}")
+    return {name: run for name, run in named.items() if not only or name.startswith(tuple(only))}
+
+
+def run_all(named: dict[str, Callable[[], Iterable[Row]]], *, heading: str, out: Path) -> int:
+    """Run all of `named` and write the table after each, so that a failure loses nothing; returns how many failed."""
+    rows: list[Row] = []
+    failed = 0
+    for name, run in named.items():
+        print(f"\n== {name}", flush=True)
+        try:
+            rows += run()
+        except Exception as error:  # one that fails must not keep the others from running: its row says why
+            failed += 1
+            print(f"failed: {type(error).__name__}: {error}", flush=True)
+            rows.append(Row(name, "failed", "", root_cause(error)))
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        write_markdown(rows, heading, out)
+    print(f"\nwrote {out}" + f", {failed} failed" * bool(failed))
+    return failed

@@ -24,7 +24,7 @@ from torch.fx import Graph, Node
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-import slowfast.layers.kernels.depthwise_op
+import slowfast.layers.kernels.depthwise.operators
 import slowfast.layers.kernels.queries  # noqa: F401  # both register operators of ours
 
 aten, prims = torch.ops.aten, torch.ops.prims

@@ -67,14 +67,15 @@ def parse(argv: Sequence[str], description: str | None) -> argparse.Namespace:
 def main(argv: Sequence[str], *, description: str | None = None, clock: Callable[[], float] = time.monotonic) -> int:
     """Run the steps; 0 where all passed. clock: seconds, for tests."""
     args = parse(argv, description)
-    start, results = clock(), []
+    start, results, spare = clock(), [], 0.0
     end = start + 60 * args.minutes - _KEPT_BACK
     args.out.mkdir(parents=True, exist_ok=True)
     if args.unpacked:
         print(f"unpacked, because they are not installed: {', '.join(args.unpacked)}")
     for number, step in enumerate(args.steps, start=1):
         print(f"[{number}/{len(args.steps)}] {step.name}: {step.what}", flush=True)
-        result = _run(step, args, end - clock())
+        result = _run(step, args, step.limit + spare, end - clock())
+        spare = max(0.0, spare + step.limit - result.seconds)
         results.append(result)
         print("\n".join([f"    {result.state}, {result.seconds:.0f} s", *(f"    {text}" for text in result.faults)]))
         write_text(json.dumps(asdict(result), indent=1) + "\n", args.out / f"{step.name}.json")
@@ -94,8 +95,11 @@ def last_line(results: Sequence[Result], seconds: float) -> str:
     return line
 
 
-def _run(step: Step, args: argparse.Namespace, left: float) -> Result:
-    """The step in a process of its own, which is ended with all that it started where its time is over."""
+def _run(step: Step, args: argparse.Namespace, limit: float, left: float) -> Result:
+    """The step in a process of its own, which is ended with all that it started where its time is over.
+
+    limit: its seconds, with those that earlier steps did not need; left: of all
+    """
     path, log = args.out / f"{step.name}.json", args.out / f"{step.name}.log"
     for old in (path, log):
         old.unlink(missing_ok=True)
@@ -109,9 +113,8 @@ def _run(step: Step, args: argparse.Namespace, left: float) -> Result:
         process = subprocess.Popen(command, cwd=ROOT, env=_environment(args), stdout=output, stderr=subprocess.STDOUT,
                                    start_new_session=True)  # fmt: skip
         try:
-            code: int | None = process.wait(
-                timeout=min(step.limit * (_CPU_PATIENCE if args.device == "cpu" else 1), left)
-            )
+            patience = _CPU_PATIENCE if args.device == "cpu" else 1
+            code: int | None = process.wait(timeout=min(limit * patience, left))
         except subprocess.TimeoutExpired:
             code = None
         finally:

@@ -10,6 +10,7 @@ from gpu_steps.report import Options, Report
 
 ROOT = Path(__file__).resolve().parents[2]
 _MARK = re.compile(r"^\s*(@|pytestmark\b.*)pytest\.mark\.gpu\b", re.MULTILINE)
+_SECONDS = 25  # of a file: one that hangs must not take the time of the others
 _COUNTS = re.compile(r"(\d+) (passed|failed|skipped|errors?|deselected)")
 
 
@@ -19,21 +20,33 @@ def tests(options: Options, report: Report) -> None:
     if not files:
         raise FileNotFoundError(f"no file below {ROOT / 'tests'} has a test marked gpu")
     for file in files[:1] if options.tiny else files:
-        run_file(file, report, must_pass=options.device == "cuda")
+        on_gpu = options.device == "cuda"
+        run_file(file, report, must_pass=on_gpu, seconds=_SECONDS if on_gpu else None)
 
 
 def marked_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("test_*.py")) if _MARK.search(path.read_text(encoding="utf-8"))]
 
 
-def run_file(file: Path, report: Report, *, must_pass: bool) -> None:
-    """must_pass: a file where every test is skipped is a fault, too."""
+def run_file(file: Path, report: Report, *, must_pass: bool, seconds: float | None = None) -> None:
+    """must_pass: a file where every test is skipped is a fault, too; seconds: after which it is ended, None for no limit."""
     name = file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else file.name
     options = ["-q", "-rfEs", "-m", "gpu", "-p", "no:cacheprovider", "-o", "addopts=", "--import-mode=importlib"]
     command = [sys.executable, "-m", "pytest", *options, str(file)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=seconds)
+    except subprocess.TimeoutExpired as late:
+        print(_text(late.stdout) + _text(late.stderr), flush=True)
+        report.row(Row(name, f"stopped after {seconds:g} s", "", ""))
+        report.fault(f"{name}: stopped after {seconds:g} s; {(_text(late.stdout).strip().splitlines() or [''])[-1]}")
+        return
     print(done.stdout + done.stderr, flush=True)
     judge(name, done.returncode, done.stdout or done.stderr, report, must_pass=must_pass)
+
+
+def _text(output: str | bytes | None) -> str:
+    """What a process printed until it was ended, which subprocess gives in any of these types."""
+    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""
 
 
 def judge(name: str, code: int, printed: str, report: Report, *, must_pass: bool) -> None:

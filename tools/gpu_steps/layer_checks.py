@@ -6,16 +6,14 @@ from typing import Any
 
 import torch
 from bench.layer_calls import AttentionCall, record_calls
-from bench.layers import Trial, attention_trials, difference, pooling_trials
+from bench.layers import Trial, attention_trials, difference, pooling_trials, query_trials
 from bench.rows import Row, root_cause
 from bench.timing import interleaved
 from gpu_steps.profiling import kernels_of, short
 from gpu_steps.report import Options, Report
-from gpu_steps.setups import detector_setup
+from gpu_steps.setups import detector_setup, in_float64
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
-
-from slowfast.layers import kernels
 
 CLIPS = 4
 # Of the largest value of a result or gradient: what rounding explains, with room. A wrong kernel is off by far more.
@@ -25,16 +23,17 @@ _LONG, _LONG_ENOUGH = 0.05, 0.01  # seconds from which one run is timed, and how
 
 def depthwise(options: Options, report: Report) -> None:
     """By every way that tools/bench knows on this device."""
-    calls = record_calls(detector_setup(options, clips=1).cfg)[1]
+    device = torch.device(options.device)
+    calls = record_calls(detector_setup(options, clips=1).cfg, device)[1]
     for call, blocks in sorted(calls.items(), key=lambda item: -item[0].channels * _volume(item[0].grid)):
-        trials = pooling_trials(call, _clips(options), torch.device(options.device))
+        trials = pooling_trials(call, _clips(options), device)
         _check_and_time(f"depthwise {call}, {blocks} times", trials, options, report)
 
 
 def attention(options: Options, report: Report) -> None:
     """The fused form, the widest first, because fused backward kernels have limits of width; names of its kernels."""
-    calls = record_calls(detector_setup(options, clips=1).cfg)[0]
     device = torch.device(options.device)
+    calls = record_calls(detector_setup(options, clips=1).cfg, device)[0]
     for call, blocks in sorted(calls.items(), key=lambda item: -_width(item[0])):
         trials = attention_trials(call, _clips(options), device)
         trials = {name: trials[name] for name in list(trials)[:2]}  # ours and plain: the others need a compiler
@@ -45,6 +44,15 @@ def attention(options: Options, report: Report) -> None:
         names = [f"{short(one.name)} {one.seconds * 1e3:.2f} ms" for one in found]
         report.value(f"kernels of {title}", [one.name for one in found])
         report.row(Row("its longest kernels, forward + backward", "; ".join(names), "", ""))
+
+
+def queries(options: Options, report: Report) -> None:
+    """Pooled queries normed, with their biases beside them: products, as they run now, and the kernel that is off."""
+    device = torch.device(options.device)
+    calls = record_calls(detector_setup(options, clips=1).cfg, device)[0]
+    for call, blocks in sorted(calls.items(), key=lambda item: -_width(item[0])):
+        if trials := query_trials(call, _clips(options), device):
+            _check_and_time(f"queries of {call}, {blocks} times", trials, options, report)
 
 
 def _clips(options: Options) -> int:
@@ -75,7 +83,7 @@ def _check_and_time(title: str, trials: Mapping[str, Trial], options: Options, r
     device = torch.device(options.device)
     first = next(iter(trials.values()))
     definition = recast(trials.get("plain", first), torch.float64)
-    with kernels.plain():  # double precision never takes a kernel of ours; this says so
+    with in_float64():
         direction = definition.direction.to(first.leaves[0].dtype)  # numbers that every type below has
         definition.direction = direction.double()
         exact = definition.both()

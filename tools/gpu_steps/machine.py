@@ -10,7 +10,10 @@ from bench.rows import Row
 from bench.timing import interleaved
 from bench.utilisation import MatrixProduct
 from gpu_steps.report import Options, Report
+from gpu_steps.setups import CONFIGS
 
+from slowfast.config import load_cfg
+from slowfast.engine.device.compiling import choose_compiling
 from slowfast.utils.processes.cores import effective_cores
 
 PACKAGES = ("torch", "torchvision", "triton", "numpy", "scipy", "av", "opencv-python-headless", "fvcore", "pytest")
@@ -32,8 +35,18 @@ def machine(options: Options, report: Report) -> None:
                             f"{torch.backends.cudnn.version()}, Python {platform.python_version()}")  # fmt: skip
     if shutil.which("nvidia-smi") and device.type == "cuda":
         subprocess.run(["nvidia-smi"], check=False)  # into the log
+    _compiling(device, report)
     _matrix_rates(device, report)
     _copy_rate(device, report)
+
+
+def _compiling(device: torch.device, report: Report) -> None:
+    """Whether a run compiles its model here: where it does not, the speeds of the other steps are those of eager models."""
+    chosen = choose_compiling(load_cfg(CONFIGS / "AVA/BMViT_S.yaml"), device)
+    report.value("compiling", str(chosen))
+    report.row(Row("what MODEL.COMPILE auto comes to", str(chosen), "", ""))
+    if device.type == "cuda" and not chosen.on:
+        report.fault(str(chosen))
 
 
 def _name(device: torch.device) -> str:

@@ -19,6 +19,9 @@ from slowfast.toy.data_set import make_toy_ava
 
 ROOT = Path(__file__).resolve().parents[2]
 GOING_ON = "going on after"  # what a resumed run says
+# What a run says that goes on without something it would be faster with, and what a compiled model is off.
+GIVEN_UP = ("the compiled model is not used", "our Triton kernels are not used", "the compiled model is not compared")
+COMPARED = "the compiled model gives what the model as written does: "
 
 
 def training(options: Options, report: Report) -> None:
@@ -30,8 +33,18 @@ def training(options: Options, report: Report) -> None:
     killed_after = run_and_kill(command, folder / "run", folder / "first.txt")
     seconds, text = _run_to_its_end(command)
     check_log(folder / "run", text, killed_after, report)
+    check_text(text, report)
     report.row(Row("training in bfloat16, resumed after SIGKILL", f"killed after step {killed_after}",
                    f"the rest took {seconds:.0f} s", ""))  # fmt: skip
+
+
+def check_text(text: str, report: Report) -> None:
+    """A fault for each line of a run's output that gives up a kernel or the compiled model; a row of what was compared."""
+    for line in text.splitlines():
+        if any(words in line for words in GIVEN_UP):
+            report.fault(f"the run says: {line.strip()}")
+        elif COMPARED in line:
+            report.row(Row("its compiled model against the model as written", line.split(COMPARED)[1].strip(), "", ""))
 
 
 def _arguments(options: Options, folder: Path) -> list[str]:
@@ -96,7 +109,7 @@ def _run_to_its_end(command: list[str]) -> tuple[float, str]:
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
         raise RuntimeError(f"the resumed training ended with exit code {done.returncode}: {last}")
-    return time.monotonic() - start, done.stdout
+    return time.monotonic() - start, done.stdout + done.stderr
 
 
 def records(run: Path) -> list[dict[str, Any]]:

@@ -9,11 +9,10 @@ from bench import classifiers
 from bench.detector import TrainStep
 from bench.rows import Row
 from gpu_steps.report import Options, Report
-from gpu_steps.setups import detector_setup
+from gpu_steps.setups import detector_setup, in_float64
 from torch import Tensor, nn
 
 from slowfast.config import load_cfg
-from slowfast.layers import kernels
 from slowfast.models.build import build_model, input_size
 from slowfast.structures.tensors import tensors_in
 
@@ -42,7 +41,7 @@ def precision(options: Options, report: Report) -> None:
 
 def compare_precisions(name: str, model: nn.Module, clip: Tensor, report: Report) -> None:
     """A row for each precision, and a fault where it is further off than LIMITS. clip (1, 3, T, H, W) float32."""
-    with kernels.plain():
+    with in_float64():
         exact, exact_gradient = _passes(model.double(), clip.double(), None)
     model.float()
     for kind, (limit, gradient_limit) in LIMITS.items():

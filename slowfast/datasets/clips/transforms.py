@@ -7,7 +7,6 @@ the part that the input shows; a mirrored region has x1 > x2. Randomness comes f
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
 
 Region = tuple[float, float, float, float]
 WHOLE_FRAME: Region = (0.0, 0.0, 1.0, 1.0)
@@ -22,6 +21,8 @@ def crop_and_resize(frames: Tensor, region: Region, size: tuple[int, int]) -> tu
 
     Returns the frames and the region that was really cut: edges lie on whole pixels, at least one pixel wide.
     """
+    from torchvision.transforms.v2 import functional as F  # two seconds, and who reads annotations resizes nothing
+
     height, width = frames.shape[-2:]
     left, right = _whole_pixels(region[0], region[2], width)
     top, bottom = _whole_pixels(region[1], region[3], height)

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -36,7 +37,10 @@ class Precision:
 
 
 def choose_precision(setting: str, device: torch.device) -> Precision:
-    """What MODEL.PRECISION comes to on a device: auto is bf16 on a GPU that has it, else float32."""
+    """What MODEL.PRECISION comes to on a device: auto is bf16 on a GPU that has it, else float32.
+
+    On a CPU it is float32 also where that has units for bfloat16: what they gain there was never measured.
+    """
     if setting != AUTO:
         return Precision(setting)
     return Precision("bf16" if _multiplies_in_bfloat16(device) else "float32")
@@ -48,12 +52,24 @@ def take_tf32(precision: Precision, device: torch.device) -> str:
     In bf16 and fp16 nothing is changed: what stays in float32 there, boxes and losses, is computed in full.
     """
     if precision.autocasts:
-        return f"precision {precision.name}"
+        slow = device.type == "cpu" and not (precision.name == "bf16" and has_bfloat16_units())
+        return f"precision {precision.name}" + ", for which this CPU has no units" * slow
     if not _multiplies_in_bfloat16(device):
+        if device.type == "cpu" and has_bfloat16_units():
+            return "precision float32 (this CPU multiplies in bfloat16, too: MODEL.PRECISION bf16; never measured)"
         return "precision float32"
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
     return "precision float32, with matrix products and convolutions in TF32 (NVIDIA_TF32_OVERRIDE=0 avoids it)"
+
+
+def has_bfloat16_units(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """True where this CPU multiplies in bfloat16 (AVX512-BF16 or AMX), as Linux tells; False on other systems."""
+    if not cpuinfo.is_file():
+        return False
+    lines = cpuinfo.read_text(errors="replace").splitlines()
+    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags)
 
 
 def _multiplies_in_bfloat16(device: torch.device) -> bool:

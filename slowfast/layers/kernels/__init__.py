@@ -32,7 +32,7 @@ from slowfast.layers.kernels.choice import (
     replays_graphs,
     use,
 )
-from slowfast.layers.kernels.depthwise import depthwise_conv
+from slowfast.layers.kernels.depthwise.convolution import depthwise_conv
 from slowfast.layers.kernels.hidden_layer import mlp
 from slowfast.layers.kernels.linear_layer import Linear, linear
 from slowfast.layers.kernels.projection import Apart, Projection, project_and_pool

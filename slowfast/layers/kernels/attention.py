@@ -8,10 +8,9 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from slowfast.layers.attention import Tables, attend_plain
-from slowfast.layers.kernels import choice
+from slowfast.layers.kernels import choice, queries, queries_torch
 from slowfast.layers.kernels.exported import attend_in_parts
 from slowfast.layers.kernels.projection import Apart
-from slowfast.layers.kernels.queries import append_biases, append_by_products
 from slowfast.layers.kernels.recompute import Tokens, recomputed
 from slowfast.layers.precision import autocast_type
 from slowfast.layers.rel_pos import axis_biases, axis_rows
@@ -40,7 +39,8 @@ def takes_pooled_apart(x: Tokens, norm: nn.Module | None, tables: Tables) -> boo
     tokens = x if isinstance(x, Tensor) else x.tokens
     if not isinstance(norm, nn.LayerNorm):
         return False
-    return choice.appends_in_one_kernel(tokens, tables) or choice.appends_by_products(tokens, tables)
+    ways = (choice.appends_in_one_kernel, choice.appends_without_copies, choice.appends_by_products)
+    return any(way(tokens, tables) for way in ways)
 
 
 def attend_pooled(
@@ -70,12 +70,14 @@ def attend_pooled(
     ]
     first = None if first is None else first.to(dtype)[:, 0].unflatten(1, (heads, channels))
     pooled = pooled.to(dtype).unflatten(4, (heads, channels))
-    beside, width = (rows[0], rows[1], rows[2]), channels + code.shape[-1]
+    given = (first, norm, (rows[0], rows[1], rows[2]), channels + code.shape[-1])
     if choice.appends_in_one_kernel(pooled, tables):
-        queries = append_biases(pooled, first, norm, beside, width)
+        q_wide = queries.append_biases(pooled, *given)
+    elif choice.appends_without_copies(pooled, tables):
+        q_wide = queries_torch.append_biases(pooled, *given)
     else:
-        queries = recomputed(lambda pooled: append_by_products(pooled, first, norm, beside, width), pooled)
-    return _attend_widened(queries, k, v, code, scale), queries[..., :channels]
+        q_wide = recomputed(lambda pooled: queries.append_by_products(pooled, *given), pooled)
+    return _attend_widened(q_wide, k, v, code, scale), q_wide[..., :channels]
 
 
 def attend_fused(

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from slowfast.layers.kernels.depthwise_check import TRITON, poolings_of
+from slowfast.layers.kernels.depthwise.check import TRITON, poolings_of
 
 SETTINGS = ("measured", "all", "plain")  # of MODEL.KERNELS
 DEPTHWISE = ("auto", "triton", "torch")  # of MODEL.DEPTHWISE
@@ -53,6 +53,8 @@ class Kernel:
 LINEAR = Kernel("large linear layers through oneDNN", ("cpu",), measured_on=("cpu",))
 DEPTHWISE_GRADIENT = Kernel("depthwise gradients through oneDNN", ("cpu",), measured_on=("cpu",))
 GELU_IN_PLACE = Kernel("GELU and its gradient in place", ("cpu",), measured_on=("cpu",))
+PROJECTIONS = Kernel("queries, keys and values of one norm with one gradient", ("cpu",), measured_on=("cpu",))
+QUERIES_ON_CPU = Kernel("biases of the queries without copies of them", ("cpu",), measured_on=("cpu",))
 MLP_IN_PARTS = Kernel("large MLPs in parts when nothing is trained", ("cpu",), measured_on=("cpu",))
 TRITON_DEPTHWISE = Kernel(
     "depthwise convolutions by Triton, compared with float64 before they are used",
@@ -71,6 +73,8 @@ KERNELS = (
     DEPTHWISE_GRADIENT,
     GELU_IN_PLACE,
     MLP_IN_PARTS,
+    PROJECTIONS,
+    QUERIES_ON_CPU,
     TRITON_DEPTHWISE,
     QUERIES,
     WIDE_CUDNN,
@@ -184,6 +188,11 @@ def has_own_gelu_gradient(x: Tensor, width: int) -> bool:
     return _eager_float32(x) and takes(GELU_IN_PLACE, x.device) and torch.is_grad_enabled() and _large(x, width)
 
 
+def has_own_projection_gradient(x: Tensor) -> bool:
+    """True in training where the layers that read a norm of x (..., K) have one gradient of ours, and keep x alone."""
+    return _eager_float32(x) and takes(PROJECTIONS, x.device) and recomputes(x)
+
+
 def parts_of_mlp(x: Tensor, hidden: int) -> int:
     """In how many parts the hidden layer of x (..., K) is made, `hidden` channels wide: 1 where it is small."""
     if not _eager_float32(x) or not takes(MLP_IN_PARTS, x.device) or torch.is_grad_enabled():
@@ -257,6 +266,13 @@ def appends_in_one_kernel(q: Tensor, tables: Sequence[Tensor | None]) -> bool:
     if _inside_export or torch.jit.is_tracing() or any(table is None for table in tables):
         return False
     return takes(QUERIES, q.device) and q.dtype != torch.float64
+
+
+def appends_without_copies(q: Tensor, tables: Sequence[Tensor | None]) -> bool:
+    """True on a CPU where the same is done by one function with a gradient of ours. For positions along all three axes."""
+    if _inside_export or any(table is None for table in tables):
+        return False
+    return _eager_float32(q) and takes(QUERIES_ON_CPU, q.device)
 
 
 def keeps_cudnn_from(width: int, device: torch.device) -> bool:

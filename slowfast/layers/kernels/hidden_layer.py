@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from slowfast.layers.kernels import choice
-from slowfast.layers.kernels.linear_layer import Linear, as_image, linear
+from slowfast.layers.kernels.linear_layer import Linear, linear, product_over_tokens
 from slowfast.layers.kernels.recompute import Normed, Tokens, recomputed
 
 
@@ -60,25 +60,9 @@ class _GeluLinear(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
         needs_x, needs_weight, needs_bias = ctx.needs_input_grad
-        grad_weight = _product_over_tokens(grad, F.gelu(x)) if needs_weight else None
+        grad_weight = product_over_tokens(grad, F.gelu(x)) if needs_weight else None
         grad_x = None
         if needs_x:
             grad_x = linear(grad, weight.t(), None)
             torch.ops.aten.gelu_backward.grad_input(grad_x, x, grad_input=grad_x)
         return grad_x, grad_weight, grad.flatten(0, -2).sum(0) if needs_bias else None
-
-
-def _product_over_tokens(left: Tensor, right: Tensor) -> Tensor:
-    """(..., N), (..., K) -> (N, K), the sum over all tokens of left x right.
-
-    In oneDNN it is the gradient of a 1 x 1 convolution's weight. With fewer output than input channels that takes half as
-    long again, so the wider side is taken for the output.
-    """
-    if not choice.multiplies_in_onednn(left, right.shape[-1]):
-        return left.flatten(0, -2).t() @ right.flatten(0, -2)
-    if left.shape[-1] < right.shape[-1]:
-        return _product_over_tokens(right, left).t()
-    shape_only = left.new_empty(left.shape[-1], right.shape[-1], 1, 1)
-    arguments = (None, (1, 1), (0, 0), (2, 1), False, (0, 0), 1, (False, True, False))
-    _, product, _ = torch.ops.aten.convolution_backward(as_image(left), as_image(right), shape_only, *arguments)
-    return product.flatten(1)

@@ -7,15 +7,16 @@ A pooling with gaps between its windows reads some of the tokens only; `choice` 
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from slowfast.layers.kernels import choice
-from slowfast.layers.kernels.depthwise import depthwise_conv
-from slowfast.layers.kernels.depthwise_torch import of_channel
+from slowfast.layers.kernels.depthwise.by_torch import of_channel
+from slowfast.layers.kernels.depthwise.convolution import depthwise_conv
 from slowfast.layers.kernels.exported import pool_channels, poolable, project_channels
 from slowfast.layers.kernels.linear_layer import linear
-from slowfast.layers.kernels.recompute import Tokens, through
-from slowfast.layers.kernels.seen_tokens import close_windows, seen_tokens
+from slowfast.layers.kernels.normed_layers import Layer, layers_of_norm
+from slowfast.layers.kernels.recompute import Normed, Tokens, through
+from slowfast.layers.kernels.seen_tokens import close_windows, places_seen, seen_tokens
 from slowfast.layers.token_grid import Size3, pool_tokens, size3, split_class_token
 
 
@@ -66,7 +67,10 @@ def project_and_pool(
         return tuple(
             _exported(first, rest, grid, projection, plan) for projection, plan in zip(projections, plans, strict=True)
         )
-    waiting: list[Tensor] = list(through(project, x))
+    if isinstance(x, Normed) and isinstance(x.norm, nn.LayerNorm) and choice.has_own_projection_gradient(x.tokens):
+        waiting = _projected_at_once(x.tokens, x.norm, grid, projections, plans, class_token)
+    else:
+        waiting = list(through(project, x))
     pooled: list[tuple[Tensor | Apart, Size3]] = []
     for projection, (seen_grid, stride) in zip(projections, plans, strict=True):
         # Taken off the list, so that its memory is free before the next is pooled.
@@ -92,6 +96,26 @@ def _seen(tokens: Tensor, grid: Size3, projection: Projection, class_token: bool
 def _project(tokens: Tensor, projection: Projection) -> Tensor:
     parts = [linear(tokens, weight, bias) for weight, bias in projection.layers]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+
+
+def _projected_at_once(
+    tokens: Tensor,
+    norm: nn.LayerNorm,
+    grid: Size3,
+    projections: tuple[Projection, ...],
+    plans: list[tuple[Size3, Size3]],
+    class_token: bool,
+) -> list[Tensor]:
+    """The same as `_project` gives of each, from one function with gradients of its own."""
+    layers = []
+    for (these, kernel, stride), (seen_grid, _) in zip(projections, plans, strict=True):
+        places = None
+        if kernel is not None and seen_grid != grid:
+            places = places_seen(grid, size3(kernel.shape[2:]), stride, class_token, tokens.device)
+        layers += [Layer(weight, bias, places) for weight, bias in these]
+    parts = iter(layers_of_norm(tokens, norm, layers))
+    by_projection = [[next(parts) for _ in projection.layers] for projection in projections]
+    return [these[0] if len(these) == 1 else torch.cat(these, dim=-1) for these in by_projection]
 
 
 def _exported(

@@ -27,7 +27,7 @@ def close_windows(grid: Size3, kernel: Size3, stride: Size3) -> tuple[Size3, Siz
 
 def seen_tokens(x: Tensor, grid: Size3, kernel: Size3, stride: Size3, class_token: bool) -> Tensor:
     """x (B, [1 +] THW, C) -> (B, [1 +] T'H'W', C): what the pooling sees, on the grid of `close_windows`."""
-    return x.index_select(1, _places(grid, kernel, stride, class_token, x.device))
+    return x.index_select(1, places_seen(grid, kernel, stride, class_token, x.device))
 
 
 def _seen_along(size: int, kernel: int, stride: int) -> int:
@@ -39,7 +39,7 @@ def _seen_along(size: int, kernel: int, stride: int) -> int:
 
 
 @cached_tensor
-def _places(grid: Size3, kernel: Size3, stride: Size3, class_token: bool, device: torch.device) -> Tensor:
+def places_seen(grid: Size3, kernel: Size3, stride: Size3, class_token: bool, device: torch.device) -> Tensor:
     """([1 +] T'H'W',) int64: where the seen tokens are in the sequence."""
     seen_grid, new_stride = close_windows(grid, kernel, stride)
     places = torch.zeros((), dtype=torch.int64, device=device)

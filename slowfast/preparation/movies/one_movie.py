@@ -53,6 +53,7 @@ class Wanted:
             ("mode", self.mode in MODES, f"one of {', '.join(MODES)}"),
             ("short_side", self.short_side >= 0, "0 or more"),
             ("gop", self.gop >= 1, "1 or more"),
+            ("crf", 0 <= self.crf <= 51, "from 0 to 51"),
             ("fps", self.fps > 0, "above 0"),
             ("quality", 1 <= self.quality <= 100, "from 1 to 100"),
             ("window", self.window is None or 0 <= self.window[0] < self.window[1], "first second, later last second"),

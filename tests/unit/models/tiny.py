@@ -1,4 +1,4 @@
-"""A BMViT of a few thousand parameters: 4 x 16 x 16 clips, 2 x 2 x 2 tokens, 4 candidates."""
+"""A BMViT of a few thousand parameters: 4 x 16 x 16 clips, 2 x 2 x 2 tokens, 4 candidates. It has one block or two."""
 
 import torch
 
@@ -21,16 +21,19 @@ def tiny_bmvit(
     class_token: bool = False,
     position: str = "none",
     seed: int = 0,
+    depth: int = 2,
 ) -> BMViT:
+    """depth: 1 leaves the first block out, and the head that it widens by."""
     torch.manual_seed(seed)
+    wider = {1: 2.0} if depth == 2 else {}
     plan = plan_blocks(
-        depth=2,
+        depth=depth,
         embed_dim=8,
         num_heads=1,
         in_size=(2, 4, 4),
-        dim_mul={1: 2.0},
-        head_mul={1: 2.0},
-        q_strides={0: (1, 1, 1), 1: (1, 2, 2)},
+        dim_mul=wider,
+        head_mul=wider,
+        q_strides={0: (1, 2, 2)} if depth == 1 else {0: (1, 1, 1), 1: (1, 2, 2)},
         kv_strides={},
         adaptive_kv_stride=(1, 2, 2),
     )

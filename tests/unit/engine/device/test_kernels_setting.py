@@ -14,7 +14,7 @@ from slowfast.engine.device.precision import Precision
 from slowfast.engine.device.same_kernels import agree_on_kernels
 from slowfast.layers import kernels
 from slowfast.layers.kernels import SETTINGS, choice
-from slowfast.layers.kernels.depthwise_check import Checked
+from slowfast.layers.kernels.depthwise.check import Checked
 from tests.unit.models.tiny import tiny_bmvit
 
 TOY = Path(__file__).resolve().parents[4] / "configs/Toy/BMViT_toy.yaml"

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from slowfast.layers import kernels
-from slowfast.layers.kernels import choice, depthwise, hidden_layer, linear_layer, projection, recompute
+from slowfast.layers.kernels import choice, hidden_layer, linear_layer, projection, queries_torch, recompute
+from slowfast.layers.kernels.depthwise import convolution
 from slowfast.layers.mvit_block import BlockSpec, MultiScaleBlock
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -41,7 +42,7 @@ def test_onednn_multiplies_where_there_is_avx512(monkeypatch, capability, faster
 def test_nothing_is_on_where_it_was_not_measured(use):
     """On a GPU the depthwise kernels were measured, and nothing else that it can run; on a CPU all that it can run was."""
     taken = {kind: {kernel.what for kernel in choice.KERNELS if choice.takes(kernel, kind)} for kind in (CPU, CUDA)}
-    assert taken[CUDA] == {choice.TRITON_DEPTHWISE.what} and len(taken[CPU]) == 5
+    assert taken[CUDA] == {choice.TRITON_DEPTHWISE.what} and len(taken[CPU]) == 7
     assert choice.reads_seen_tokens(CPU) and choice.reads_seen_tokens(torch.device("meta"))
     assert not choice.reads_seen_tokens(CUDA) and not kernels.replays_graphs(CUDA)
     assert choice.TRITON_DEPTHWISE.what not in taken[CPU]
@@ -103,23 +104,25 @@ def make_block(dtype: torch.dtype = torch.float32) -> tuple[MultiScaleBlock, tor
 # Where each way begins: a module or class, and a name in it.
 TRAINING = {
     "fused attention": (F, "scaled_dot_product_attention"),
-    "seen tokens": (projection, "seen_tokens"),
+    "seen tokens": (projection, "places_seen"),
     "recomputation": (recompute, "checkpoint"),
     "a norm made where it is read": (recompute, "Normed"),
     "linear through oneDNN": (linear_layer, "as_image"),
-    "weight gradient through oneDNN": (hidden_layer, "as_image"),
-    "depthwise gradient": (depthwise._DepthwiseConvCpu, "apply"),
+    "layers of one norm": (projection, "layers_of_norm"),
+    "biases without copies": (queries_torch._AppendBiases, "apply"),
+    "depthwise gradient": (convolution._DepthwiseConvCpu, "apply"),
     "GELU's gradient": (hidden_layer._GeluLinear, "apply"),
-    "depthwise operator": (depthwise, "depthwise_conv_op"),
+    "depthwise operator": (convolution, "depthwise_conv_op"),
 }
 INFERENCE = {
     "fused attention": (F, "scaled_dot_product_attention"),
     "seen tokens": (projection, "seen_tokens"),
     "a norm made where it is read": (recompute, "Normed"),
     "linear through oneDNN": (linear_layer, "as_image"),
+    "biases without copies": (queries_torch._AppendBiases, "apply"),
     "GELU in place": (torch.ops.aten, "gelu_"),
     "MLP in parts": (hidden_layer, "_in_parts"),
-    "depthwise operator": (depthwise, "depthwise_conv_op"),
+    "depthwise operator": (convolution, "depthwise_conv_op"),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from slowfast.layers.kernels import depthwise_torch
+from slowfast.layers.kernels.depthwise import by_torch
 from slowfast.layers.token_grid import Size3, size3
 from slowfast.utils.logging import get_logger
 
@@ -69,7 +69,7 @@ class Checked:
                 raise
             except Exception as error:  # whatever a compiler or a driver comes up with
                 self.refuse(f"{operation}: {_told(error)}")
-        return getattr(depthwise_torch, operation)(*args)
+        return getattr(by_torch, operation)(*args)
 
     def check(self, poolings: Iterable[Pooling], device: torch.device) -> str:
         """What is wrong with the first that is wrong; "" for nothing. Those that passed are not compared again."""
@@ -124,9 +124,9 @@ def fault_of(ours: Any, pooling: Pooling, device: torch.device) -> str:
     """How far the three operations of `ours` are off float64 on numbers made up here, in words; "" within rounding."""
     x, weight, grad = _made_up(pooling)
     exact = {
-        "forward": depthwise_torch.forward(x, weight, pooling.stride),
-        "input_gradient": depthwise_torch.input_gradient(grad, x, weight, pooling.stride),
-        "weight_gradient": depthwise_torch.weight_gradient(grad, x, weight, pooling.stride),
+        "forward": by_torch.forward(x, weight, pooling.stride),
+        "input_gradient": by_torch.input_gradient(grad, x, weight, pooling.stride),
+        "weight_gradient": by_torch.weight_gradient(grad, x, weight, pooling.stride),
     }
     tensors = [tensor.to(device, pooling.dtype) for tensor in (grad, x, weight)]
     limit = LIMITS[pooling.dtype]
@@ -152,7 +152,7 @@ def _made_up(pooling: Pooling) -> tuple[Tensor, Tensor, Tensor]:
     grid = [3 * step + 2 for step in pooling.stride]
     x = numbers(2, 1 + grid[0] * grid[1] * grid[2], _SHARED[0] * _HEADS * _SHARED[1])[:, 1:].unflatten(1, grid)
     weight = numbers(*_SHARED, *pooling.kernel)
-    return x, weight, numbers(*depthwise_torch.forward(x, weight, pooling.stride).shape)
+    return x, weight, numbers(*by_torch.forward(x, weight, pooling.stride).shape)
 
 
 def _is_recording(device: torch.device) -> bool:
@@ -164,4 +164,4 @@ def _told(error: Exception) -> str:
     return ": ".join([type(error).__name__, *first])
 
 
-TRITON = Checked(lambda: importlib.import_module("slowfast.layers.kernels.depthwise_triton"))
+TRITON = Checked(lambda: importlib.import_module("slowfast.layers.kernels.depthwise.by_triton"))

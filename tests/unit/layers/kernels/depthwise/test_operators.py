@@ -4,9 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from slowfast.layers.kernels import choice, depthwise, depthwise_torch
-from slowfast.layers.kernels.depthwise_check import OPERATIONS, TRITON
-from slowfast.layers.kernels.depthwise_op import depthwise_conv_op
+from slowfast.layers.kernels import choice, depthwise_conv
+from slowfast.layers.kernels.depthwise import by_torch
+from slowfast.layers.kernels.depthwise.check import OPERATIONS, TRITON
+from slowfast.layers.kernels.depthwise.operators import depthwise_conv_op
 from tests.unit.layers.test_mvit_block import tiny_mvit
 
 CASES = [  # grid, kernel, stride
@@ -40,10 +41,10 @@ def test_values_and_gradients(grid, kernel, stride):
 @pytest.mark.parametrize(("grid", "kernel", "stride"), CASES[:3])
 def test_both_layouts_of_pytorch_give_the_same(grid, kernel, stride):
     x, weight = (tensor.detach() for tensor in make(grid, kernel))
-    grad = torch.randn_like(depthwise_torch.forward(x, weight, stride))
+    grad = torch.randn_like(by_torch.forward(x, weight, stride))
     for operation in OPERATIONS:
         args = (x, weight, stride) if operation == "forward" else (grad, x, weight, stride)
-        results = [getattr(depthwise_torch, operation)(*args, layout) for layout in depthwise_torch.LAYOUTS.values()]
+        results = [getattr(by_torch, operation)(*args, layout) for layout in by_torch.LAYOUTS.values()]
         torch.testing.assert_close(*results, rtol=1e-4, atol=1e-5)
         assert len(results) == 2 and all(result.is_contiguous() for result in results)
 
@@ -77,7 +78,7 @@ def test_the_layer_goes_through_it_without_a_graph_break(monkeypatch):
         seen.append(graph.code)
         return graph
 
-    compiled = torch.compile(depthwise.depthwise_conv, backend=keep, fullgraph=True)
+    compiled = torch.compile(depthwise_conv, backend=keep, fullgraph=True)
     compiled(x, weight, (1, 2, 2)).sum().backward()
     assert len(seen) == 1 and "slowfast.depthwise_conv" in seen[0]
     expected = torch.autograd.grad(depthwise_conv_op(x, weight, (1, 2, 2)).sum(), (x, weight))
@@ -90,7 +91,7 @@ def test_autocast_reaches_it(monkeypatch):
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: kind == "cuda")
     monkeypatch.setattr(torch, "get_autocast_dtype", lambda kind: {"cuda": torch.bfloat16}[kind])
     x, weight = (tensor.detach().requires_grad_() for tensor in make((2, 4, 4), (3, 3, 3)))
-    out = depthwise.depthwise_conv(x, weight, (1, 1, 1))
+    out = depthwise_conv(x, weight, (1, 1, 1))
     assert out.dtype == torch.bfloat16
     out.sum().backward()
     assert x.grad.dtype == weight.grad.dtype == torch.float32
@@ -106,4 +107,6 @@ def test_a_compiled_network_has_one_graph_and_the_same_gradients(monkeypatch):
     expected = torch.autograd.grad(model(clips).square().sum(), list(model.parameters()))
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True, dynamic=False)
     found = torch.autograd.grad(compiled(clips).square().sum(), list(model.parameters()))
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    largest = max(gradient.abs().max() for gradient in expected)
+    for one, other in zip(found, expected, strict=True):
+        assert (one - other).abs().max() <= 2e-6 * largest

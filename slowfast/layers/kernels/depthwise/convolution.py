@@ -1,6 +1,6 @@
 """Depthwise convolution of a channels-last token grid: PyTorch's own, or a way that `choice` takes.
 
-Layout: x (B, T, H, W, C) contiguous, weight (G, D, t, h, w), which the heads of a group share (`depthwise_torch.of_channel`; a
+Layout: x (B, T, H, W, C) contiguous, weight (G, D, t, h, w), which the heads of a group share (`by_torch.of_channel`; a
 kernel for each channel is (C, 1, t, h, w)); "same" padding of half a kernel.
 """
 
@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from slowfast.layers.kernels import choice, depthwise_taps
-from slowfast.layers.kernels.depthwise_op import depthwise_conv_op
-from slowfast.layers.kernels.depthwise_torch import of_channel
+from slowfast.layers.kernels import choice
+from slowfast.layers.kernels.depthwise import taps
+from slowfast.layers.kernels.depthwise.by_torch import of_channel
+from slowfast.layers.kernels.depthwise.operators import depthwise_conv_op
 from slowfast.layers.kernels.exported import pool_channels, poolable
 from slowfast.layers.precision import full_precision
 from slowfast.layers.token_grid import Size3
@@ -52,7 +53,7 @@ def _convolve_as_it_is(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
 class _DepthwiseConvCpu(torch.autograd.Function):
     """The same convolution. Its backward uses kernels that oneDNN has in fast versions, which the 3-D one is not.
 
-    Where windows lie apart, the gradients come tap by tap (`depthwise_taps`). The gradient of the input at stride 1 is
+    Where windows lie apart, the gradients come tap by tap (`taps`). The gradient of the input at stride 1 is
     the forward convolution with the kernel turned round. All else is a sum of 2-D convolutions, one for each time step of
     the kernel, of frames against gradients shifted in time.
     """
@@ -68,9 +69,9 @@ class _DepthwiseConvCpu(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, weight = ctx.saved_tensors
         needs_x, needs_weight, _ = ctx.needs_input_grad
-        if depthwise_taps.windows_lie_apart(weight, ctx.stride):
-            grad_x = depthwise_taps.input_gradient(x, weight, grad, ctx.stride) if needs_x else None
-            return grad_x, depthwise_taps.weight_gradient(x, weight, grad, ctx.stride) if needs_weight else None, None
+        if taps.windows_lie_apart(weight, ctx.stride):
+            grad_x = taps.input_gradient(x, weight, grad, ctx.stride) if needs_x else None
+            return grad_x, taps.weight_gradient(x, weight, grad, ctx.stride) if needs_weight else None, None
         turns_round = max(ctx.stride) == 1
         grad_x = _convolve(grad, weight.flip(2, 3, 4), ctx.stride) if needs_x and turns_round else None
         if (needs_x and not turns_round) or needs_weight:

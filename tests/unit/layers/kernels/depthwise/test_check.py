@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from slowfast.layers.kernels import depthwise_check, depthwise_torch
-from slowfast.layers.kernels.depthwise_check import OPERATIONS, Checked, Pooling, fault_of, poolings_of
+from slowfast.layers.kernels.depthwise import by_torch, check
+from slowfast.layers.kernels.depthwise.check import OPERATIONS, Checked, Pooling, fault_of, poolings_of
 
 CPU = torch.device("cpu")
 STRIDED = Pooling(torch.float32, (3, 3, 3), (1, 2, 2))
@@ -28,7 +28,7 @@ class Ours:
     def _kernel(self, operation, spoil):
         def run(*args):
             self.calls.append(operation)
-            return spoil(getattr(depthwise_torch, operation)(*args))
+            return spoil(getattr(by_torch, operation)(*args))
 
         return run
 
@@ -57,7 +57,7 @@ def warnings_of(caplog) -> list[str]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("stride", [(1, 1, 1), (1, 2, 2), (2, 3, 3)])
 def test_right_kernels_are_within_rounding(dtype, stride):
-    in_float = SimpleNamespace(**{name: rounded(getattr(depthwise_torch, name)) for name in OPERATIONS})
+    in_float = SimpleNamespace(**{name: rounded(getattr(by_torch, name)) for name in OPERATIONS})
     assert fault_of(in_float, Pooling(dtype, (3, 3, 3), stride), CPU) == ""
 
 
@@ -80,14 +80,14 @@ def rounded(operation):
 def test_a_wrong_kernel_is_named_and_pytorch_computes(operation, spoil, told, caplog):
     ours = Ours(**{operation: spoil})
     run, args = checked(ours), tensors()
-    expected = depthwise_torch.forward(*args)
+    expected = by_torch.forward(*args)
     assert torch.equal(run.run("forward", *args), expected)
     (warning,) = warnings_of(caplog)
     assert warning.startswith("depthwise convolutions by PyTorch from now on")
     caplog.clear()
     ours.calls.clear()
     gradient = run.run("weight_gradient", torch.ones_like(expected), *args)
-    assert torch.equal(gradient, depthwise_torch.weight_gradient(torch.ones_like(expected), *args))
+    assert torch.equal(gradient, by_torch.weight_gradient(torch.ones_like(expected), *args))
     assert ours.calls == [] and warnings_of(caplog) == []
     assert re.search(f"kernel 3x3x3, stride 1x2x2, float32: the {operation} {told}", run.refused)
 
@@ -116,7 +116,7 @@ def test_a_kernel_that_fails_later_is_named_and_pytorch_computes(caplog):
     run = checked(ours)
     run.run("forward", *args)
     ours.forward = lambda *args: raising(RuntimeError("out of resources: registers\nmore of it"))(None)
-    assert torch.equal(run.run("forward", *args), depthwise_torch.forward(*args))
+    assert torch.equal(run.run("forward", *args), by_torch.forward(*args))
     (warning,) = warnings_of(caplog)
     assert "not used, forward: RuntimeError: out of resources: registers (MODEL.DEPTHWISE torch" in warning
 
@@ -134,7 +134,7 @@ def test_running_out_of_memory_passes_through_and_says_nothing_against_a_kernel(
 def test_running_out_of_memory_in_the_comparison_ends_nothing(caplog):
     args = tensors()
     run = checked(Ours(forward=raising(torch.OutOfMemoryError("full"))))
-    assert torch.equal(run.run("forward", *args), depthwise_torch.forward(*args))
+    assert torch.equal(run.run("forward", *args), by_torch.forward(*args))
     assert "OutOfMemoryError: full" in warnings_of(caplog)[0]
 
 
@@ -143,7 +143,7 @@ def test_without_triton_pytorch_computes(caplog):
         raise ImportError("No module named 'triton'")
 
     run, args = Checked(load, device_type="cpu"), tensors()
-    assert torch.equal(run.run("forward", *args), depthwise_torch.forward(*args))
+    assert torch.equal(run.run("forward", *args), by_torch.forward(*args))
     assert "ImportError: No module named 'triton'" in warnings_of(caplog)[0]
 
 
@@ -157,15 +157,15 @@ def test_required_kernels_that_fail_are_an_error():
 def test_nothing_is_compared_while_a_graph_is_recorded(caplog, monkeypatch):
     ours, args = Ours(), tensors()
     run = checked(ours)
-    monkeypatch.setattr(depthwise_check, "_is_recording", lambda device: True)
+    monkeypatch.setattr(check, "_is_recording", lambda device: True)
     for _ in range(2):
-        assert torch.equal(run.run("forward", *args), depthwise_torch.forward(*args))
+        assert torch.equal(run.run("forward", *args), by_torch.forward(*args))
     assert ours.calls == []
     (warning,) = warnings_of(caplog)
     assert "recorded before kernel 3x3x3, stride 1x2x2, float32 was met" in warning
-    monkeypatch.setattr(depthwise_check, "_is_recording", lambda device: False)
+    monkeypatch.setattr(check, "_is_recording", lambda device: False)
     run.run("forward", *args)
-    monkeypatch.setattr(depthwise_check, "_is_recording", lambda device: True)
+    monkeypatch.setattr(check, "_is_recording", lambda device: True)
     ours.calls.clear()
     run.run("forward", *args)
     assert ours.calls == ["forward"]
@@ -184,7 +184,7 @@ def test_what_ours_do_not_compute_is_pytorchs_and_said_once(caplog):
     ours = Ours()
     run = checked(ours)
     for _ in range(2):
-        assert torch.equal(run.run("forward", x, weight, (2, 2, 2)), depthwise_torch.forward(x, weight, (2, 2, 2)))
+        assert torch.equal(run.run("forward", x, weight, (2, 2, 2)), by_torch.forward(x, weight, (2, 2, 2)))
     assert ours.calls == [] and run.refused == ""
     (warning,) = warnings_of(caplog)
     assert warning.startswith("kernel 3x3x3, stride 2x2x2, float32: there is no Triton kernel of ours")

@@ -4,7 +4,7 @@
 Legend: x (B, T, H, W, C), weight (G, D, t, h, w) with t of 1 or 3 and a stride of 1 in time, padding of half a kernel,
 out and its gradient (B, T, H', W', C). Channels lie next to each other in memory, so every load is coalesced, and the
 overlap between the windows of neighbouring positions is served by the caches. Sums are float32 whatever the types.
-Channels share kernels as `depthwise_torch.of_channel` says: a program's channels lie within one head, and so do its kernels.
+Channels share kernels as `by_torch.of_channel` says: a program's channels lie within one head, and so do its kernels.
 
 A program stays at its positions (h, w) and walks through time: where they are, and which of their taps are outside, is
 computed once. The convolution and its input's gradient read a frame once for all three time steps of the kernel. Offsets
@@ -18,7 +18,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from slowfast.layers.kernels.depthwise_torch import of_channel
+from slowfast.layers.kernels.depthwise.by_torch import of_channel
 from slowfast.layers.token_grid import Size3
 
 WARPS = 8  # of a program; its registers leave room for three programs on a multiprocessor

@@ -3,7 +3,7 @@
 Then most of the input is in no window. A tap of the kernel meets one position of each window: what meets it is a
 strided part of the input that lies in no other tap's part, and the gradients need those parts only.
 
-Layout as in `depthwise`: x (B, T, H, W, C), weight (C, 1, t, h, w) of odd sizes, grad of the result (B, T, H', W', C).
+Layout as in `convolution`: x (B, T, H, W, C), weight (C, 1, t, h, w) of odd sizes, grad of the result (B, T, H', W', C).
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from slowfast.layers.kernels import choice
-from slowfast.layers.kernels.depthwise import depthwise_conv
+from slowfast.layers.kernels.depthwise.convolution import depthwise_conv
 
 CASES = [  # grid, kernel, stride
     ((4, 6, 7), (3, 3, 3), (1, 1, 1)),

@@ -1,6 +1,6 @@
 """The depthwise convolution of a channels-last token grid and its two gradients by PyTorch's kernels, each by itself.
 
-Layout as in `depthwise`: x (B, T, H, W, C), weight (G, D, t, h, w); results are contiguous. layout: how x lies in memory
+Layout as in `convolution`: x (B, T, H, W, C), weight (G, D, t, h, w); results are contiguous. layout: how x lies in memory
 while it is convolved; a kernel may be faster in one of them.
 """
 

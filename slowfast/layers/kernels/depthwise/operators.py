@@ -1,8 +1,8 @@
 """The depthwise convolution as one operator that a compiler does not look into: our Triton kernels on a GPU.
 
-Layout as in `depthwise`: x (B, T, H, W, C), weight (G, D, t, h, w), both of one type; results are contiguous.
+Layout as in `convolution`: x (B, T, H, W, C), weight (G, D, t, h, w), both of one type; results are contiguous.
 `torch.compile` sees an operator with known shapes, so there is no graph break. When it runs, kernels that were not yet
-compared with float64 are (`depthwise_check`).
+compared with float64 are (`check`).
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from slowfast.layers.kernels.depthwise_check import TRITON
+from slowfast.layers.kernels.depthwise.check import TRITON
 
 
 @torch.library.custom_op(
