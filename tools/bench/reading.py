@@ -119,7 +119,7 @@ def known_whole(path: Path) -> Path:
     """A copy that prepare-data has looked at."""
     folder = path.parent / "known"
     folder.mkdir(exist_ok=True)
-    copy = Path(shutil.copy(path, folder / path.name))
+    copy = Path(shutil.copy2(path, folder / path.name))
     prepare_all({copy.stem: copy}, folder, Wanted(mode="index", decode=True))
     assert is_known_whole(copy)
     return copy
