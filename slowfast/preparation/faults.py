@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from slowfast.structures.annotations.problem import Problem
+from slowfast.video.source import ClipReadError
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 KEPT = 1000  # faults of a kind that are kept; all are counted
 SHOWN = 5  # of a kind, in the printed text
+# What reading annotations, lists and pixels raises where a file is wrong.
+READ_ERRORS = (ValueError, OSError, ClipReadError)
 
 
 @dataclass(frozen=True)

@@ -48,10 +48,6 @@ class ClipReadError(Exception):
         return f"cannot read {self.file}{where}: {self.reason}"
 
 
-# What reading annotations, lists and pixels raises where a file is wrong.
-READ_ERRORS = (ValueError, OSError, ClipReadError)
-
-
 class PixelSource(Protocol):
     """Pixels of named videos. `center` is the position of the key frame in `times` or `numbers`.
 

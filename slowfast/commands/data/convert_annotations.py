@@ -19,9 +19,8 @@ from slowfast.preparation.converters.attributes import AUTO, report
 from slowfast.preparation.converters.formats.ava import LABEL_MAP
 from slowfast.preparation.converters.formats.coco import FRAMES_FROM
 from slowfast.preparation.converters.formats.tubes import jhmdb_from_masks, jhmdb_from_pickle, write_jhmdb
-from slowfast.preparation.converters.table import FORMATS, Options, convert
+from slowfast.preparation.converters.table import CONVERT_ERRORS, FORMATS, Options, convert
 from slowfast.structures.annotations.label_map import read_label_map
-from slowfast.video.source import READ_ERRORS
 
 JHMDB, TARGET = ("jhmdb-pickle", "jhmdb-masks"), "jhmdb-csv"
 
@@ -89,7 +88,7 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         parser.error("--videos DIR is needed: moments are looked up in the videos")
     try:
         print(_jhmdb(args) if args.source in JHMDB else _convert(args))
-    except (*READ_ERRORS, ImportError) as error:
+    except (*CONVERT_ERRORS, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -11,9 +11,10 @@ from slowfast.video.source import ClipReadError
 _SHOWN = 4
 
 
-def check_times(found: Annotations, videos: VideoTimes) -> list[str]:
+def check_times(found: Annotations, videos: VideoTimes, *, advice: str = "") -> list[str]:
     """Are all moments within their videos? Those of videos that cannot be read are not known, which is what is returned.
 
+    advice: what else may be the reason in the format that was read, after the message
     Raises ValueError for a moment before the start or beyond the end, with the unit that would fit.
     """
     moments: dict[str, set[float]] = defaultdict(set)
@@ -35,7 +36,7 @@ def check_times(found: Annotations, videos: VideoTimes) -> list[str]:
         raise ValueError(
             f"{len(outside)} of {total} key frames are before the start or beyond the end of their video, such as second "
             f"{time:g} of {video!r}, which lasts {lengths[video]:.3f} s; times are seconds since the start of the "
-            f"film{_unit(outside, lengths, videos) if len(outside) > total / 2 else ''}"
+            f"film{_unit(outside, lengths, videos) if len(outside) > total / 2 else ''}{advice}"
         )
     more = [f"{len(unknown) - _SHOWN} more videos cannot be read"] if len(unknown) > _SHOWN else []
     return [*unknown[:_SHOWN], *more]

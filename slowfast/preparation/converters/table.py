@@ -14,6 +14,9 @@ from slowfast.preparation.converters.formats.spreadsheet import read_spreadsheet
 from slowfast.preparation.converters.formats.tubes import read_tube_pickle, write_tube_pickle
 from slowfast.preparation.converters.formats.via import read_via, write_via
 from slowfast.preparation.converters.suspect import alike, check_times
+from slowfast.preparation.faults import READ_ERRORS
+
+CONVERT_ERRORS = READ_ERRORS  # what `convert` raises for a wrong file, or a video that cannot be read
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Options:
 class Format:
     """read: (file, videos, options); write: (annotations, file or folder, videos, options), None where it is not written.
     writes_folder: what is written is a folder. per_video: a file holds one video. has_attributes: boxes have attributes,
-    which may tell actions."""
+    which may tell actions. has_first_second: its times may count from another second than the start of a file."""
 
     what: str
     read: Callable[[Path, VideoTimes, Options], Annotations]
@@ -52,6 +55,7 @@ class Format:
     writes_folder: bool = False
     per_video: bool = False
     has_attributes: bool = False
+    has_first_second: bool = False
 
 
 def _read_ava(path: Path, videos: VideoTimes, options: Options) -> Annotations:
@@ -73,6 +77,7 @@ FORMATS: dict[str, Format] = {
         _read_ava,
         lambda found, path, videos, o: write_ava(found, path, test_videos=o.test_videos, first_second=o.first_second),
         writes_folder=True,
+        has_first_second=True,
     ),
     "cvat": Format(
         "CVAT for video 1.1 (XML)",
@@ -148,7 +153,12 @@ def convert(
     found = _together([FORMATS[source].read(path, videos, options) for path in files])
     if FORMATS[source].has_attributes:
         check_chosen(options.actions_from, found.attributes, told)
-    found = replace(found, remarks=(*found.remarks, *check_times(found, videos), *alike(found.classes)))
+    advice = (
+        f"; the start of a file is second {options.first_second:g} (--first-second)"
+        if FORMATS[source].has_first_second
+        else ""
+    )
+    found = replace(found, remarks=(*found.remarks, *check_times(found, videos, advice=advice), *alike(found.classes)))
     if seconds is not None and found.labels:
         total = len(found.labels)
         found = every(found, seconds, videos)

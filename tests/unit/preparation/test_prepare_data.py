@@ -249,6 +249,18 @@ def test_a_training_notices_changed_files_and_another_start(tmp_path, repo_root)
     assert check_manifest(tmp_path, ["a"]) == ()
 
 
+def test_a_training_says_where_files_were_copied_without_their_times(movies, tmp_path):
+    """They are read as before; it is only slower."""
+    all_movies.prepare_all({"a": movies / "a.mkv"}, tmp_path, Wanted(short_side=24))
+    plain = f"{tmp_path}: 1 of 1 videos are as they were prepared"
+    assert check_manifest(tmp_path, ["a"]) == (plain,)
+    os.utime(tmp_path / "a.mp4", ns=(1, 1))
+    assert check_manifest(tmp_path, ["a"]) == (
+        f"{plain}; 1 were written again since they were looked at (copied without their times?), so frames that no clip "
+        "shows are decoded too: cp -p and rsync -t keep the times",
+    )
+
+
 def test_a_cut_set_needs_its_first_second(movies, tmp_path):
     all_movies.prepare_all({"a": movies / "a.mkv"}, tmp_path, Wanted(short_side=24, window=(2, 4)))
     check_starts(tmp_path, ["a.mp4", "b"], 2)

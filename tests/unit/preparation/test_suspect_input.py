@@ -1,11 +1,13 @@
 """What users hand in by mistake: each is understood, refused with value and rule, or told to look at."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
 
 from slowfast.commands.data.convert_annotations import main
+from slowfast.commands.data.new_dataset import main as new_dataset
 from slowfast.video.writing.writer import write_video as write_large
 from tests.unit.video.video_maker import write_video
 
@@ -87,6 +89,10 @@ def test_spreadsheets_of_many_programs_are_the_same(convert, text):
             "1 of 1 key frames are before the start or beyond the end of their video, such as",
         ),
         (
+            HEAD + WALK.replace("0.5,", "-0.2,", 1),
+            "such as second -0.2 of 'garden', which lasts 2.000 s; times are seconds since",
+        ),
+        (
             HEAD + WALK.replace("0.5,", "2.6,", 1),
             "such as second 2.6 of 'garden', which lasts 2.000 s; times are seconds since",
         ),
@@ -123,6 +129,27 @@ def test_a_folder_of_videos_that_is_not_there_is_an_error(tmp_path, capsys):
 def test_options_out_of_range_are_named(convert, options, told):
     code, said, rows = convert(HEAD + WALK, *options)
     assert code == 1 and told in said and not rows
+
+
+def test_avas_seconds_need_the_one_at_the_start_of_a_file(folder, tmp_path, capsys):
+    (tmp_path / "classes.txt").write_text("walk\n")
+    (tmp_path / "a.csv").write_text("garden,0901,0.25,0.25,0.5,0.75,1\n")
+    line = ["--from", "ava", "--to", "coco", "--videos", str(folder), "--label-map", str(tmp_path / "classes.txt")]
+    line += ["--out", str(tmp_path / "a.json"), str(tmp_path / "a.csv")]
+    assert main(line) == 1
+    assert "such as second 901 of 'garden', which lasts 2.000 s" in (said := capsys.readouterr().err)
+    assert said.endswith("; the start of a file is second 0 (--first-second)\n")
+    assert main([*line, "--first-second", "900"]) == 0
+
+
+def test_the_commands_of_a_new_data_set_hold_for_a_folder_with_a_blank(tmp_path, capsys):
+    assert new_dataset([str(tmp_path / "my set")]) == 0
+    next_command = capsys.readouterr().out.partition("next: ")[2]
+    assert shlex.split(next_command)[-1] == str(tmp_path / "my set" / "config.yaml")
+    commands = [
+        line for line in (tmp_path / "my set" / "README.md").read_text().splitlines() if line.startswith("    bmvit")
+    ]
+    assert str(tmp_path / "my set" / "videos") in shlex.split(commands[0].rstrip("\\"))
 
 
 def test_a_test_video_may_be_named_as_its_file(convert, tmp_path):
