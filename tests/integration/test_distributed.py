@@ -33,8 +33,7 @@ def run_with(results, run_main, toy_config, overrides, tmp_path) -> Callable[...
     return run
 
 
-# Two processes are guarded by three here, and by test_two_processes_take_the_step_of_one.
-@pytest.mark.parametrize(("processes", "accumulate"), [pytest.param(2, 1, marks=pytest.mark.slow), (3, 1), (1, 3)])
+@pytest.mark.parametrize(("processes", "accumulate"), [(2, 1), (3, 1), (1, 3)])
 def test_gradient_and_map_do_not_depend_on_processes_or_accumulation(run_with, processes, accumulate):
     one, many = run_with(processes=1), run_with(processes=processes, accumulate=accumulate)
     # The worker evaluates the training split: 14 key frames (13 when one is excluded), which 3 does not divide.

@@ -28,7 +28,6 @@ def weights(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     cfg = shrunk_config(repo_root / "configs/JHMDB/BMViT_lite.yaml").clone()
     cfg.defrost()
     cfg.TEST.ACTOR_THRESHOLD = 0.0
-    cfg.MVIT.DEPTH = 1  # the time of an export goes into its number of operations
     cfg.freeze()
     return save_checkpoint(cfg, tmp_path_factory.mktemp("weights") / "best.pyth")
 
