@@ -44,6 +44,8 @@ _KERNELS = {
     aten._scaled_dot_product_flash_attention_backward: ATTENTION,
     torch.ops.slowfast.append_biases: BIASES,
     torch.ops.slowfast.depthwise_conv: DEPTHWISE,
+    torch.ops.slowfast.depthwise_conv_of_tokens: DEPTHWISE,
+    torch.ops.slowfast.depthwise_conv_of_tokens_input_gradient: DEPTHWISE,
     torch.ops.slowfast.depthwise_conv_input_gradient: DEPTHWISE,
     torch.ops.slowfast.depthwise_conv_weight_gradient: DEPTHWISE,
 }
@@ -213,8 +215,10 @@ def _operations(node: Node) -> float:
     values: list[Any] = [x.meta["val"] if isinstance(x, Node) else x for x in node.args]
     packet, out = _packet(node), node.meta["val"]
     if _KERNELS[packet] == DEPTHWISE:
-        weight = values[1] if packet is torch.ops.slowfast.depthwise_conv else values[-2]
-        positions = out if packet is torch.ops.slowfast.depthwise_conv else values[0]
+        forward = (torch.ops.slowfast.depthwise_conv, torch.ops.slowfast.depthwise_conv_of_tokens)
+        gradient_of_tokens = torch.ops.slowfast.depthwise_conv_of_tokens_input_gradient
+        weight = values[1] if packet in forward else values[2] if packet is gradient_of_tokens else values[-2]
+        positions = out if packet in forward else values[0]
         return 2.0 * positions.numel() * math.prod(weight.shape[2:])
     if packet is torch.ops.slowfast.append_biases:
         return 2.0 * values[0].numel() * sum(table.shape[1] for table in values[5:8])

@@ -230,15 +230,16 @@ def convolve_into(out: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tens
     return out
 
 
-def input_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
+def input_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: Size3, *, out: Tensor | None = None) -> Tensor:
     """grad (B, T, H', W', C) of the result -> (B, T, H, W, C), the gradient of x; of x only the shape is used.
+    out: as in `forward`
 
     At stride 1 with a kernel of odd sizes it is the convolution with the kernel turned round.
     """
     if max(stride) == 1 and all(size % 2 for size in weight.shape[2:]):
-        return forward(grad, weight.flip(2, 3, 4), stride)
+        return forward(grad, weight.flip(2, 3, 4), stride, out=out)
     grad = _grids_dense(grad)
-    return spread_into(grad.new_empty(x.shape), grad, weight, stride)
+    return spread_into(grad.new_empty(x.shape) if out is None else out, grad, weight, stride)
 
 
 def spread_into(out: Tensor, grad: Tensor, weight: Tensor, stride: Size3) -> Tensor:
