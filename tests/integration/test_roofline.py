@@ -88,6 +88,27 @@ def test_the_gradient_of_a_weight_holds_up_nothing(count):
     assert [moved for *_, moved in found] == [2048, 512 + 512 + 1024, 512 + 512 + 512 + 512]
 
 
+def test_what_nobody_waits_for_lies_where_it_is_made_of(count):
+    """The squares and their sum, behind the product as what else reads x there: 512 + 512 read, 512 + 64 written."""
+    found = count(lambda x, w: (((x + 1) @ w) * x, (x * x).sum(0)), X, W)
+    assert [moved for *_, moved in found] == [2048, 1024, 512 + 512 + 512 + 64]
+
+
+def test_only_what_is_looked_at_is_written(count):
+    assert [moved for *_, moved in count(lambda x, w: (x + 1)[:4] @ w, X, W)] == [256 + 1024 + 256, 512 + 256]
+
+
+def test_another_type_of_what_is_in_memory_is_not_kept(count):
+    """Both regions read x in bfloat16, 256 bytes, and none writes it in float32."""
+
+    def function(x: Tensor, w: Tensor) -> Tensor:
+        wide = torch.ops.prims.convert_element_type(x, torch.float32)
+        return ((wide * 2).bfloat16() @ w) * wide
+
+    found = count(function, X.bfloat16(), W.bfloat16())
+    assert [moved for *_, moved in found] == [256 + 512 + 256, 256 + 256, 256 + 256 + 512]
+
+
 @pytest.mark.long
 def test_no_change_makes_a_train_step_move_more(bench):
     """Fails 5 % above what is recorded. Norms that leave float32 to the products behind them make it 9 % in the forward pass."""

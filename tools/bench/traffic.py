@@ -6,9 +6,10 @@ The rule. A graph (`traced`) has three kinds of operations:
 - Views move nothing.
 - All else (norms, GELU, sums, casts, concatenations, copies, poolings by maximum, gathers) is fused. Such operations that
   depend on each other, or read the same tensor, with no kernel between them are one region. A region reads each
-  tensor that it did not make once (of a view or a gather, only what is looked at), and writes once each tensor that
-  a kernel, another region or the caller reads. It lies as late in the graph as what reads it allows.
-Constants cost nothing until a kernel reads them. No compiler fuses more than this, and Inductor often less.
+  tensor that it did not make once (of a view or a gather, only what is looked at), and writes once what a kernel, another
+  region or the caller looks at of each of its tensors. It lies as late in the graph as what reads it allows.
+Another type of a tensor that is in memory anyway is made anew by each region that reads it. Constants cost nothing until a
+kernel reads them. No compiler fuses more than this, and Inductor often less.
 """
 
 import math
@@ -92,9 +93,34 @@ def _looked_at(node: Node) -> int:
     return math.prod(size for size, step in zip(x.shape, x.stride(), strict=True) if step) * x.element_size()
 
 
+def _is_view(node: Node) -> bool:
+    return _packet(node) in _VIEWS or node.target is operator.getitem
+
+
+def _is_free_cast(node: Node) -> bool:
+    """Another type of a kernel's result or of an input, which no kernel reads and nobody is given."""
+    if _packet(node) is not prims.convert_element_type:
+        return False
+    source: Any = node.args[0]
+    while source.op == "call_function" and _is_view(source):
+        source = source.args[0]
+    in_memory = source.op == "placeholder" or _packet(source) in _KERNELS
+    return in_memory and not any(user.op == "output" or _packet(user) in _KERNELS for user in _users(node))
+
+
+def _users(node: Node) -> Iterator[Node]:
+    """What reads a node, directly or by a view."""
+    for user in node.users:
+        if user.op == "call_function" and _is_view(user):
+            yield from _users(user)
+        else:
+            yield user
+
+
 class _Fused:
     def __init__(self, graph: Graph) -> None:
         self.nodes = [node for node in graph.nodes if node.op not in ("output", "get_attr")]
+        self.free_casts = {node for node in self.nodes if _is_free_cast(node)}
         output = next(node for node in graph.nodes if node.op == "output")
         self.returned = {self.base(node) for node in tree_leaves(output.args) if isinstance(node, Node)}
         self.work = [node for node in self.nodes if node.op == "call_function" and not self.is_view(node)]
@@ -110,9 +136,8 @@ class _Fused:
                 self.readers[base].append(node)
         self.level = self._levels()
 
-    @staticmethod
-    def is_view(node: Node) -> bool:
-        return _packet(node) in _VIEWS or node.target is operator.getitem
+    def is_view(self, node: Node) -> bool:
+        return _is_view(node) or node in self.free_casts
 
     def base(self, node: Node) -> Node:
         """The operation or input whose memory a view shows; of several results they count as one memory."""
@@ -138,7 +163,8 @@ class _Fused:
         for node in self.fused:  # nothing waits for it: with the last that reads what it reads
             if late[node] == math.inf:
                 beside = [late[x] for base in self._inputs(node) for x in self.readers[base] if x not in self.kernels]
-                late[node] = max([early[node], *(x for x in beside if x < math.inf)])
+                made_of = [late[x] for x in self._inputs(node) if x in late and x not in self.kernels]
+                late[node] = max([early[node], *(x for x in (*beside, *made_of) if x < math.inf)])
         return {node: int(level) if level < math.inf else early[node] for node, level in late.items()}
 
     def _is_awaited(self, kernel: Node) -> bool:
@@ -166,11 +192,18 @@ class _Fused:
     def _read(self, members: Iterable[Node]) -> int:
         """Bytes that these operations read and did not make, each tensor once."""
         inside = set(members)
+        looked = self._looks(inside)
+        return sum(
+            min(sum(views.values()), max(_bytes(base), 1)) for base, views in looked.items() if base not in inside
+        )
+
+    def _looks(self, readers: Iterable[Node]) -> dict[Node, dict[object, int]]:
+        """Of each tensor, the bytes of every view that these operations look at."""
         looks: dict[Node, dict[object, int]] = defaultdict(dict)
-        for node in inside:
+        for node in readers:
             for x in node.all_input_nodes:
                 base = self.base(x)
-                if base in inside or (base in self.constants and node not in self.kernels):
+                if base in self.constants and node not in self.kernels:
                     continue
                 shown = _looked_at(x) if isinstance(x.meta.get("val"), Tensor) else _bytes(x)
                 if _packet(node) in _GATHERS and x is node.args[0]:
@@ -178,7 +211,14 @@ class _Fused:
                 view = x.meta.get("val")
                 key = (view.storage_offset(), view.shape, view.stride()) if isinstance(view, Tensor) else x.name
                 looks[base][key] = max(shown, looks[base].get(key, 0))
-        return sum(min(sum(views.values()), max(_bytes(base), 1)) for base, views in looks.items())
+        return looks
+
+    def _written(self, node: Node, inside: set[Node]) -> int:
+        """Bytes of a region's tensor that others look at: kernels, other regions, the caller."""
+        if node in self.returned:
+            return _bytes(node)
+        others = [reader for reader in self.readers[node] if reader not in inside]
+        return min(sum(self._looks(others).get(node, {}).values()), _bytes(node))
 
     def _regions(self) -> Iterator[list[Node]]:
         parent = {node: node for node in self.fused}
@@ -201,11 +241,7 @@ class _Fused:
 
     def _region(self, members: list[Node]) -> Piece:
         inside = set(members)
-        written = sum(
-            _bytes(node)
-            for node in members
-            if node in self.returned or any(reader not in inside for reader in self.readers[node])
-        )
+        written = sum(self._written(node, inside) for node in members)
         packets = {_packet(node) for node in members}
         kind = GELU if aten.erf in packets else NORMS if packets & {aten.var_mean, aten.rsqrt} else REST
         return Piece(kind, 0.0, self._read(members) + written, tuple(node.name for node in members))
