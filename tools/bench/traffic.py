@@ -8,8 +8,8 @@ The rule. A graph (`traced`) has three kinds of operations:
   depend on each other, or read the same tensor, with no kernel between them are one region. A region reads each
   tensor that it did not make once (of a view or a gather, only what is looked at), and writes once what a kernel, another
   region or the caller looks at of each of its tensors. It lies as late in the graph as what reads it allows.
-Another type of a tensor that is in memory anyway is made anew by each region that reads it. Constants cost nothing until a
-kernel reads them. No compiler fuses more than this, and Inductor often less.
+A wider type of a tensor, and the sum of two such, are made anew by what reads them, which takes no more bytes; so does Inductor.
+Constants cost nothing until a kernel reads them. No compiler fuses more than this, and Inductor often less.
 """
 
 import math
@@ -71,7 +71,7 @@ class Piece:
 
 
 def pieces(graph: Graph) -> list[Piece]:
-    """All kernels and regions of a graph whose nodes know their values (`meta["val"]`)."""
+    """All kernels and regions of a graph whose nodes know their values (`meta["val"]`). It is changed (`_make_anew`)."""
     return _Fused(graph).pieces()
 
 
@@ -97,33 +97,52 @@ def _is_view(node: Node) -> bool:
     return _packet(node) in _VIEWS or node.target is operator.getitem
 
 
-def _is_free_cast(node: Node) -> bool:
-    """Another type of a kernel's result or of an input, which no kernel reads and nobody is given."""
-    if _packet(node) is not prims.convert_element_type:
+def _make_anew(graph: Graph) -> None:
+    """Give every reader of what is cheaper made than kept its own: a wider type of a tensor, the sum of two such."""
+    cheap: set[Node] = set()
+    for node in graph.nodes:
+        if _is_cheap(node, cheap):
+            cheap.add(node)
+    for node in reversed(list(graph.nodes)):
+        if node not in cheap:
+            continue
+        for user in list(node.users)[1:]:
+            with graph.inserting_before(user):
+                own = graph.node_copy(node)
+            own.meta = node.meta
+            user.replace_input_with(node, own)
+
+
+def _is_cheap(node: Node, cheap: set[Node]) -> bool:
+    """cheap: what was found to be so among the nodes before it."""
+    inputs = node.all_input_nodes
+    if node.op != "call_function" or not inputs:
         return False
-    source: Any = node.args[0]
-    while source.op == "call_function" and _is_view(source):
-        source = source.args[0]
-    in_memory = source.op == "placeholder" or _packet(source) in _KERNELS
-    return in_memory and not any(user.op == "output" or _packet(user) in _KERNELS for user in _users(node))
+    if _packet(node) is aten.add:
+        return len(inputs) == 2 and all(x in cheap or _is_short(x) for x in inputs)
+    return _widens(node) or (_is_view(node) and inputs[0] in cheap)
 
 
-def _users(node: Node) -> Iterator[Node]:
-    """What reads a node, directly or by a view."""
-    for user in node.users:
-        if user.op == "call_function" and _is_view(user):
-            yield from _users(user)
-        else:
-            yield user
+def _is_short(node: Node) -> bool:
+    value = node.meta.get("val")
+    return isinstance(value, Tensor) and value.element_size() == 2
+
+
+def _widens(node: Node) -> bool:
+    return (
+        _packet(node) in (prims.convert_element_type, aten._to_copy)
+        and _is_short(node.all_input_nodes[0])
+        and not _is_short(node)
+    )
 
 
 class _Fused:
     def __init__(self, graph: Graph) -> None:
+        _make_anew(graph)
         self.nodes = [node for node in graph.nodes if node.op not in ("output", "get_attr")]
-        self.free_casts = {node for node in self.nodes if _is_free_cast(node)}
         output = next(node for node in graph.nodes if node.op == "output")
         self.returned = {self.base(node) for node in tree_leaves(output.args) if isinstance(node, Node)}
-        self.work = [node for node in self.nodes if node.op == "call_function" and not self.is_view(node)]
+        self.work = [node for node in self.nodes if node.op == "call_function" and not _is_view(node)]
         self.kernels = {node for node in self.work if _packet(node) in _KERNELS}
         self.constants: set[Node] = set()
         for node in self.work:
@@ -136,12 +155,9 @@ class _Fused:
                 self.readers[base].append(node)
         self.level = self._levels()
 
-    def is_view(self, node: Node) -> bool:
-        return _is_view(node) or node in self.free_casts
-
     def base(self, node: Node) -> Node:
         """The operation or input whose memory a view shows; of several results they count as one memory."""
-        while node.op == "call_function" and self.is_view(node):
+        while node.op == "call_function" and _is_view(node):
             node = node.args[0]  # type: ignore[assignment]
         return node
 
@@ -160,12 +176,19 @@ class _Fused:
             bounds = [late[x] for x in readers if x not in self.kernels]
             bounds += [early[x] for x in readers if x in awaited]
             late[node] = early[node] if node in self.kernels else min(bounds, default=math.inf)
-        for node in self.fused:  # nothing waits for it: with the last that reads what it reads
-            if late[node] == math.inf:
-                beside = [late[x] for base in self._inputs(node) for x in self.readers[base] if x not in self.kernels]
-                made_of = [late[x] for x in self._inputs(node) if x in late and x not in self.kernels]
-                late[node] = max([early[node], *(x for x in (*beside, *made_of) if x < math.inf)])
+        free = [node for node in self.fused if late[node] == math.inf]
+        for node in free:  # nothing waits for it: with the last that reads what it reads
+            beside = [late[x] for base in self._inputs(node) for x in self._fused_readers(base)]
+            made_of = [late[x] for x in self._inputs(node) if x in late and x not in self.kernels]
+            late[node] = max([early[node], *(x for x in (*beside, *made_of) if x < math.inf)])
+        for node in reversed(free):  # and not before what reads it, but for kernels
+            used = self._fused_readers(node)
+            if used and len(used) == len(self.readers[node]):
+                late[node] = max(late[node], min(late[x] for x in used))
         return {node: int(level) if level < math.inf else early[node] for node, level in late.items()}
+
+    def _fused_readers(self, node: Node) -> list[Node]:
+        return [reader for reader in self.readers[node] if reader not in self.kernels]
 
     def _is_awaited(self, kernel: Node) -> bool:
         """True where another kernel needs its result, directly or not: not for the gradient of a weight."""
