@@ -21,8 +21,8 @@ def autocast_type(device: torch.device) -> torch.dtype | None:
 
 
 def unrounded_sum(a: Tensor, b: Tensor) -> Tensor:
-    """a + b; in float32 where both are of autocast's shorter type. A compiler makes it anew where it is read, so that it takes
-    no more bytes than the rounded sum would.
+    """a + b; without gradients in float32 where both are of autocast's shorter type. A compiler makes it anew where it is read,
+    so that it takes no more bytes than the rounded sum would; for gradients it would be kept in float32.
     """
     rounds = autocast_type(a.device) == torch.promote_types(a.dtype, b.dtype)
-    return a.float() + b if rounds else a + b
+    return a.float() + b if rounds and not torch.is_grad_enabled() else a + b
