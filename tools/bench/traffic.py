@@ -119,7 +119,7 @@ def _is_cheap(node: Node, cheap: set[Node]) -> bool:
     if node.op != "call_function" or not inputs:
         return False
     if _packet(node) is aten.add:
-        return len(inputs) == 2 and all(x in cheap or _is_short(x) for x in inputs)
+        return len(inputs) == 2 and not _is_short(node) and all(x in cheap or _is_short(x) for x in inputs)
     return _widens(node) or (_is_view(node) and inputs[0] in cheap)
 
 

@@ -215,10 +215,10 @@ def supports(kernel: Size3, stride: Size3) -> bool:
     return stride[0] == 1 and kernel[0] in (1, 3)
 
 
-def forward(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
-    """(B, T, H, W, C), (G, D, t, h, w) -> (B, T, H', W', C) contiguous. The clips of x may lie apart."""
+def forward(x: Tensor, weight: Tensor, stride: Size3, *, out: Tensor | None = None) -> Tensor:
+    """(B, T, H, W, C), (G, D, t, h, w) -> (B, T', H', W', C) contiguous, or into `out`. The clips of x and out may lie apart."""
     x = _grids_dense(x)
-    return convolve_into(x.new_empty(out_shape(x, weight, stride)), x, weight, stride)
+    return convolve_into(x.new_empty(out_shape(x, weight, stride)) if out is None else out, x, weight, stride)
 
 
 def convolve_into(out: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
