@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from slowfast.layers import kernels
@@ -10,6 +11,7 @@ from slowfast.layers.kernels import normed
 from slowfast.layers.mlp import Mlp
 from slowfast.layers.norm import LayerNorm
 from slowfast.layers.pooling_attention import PoolingAttention
+from slowfast.layers.precision import unrounded_sum
 from slowfast.layers.token_grid import Size3, pool_tokens, size3
 
 
@@ -109,8 +111,10 @@ class MultiScaleBlock(nn.Module):
     def forward(self, x: Tensor, grid: Size3) -> tuple[Tensor, Size3]:
         attended, new_grid = self.attn(normed(self.norm1, x), grid)
         skip = self.proj(normed(self.norm1, x)) if self.widens_in_attention else x
-        x = self._pooled(skip, grid) + self.drop_path(attended)
+        skip = self._pooled(skip, grid)
+        dtype = torch.promote_types(skip.dtype, attended.dtype)  # of the tokens from block to block
+        x = unrounded_sum(skip, self.drop_path(attended))
 
         skip = self.proj(normed(self.norm2, x)) if self.widens_in_mlp else x
         x = skip + self.drop_path(self.mlp(normed(self.norm2, x)))
-        return x, new_grid
+        return x.to(dtype), new_grid

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
 
 
 def full_precision(device: torch.device) -> AbstractContextManager:
@@ -17,3 +18,11 @@ def autocast_type(device: torch.device) -> torch.dtype | None:
     if device.type == "meta" or not torch.is_autocast_enabled(device.type):
         return None
     return torch.get_autocast_dtype(device.type)
+
+
+def unrounded_sum(a: Tensor, b: Tensor) -> Tensor:
+    """a + b; without gradients in float32 where both are of autocast's shorter type. A compiler makes it anew where it is read,
+    so that it takes no more bytes than the rounded sum would; for gradients it would be kept in float32.
+    """
+    rounds = autocast_type(a.device) == torch.promote_types(a.dtype, b.dtype)
+    return a.float() + b if rounds and not torch.is_grad_enabled() else a + b

@@ -17,7 +17,8 @@ from slowfast.config import load_cfg
 # torch 2.14. Lower it with every change that moves less; a change that moves 5 % more needs a reason, which goes here.
 # 7.154e9 until keys and values of seen tokens were turned off on a GPU: their gradient adds with atomics, in any order.
 # 8.033e9 until biases of queries and kernels of pooling were no longer copied.
-RECORDED = 7.865e9
+# 7.865e9 until poolings wrote behind the class token (7.6e9), and casts and views were counted as they are read.
+RECORDED = 7.382e9
 TWO_BLOCKS = ("MVIT.DEPTH", "2", "MVIT.DIM_MUL", "[[1, 2.0]]", "MVIT.HEAD_MUL", "[[1, 2.0]]",
               "MVIT.POOL_Q_STRIDE", "[[0, 1, 1, 1], [1, 1, 2, 2]]")  # fmt: skip
 
@@ -86,6 +87,38 @@ def test_the_gradient_of_a_weight_holds_up_nothing(count):
 
     found = count(backward, X, X, W)
     assert [moved for *_, moved in found] == [2048, 512 + 512 + 1024, 512 + 512 + 512 + 512]
+
+
+def test_what_nobody_waits_for_lies_where_it_is_made_of(count):
+    """The squares and their sum, behind the product as what else reads x there: 512 + 512 read, 512 + 64 written."""
+    found = count(lambda x, w: (((x + 1) @ w) * x, (x * x).sum(0)), X, W)
+    assert [moved for *_, moved in found] == [2048, 1024, 512 + 512 + 512 + 64]
+
+
+def test_only_what_is_looked_at_is_written(count):
+    assert [moved for *_, moved in count(lambda x, w: (x + 1)[:4] @ w, X, W)] == [256 + 1024 + 256, 512 + 256]
+
+
+def test_another_type_of_what_is_in_memory_is_not_kept(count):
+    """Both regions read x in bfloat16, 256 bytes, and none writes it in float32."""
+
+    def function(x: Tensor, w: Tensor) -> Tensor:
+        wide = torch.ops.prims.convert_element_type(x, torch.float32)
+        return ((wide * 2).bfloat16() @ w) * wide
+
+    found = count(function, X.bfloat16(), W.bfloat16())
+    assert [moved for *_, moved in found] == [256 + 512 + 256, 256 + 256, 256 + 256 + 512]
+
+
+def test_a_wide_sum_of_short_numbers_is_made_where_it_is_read(count):
+    """x + y in float32 is read on both sides of the product, and written nowhere: each reads x and y in bfloat16."""
+
+    def function(x: Tensor, y: Tensor, w: Tensor) -> Tensor:
+        wide = torch.ops.prims.convert_element_type(x, torch.float32) + y
+        return ((wide * 2).bfloat16() @ w) + wide
+
+    found = count(function, X.bfloat16(), X.bfloat16() + 1, W.bfloat16())
+    assert [moved for *_, moved in found] == [256 + 512 + 256, 2 * 256 + 256, 256 + 2 * 256 + 512]
 
 
 @pytest.mark.long

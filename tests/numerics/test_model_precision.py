@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from slowfast.layers import kernels
+from slowfast.layers import kernels, mvit_block
+from slowfast.layers.mvit_block import MultiScaleBlock
 from slowfast.layers.norm import LayerNorm
 from slowfast.layers.patch_embed import PatchEmbed
 from slowfast.models.backbones.mvit import MViT
@@ -112,31 +113,40 @@ def test_bfloat16_deviates_no_more_than_the_plain_path(name):
 
 
 @pytest.mark.parametrize("name", ["MViTv2 with class token", "MViTv2 without"])
-def test_a_bfloat16_stream_deviates_little_more_than_a_float32_one(name, monkeypatch):
-    """Norms, class token and appended columns in bfloat16, against float32 for all of them up to the next product.
+def test_a_bfloat16_stream_deviates_no_more_than_the_one_before(name, monkeypatch):
+    """Norms, class token and appended columns in bfloat16, and the sum with the attention not rounded; before, norms and the
+    first block's tokens were float32, and all sums behind it rounded.
 
-    The same networks, root mean square. Measured over 8 networks: values 1.07 (each alone 0.99 to 1.12), over 12 networks
-    of 16 blocks 1.05. It is the pooled queries, which are added to what attention gives.
+    Root mean square, with poolings of a skip left in bfloat16, as CUDA's autocast does and a CPU's does not. Measured over 12
+    of these networks: 0.99 and 1.00 of before (1.06 with the sum rounded); of larger ones 0.95 with 4 blocks (1.03), 0.93
+    with 16 (1.01). Of what had become bfloat16 the first block's tokens were the whole difference: norms in float32, those of
+    queries too, changed nothing.
     """
-    as_it_is, patches = LayerNorm.forward, PatchEmbed.forward
+    as_it_is, patches, pooled = LayerNorm.forward, PatchEmbed.forward, MultiScaleBlock._pooled
+    unrounded = mvit_block.unrounded_sum
 
     def embed(self, clips):
         x, grid = patches(self, clips)
         return x.float(), grid
 
-    deviations: dict[str, list[float]] = {"bfloat16": [], "float32": []}
-    for seed in range(4):
+    deviations: dict[str, list[float]] = {"now": [], "sums rounded": [], "before": []}
+    for seed in SEEDS:
         model, clips = make(name, seed)
         with torch.no_grad():
             exact = model(clips)
-            for stream, norm, embedding in (
-                ("bfloat16", as_it_is, patches),
-                ("float32", lambda self, x: nn.LayerNorm.forward(self, x.float()), embed),
+            monkeypatch.setattr(
+                MultiScaleBlock, "_pooled", lambda self, skip, grid: pooled(self, skip, grid).to(skip.dtype)
+            )
+            for stream, norm, embedding, add in (
+                ("now", as_it_is, patches, unrounded),
+                ("sums rounded", as_it_is, patches, torch.add),
+                ("before", lambda self, x: nn.LayerNorm.forward(self, x.float()), embed, torch.add),
             ):
                 monkeypatch.setattr(LayerNorm, "forward", norm)
                 monkeypatch.setattr(PatchEmbed, "forward", embedding)
+                monkeypatch.setattr(mvit_block, "unrounded_sum", add)
                 with torch.autocast("cpu", torch.bfloat16):
                     deviations[stream].append(off(model(clips).float(), exact))
             monkeypatch.undo()
-    found, before = (torch.tensor(deviations[stream]).square().mean().sqrt() for stream in ("bfloat16", "float32"))
-    assert found != before and found <= LUCK * before
+    now, rounded, before = (torch.tensor(found).square().mean().sqrt() for found in deviations.values())
+    assert 0 < now < rounded and now <= 1.03 * before

@@ -8,7 +8,8 @@ import torch
 from fvcore.common.config import CfgNode
 
 from slowfast.layers import kernels
-from slowfast.layers.kernels import attend, choice, depthwise_conv, projection
+from slowfast.layers.kernels import attend, choice, depthwise_conv
+from slowfast.layers.kernels.depthwise import convolution
 from slowfast.layers.token_grid import Size3, size3, volume
 from slowfast.models.build import build_model, input_size
 
@@ -76,7 +77,7 @@ def record_calls(cfg: CfgNode, device: torch.device) -> tuple[Counter[AttentionC
         backbone, clip = build_model(cfg).get_submodule("backbone").eval(), torch.empty(1, 3, *input_size(cfg))
         with (
             patch.object(kernels, "attend", note_attention),
-            patch.object(projection, "depthwise_conv", note_pooling),
+            patch.object(convolution, "depthwise_conv", note_pooling),
             patch.object(choice, "reads_seen_tokens", lambda _: sees_less),
         ):
             backbone(clip)

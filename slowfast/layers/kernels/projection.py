@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from slowfast.layers.kernels import choice
 from slowfast.layers.kernels.depthwise.by_torch import of_channel
-from slowfast.layers.kernels.depthwise.convolution import depthwise_conv
+from slowfast.layers.kernels.depthwise.convolution import depthwise_conv, depthwise_conv_of_sequence
 from slowfast.layers.kernels.exported import pool_channels, poolable, project_channels
 from slowfast.layers.kernels.linear_layer import linear
 from slowfast.layers.kernels.normed_layers import Layer, layers_of_norm
 from slowfast.layers.kernels.recompute import Normed, Tokens, through
 from slowfast.layers.kernels.seen_tokens import close_windows, places_seen, seen_tokens
-from slowfast.layers.token_grid import Size3, pool_tokens, size3, split_class_token
+from slowfast.layers.token_grid import Size3, size3, split_class_token
 
 
 class Projection(NamedTuple):
@@ -77,7 +77,7 @@ def project_and_pool(
         if apart and not pooled:
             pooled.append(_pool_apart(waiting.pop(0), seen_grid, projection, stride, class_token))
         else:
-            pooled.append(_pool(waiting.pop(0), seen_grid, projection.kernel, stride, class_token))
+            pooled.append(_pool(waiting.pop(0), seen_grid, projection.kernel, stride))
     return tuple(pooled)
 
 
@@ -125,7 +125,7 @@ def _exported(
     kernel, (seen_grid, stride) = projection.kernel, plan
     tokens = rest if seen_grid == grid else _seen(rest, grid, projection, False)
     if kernel is None or not poolable(kernel, stride):
-        pooled, grid = _pool(_project(tokens, projection), seen_grid, kernel, stride, False)
+        pooled, grid = _pool(_project(tokens, projection), seen_grid, kernel, stride)
     else:
         parts = [project_channels(tokens, weight, bias) for weight, bias in projection.layers]
         channels = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
@@ -138,12 +138,16 @@ def _pool_apart(
     x: Tensor, grid: Size3, projection: Projection, stride: Size3, class_token: bool
 ) -> tuple[Apart, Size3]:
     assert projection.kernel is not None
+    if choice.has_depthwise_operator(x):
+        whole, grid = depthwise_conv_of_sequence(x, grid, projection.kernel, stride)
+        first, rest = split_class_token(whole, class_token)
+        return Apart(first, rest.unflatten(1, grid)), grid
     first, rest = split_class_token(x, class_token)
     pooled = depthwise_conv(rest.unflatten(1, grid), projection.kernel, stride)
     return Apart(first, pooled), size3(pooled.shape[1:4])
 
 
-def _pool(x: Tensor, grid: Size3, kernel: Tensor | None, stride: Size3, class_token: bool) -> tuple[Tensor, Size3]:
+def _pool(x: Tensor, grid: Size3, kernel: Tensor | None, stride: Size3) -> tuple[Tensor, Size3]:
     if kernel is None:
         return x, grid
-    return pool_tokens(x, grid, lambda tokens: depthwise_conv(tokens, kernel, stride), class_token)
+    return depthwise_conv_of_sequence(x, grid, kernel, stride)

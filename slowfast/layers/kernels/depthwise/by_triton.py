@@ -215,10 +215,10 @@ def supports(kernel: Size3, stride: Size3) -> bool:
     return stride[0] == 1 and kernel[0] in (1, 3)
 
 
-def forward(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
-    """(B, T, H, W, C), (G, D, t, h, w) -> (B, T, H', W', C) contiguous. The clips of x may lie apart."""
+def forward(x: Tensor, weight: Tensor, stride: Size3, *, out: Tensor | None = None) -> Tensor:
+    """(B, T, H, W, C), (G, D, t, h, w) -> (B, T', H', W', C) contiguous, or into `out`. The clips of x and out may lie apart."""
     x = _grids_dense(x)
-    return convolve_into(x.new_empty(out_shape(x, weight, stride)), x, weight, stride)
+    return convolve_into(x.new_empty(out_shape(x, weight, stride)) if out is None else out, x, weight, stride)
 
 
 def convolve_into(out: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
@@ -230,15 +230,16 @@ def convolve_into(out: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tens
     return out
 
 
-def input_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
+def input_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: Size3, *, out: Tensor | None = None) -> Tensor:
     """grad (B, T, H', W', C) of the result -> (B, T, H, W, C), the gradient of x; of x only the shape is used.
+    out: as in `forward`
 
     At stride 1 with a kernel of odd sizes it is the convolution with the kernel turned round.
     """
     if max(stride) == 1 and all(size % 2 for size in weight.shape[2:]):
-        return forward(grad, weight.flip(2, 3, 4), stride)
+        return forward(grad, weight.flip(2, 3, 4), stride, out=out)
     grad = _grids_dense(grad)
-    return spread_into(grad.new_empty(x.shape), grad, weight, stride)
+    return spread_into(grad.new_empty(x.shape) if out is None else out, grad, weight, stride)
 
 
 def spread_into(out: Tensor, grad: Tensor, weight: Tensor, stride: Size3) -> Tensor:

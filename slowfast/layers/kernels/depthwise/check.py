@@ -59,17 +59,22 @@ class Checked:
         self._passed: set[tuple[torch.device, Pooling]] = set()
         self._warned: set[Pooling] = set()
 
-    def run(self, operation: str, *args: Any) -> Tensor:
-        """One of OPERATIONS; args end with x, weight and stride. Running out of memory says nothing against a kernel."""
+    def run(self, operation: str, *args: Any, out: Tensor | None = None) -> Tensor:
+        """One of OPERATIONS; args end with x, weight and stride. Running out of memory says nothing against a kernel.
+
+        out: where the forward pass or the input's gradient is written, its clips dense
+        """
         x, weight, stride = args[-3:]
+        there = {} if out is None else {"out": out}
         if self._takes(x, Pooling(x.dtype, size3(weight.shape[2:]), stride)):
             try:
-                return getattr(self._load(), operation)(*args)
+                return getattr(self._load(), operation)(*args, **there)
             except torch.OutOfMemoryError:
                 raise
             except Exception as error:  # whatever a compiler or a driver comes up with
                 self.refuse(f"{operation}: {_told(error)}")
-        return getattr(by_torch, operation)(*args)
+        result = getattr(by_torch, operation)(*args)
+        return result if out is None else out.copy_(result)
 
     def check(self, poolings: Iterable[Pooling], device: torch.device) -> str:
         """What is wrong with the first that is wrong; "" for nothing. Those that passed are not compared again."""

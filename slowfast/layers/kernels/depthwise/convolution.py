@@ -12,10 +12,10 @@ from torch.autograd.function import once_differentiable
 from slowfast.layers.kernels import choice
 from slowfast.layers.kernels.depthwise import taps
 from slowfast.layers.kernels.depthwise.by_torch import of_channel
-from slowfast.layers.kernels.depthwise.operators import depthwise_conv_op
+from slowfast.layers.kernels.depthwise.operators import depthwise_conv_of_tokens, depthwise_conv_op
 from slowfast.layers.kernels.exported import pool_channels, poolable
 from slowfast.layers.precision import full_precision
-from slowfast.layers.token_grid import Size3
+from slowfast.layers.token_grid import Size3, pool_tokens, size3, volume
 
 # oneDNN adds up a weight's gradient position after position, and long sums lose digits: 1e-5 of the largest value over
 # 32768 positions, a quarter of that in parts of this many.
@@ -27,13 +27,28 @@ def depthwise_conv(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:
     if choice.is_for_export() and poolable(weight, stride):
         return pool_channels(x.permute(0, 4, 1, 2, 3), of_channel(weight, x.shape[-1]), stride)
     if choice.has_depthwise_operator(x):
-        # What autocast does to a convolution; it does not know our operator.
-        dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else x.dtype
+        dtype = _operator_type(x)
         return depthwise_conv_op(x.to(dtype), weight.to(dtype), stride)
     weight = of_channel(weight, x.shape[-1])
     if choice.has_own_depthwise_gradient(x, weight, stride):
         return _DepthwiseConvCpu.apply(x, weight, stride)
     return _convolve(x, weight, stride)
+
+
+def depthwise_conv_of_sequence(x: Tensor, grid: Size3, weight: Tensor, stride: Size3) -> tuple[Tensor, Size3]:
+    """`depthwise_conv` of x (B, [1 +] THW, C), whose class token passes by -> (B, [1 +] T'H'W', C) and (T', H', W')."""
+    class_token = x.shape[1] > volume(grid)
+    if not (class_token and choice.has_depthwise_operator(x)):
+        return pool_tokens(x, grid, lambda tokens: depthwise_conv(tokens, weight, stride), class_token)
+    dtype = _operator_type(x)
+    axes = zip(grid, weight.shape[2:], stride, strict=True)
+    pooled = size3((size + 2 * (kernel // 2) - kernel) // step + 1 for size, kernel, step in axes)
+    return depthwise_conv_of_tokens(x.to(dtype), weight.to(dtype), grid, stride), pooled
+
+
+def _operator_type(x: Tensor) -> torch.dtype:
+    """What autocast makes of a convolution's operands; it does not know our operators."""
+    return torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else x.dtype
 
 
 def _convolve(x: Tensor, weight: Tensor, stride: Size3) -> Tensor:

@@ -112,7 +112,7 @@ TRAINING = {
     "biases without copies": (queries_torch._AppendBiases, "apply"),
     "depthwise gradient": (convolution._DepthwiseConvCpu, "apply"),
     "GELU's gradient": (hidden_layer._GeluLinear, "apply"),
-    "depthwise operator": (convolution, "depthwise_conv_op"),
+    "depthwise operator": (convolution, "depthwise_conv_of_tokens"),
 }
 INFERENCE = {
     "fused attention": (F, "scaled_dot_product_attention"),
@@ -121,7 +121,7 @@ INFERENCE = {
     "linear through oneDNN": (linear_layer, "as_image"),
     "GELU in place": (torch.ops.aten, "gelu_"),
     "MLP in parts": (hidden_layer, "_in_parts"),
-    "depthwise operator": (convolution, "depthwise_conv_op"),
+    "depthwise operator": (convolution, "depthwise_conv_of_tokens"),
 }
 
 

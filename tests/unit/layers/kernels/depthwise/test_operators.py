@@ -7,7 +7,9 @@ import torch.nn.functional as F
 from slowfast.layers.kernels import choice, depthwise_conv
 from slowfast.layers.kernels.depthwise import by_torch
 from slowfast.layers.kernels.depthwise.check import OPERATIONS, TRITON
-from slowfast.layers.kernels.depthwise.operators import depthwise_conv_op
+from slowfast.layers.kernels.depthwise.convolution import depthwise_conv_of_sequence
+from slowfast.layers.kernels.depthwise.operators import depthwise_conv_of_tokens, depthwise_conv_op
+from slowfast.layers.token_grid import pool_tokens
 from tests.unit.layers.test_mvit_block import tiny_mvit
 
 CASES = [  # grid, kernel, stride
@@ -38,6 +40,38 @@ def test_values_and_gradients(grid, kernel, stride):
     torch.testing.assert_close(found, torch.autograd.grad(expected, (x, weight), direction))
 
 
+def sequence(grid, dtype=torch.float32, before: int = 1):
+    torch.manual_seed(1)
+    return torch.randn(2, before + grid[0] * grid[1] * grid[2], 8, dtype=dtype, requires_grad=True)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize(("grid", "kernel", "stride"), CASES)
+def test_of_a_sequence_the_class_token_passes_by(grid, kernel, stride, before):
+    x, weight = sequence(grid, torch.float64, before), make(grid, kernel, torch.float64)[1]
+    expected, _ = pool_tokens(x, grid, lambda tokens: depthwise_conv_op(tokens, weight, stride), bool(before))
+    found = depthwise_conv_of_tokens(x, weight, grid, stride)
+    torch.testing.assert_close(found, expected)
+    direction = torch.randn(expected.shape, dtype=torch.float64)
+    expected = torch.autograd.grad(expected, (x, weight), direction)
+    torch.testing.assert_close(torch.autograd.grad(found, (x, weight), direction), expected)
+
+
+def test_the_sequence_of_a_layer_goes_through_it_in_one_graph(monkeypatch):
+    monkeypatch.setattr(choice, "has_depthwise_operator", lambda x: True)
+    grid, x, weight = (2, 6, 7), sequence((2, 6, 7)), make((2, 6, 7), (3, 3, 3))[1]
+    torch._dynamo.reset()
+    seen = []
+
+    def keep(graph, inputs):
+        seen.append(graph.code)
+        return graph
+
+    out, pooled = torch.compile(depthwise_conv_of_sequence, backend=keep, fullgraph=True)(x, grid, weight, (1, 2, 2))
+    assert pooled == (2, 3, 4) and out.shape == (2, 1 + 24, 8)
+    assert len(seen) == 1 and "slowfast.depthwise_conv_of_tokens" in seen[0] and "cat" not in seen[0]
+
+
 @pytest.mark.parametrize(("grid", "kernel", "stride"), CASES[:3])
 def test_both_layouts_of_pytorch_give_the_same(grid, kernel, stride):
     x, weight = (tensor.detach() for tensor in make(grid, kernel))
@@ -55,6 +89,13 @@ def test_a_compiler_is_told_the_truth(grid, kernel, stride):
     """Shapes, layouts and gradients as a trace sees them are those of a run."""
     x, weight = make(grid, kernel)
     torch.library.opcheck(depthwise_conv_op, (x, weight, list(stride)))
+
+
+@pytest.mark.long
+def test_a_compiler_is_told_the_truth_of_a_sequence():
+    grid, kernel, stride = CASES[1]
+    weight = make(grid, kernel)[1]
+    torch.library.opcheck(depthwise_conv_of_tokens, (sequence(grid), weight, list(grid), list(stride)))
 
 
 @pytest.mark.parametrize("trained", ["x", "weight"])

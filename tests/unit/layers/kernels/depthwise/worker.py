@@ -43,6 +43,12 @@ def off(found: torch.Tensor, expected: torch.Tensor) -> float:
     return ((found.double() - expected).abs().max() / expected.abs().max()).item()
 
 
+def behind_a_token(grid: torch.Tensor) -> torch.Tensor:
+    """A copy of (B, T, H, W, C) as it lies in a sequence behind its class token."""
+    sequence = torch.cat([grid.new_zeros(len(grid), 1, grid.shape[-1]), grid.flatten(1, 3)], dim=1)
+    return sequence[:, 1:].unflatten(1, grid.shape[1:4])
+
+
 def check(
     grid: tuple, channels: int, kernel: tuple, stride: tuple, shared: tuple[int, int] | None = None, *,
     dtype: torch.dtype, device: str = "cpu",
@@ -73,6 +79,23 @@ def check(
         "gradient of x": off(of_x, exact_of_x),
         "gradient of the weight": off(of_weight, exact_of_weight),
     }
+
+
+def check_behind_a_token() -> dict[str, float]:
+    """Results written into sequences with a class token, strided and not."""
+    torch.manual_seed(0)
+    found = {}
+    for stride in ((1, 1, 1), (1, 2, 2)):
+        x, weight = torch.randn(2, 2, 4, 6, 16), torch.randn(1, 8, 3, 3, 3)
+        out = by_triton.forward(x, weight, stride)
+        grad = torch.randn_like(out)
+        of_x = by_triton.input_gradient(grad, x, weight, stride)
+        there, of_x_there = behind_a_token(out * 0), behind_a_token(x * 0)
+        by_triton.forward(x, weight, stride, out=there)
+        by_triton.input_gradient(behind_a_token(grad), x, weight, stride, out=of_x_there)
+        found[f"values, stride {stride[1]}"] = off(there, out.double())
+        found[f"gradient of x, stride {stride[1]}"] = off(of_x_there, of_x.double())
+    return found
 
 
 def check_far_apart() -> dict[str, float]:
@@ -107,6 +130,7 @@ if __name__ == "__main__":
         if type_name == "float32" or name in OF_ALL_TYPES
     }
     found["clips far apart, float32"] = check_far_apart()
+    found["behind a class token, float32"] = check_behind_a_token()
     by_triton._PROGRAMS = 4
     found |= {f"few programs, {name}, float32": check(*case, dtype=torch.float32) for name, case in WALKED.items()}
     print(json.dumps(found))
