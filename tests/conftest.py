@@ -12,7 +12,7 @@ import pytest
 from slowfast.utils.seed import seed_everything
 from tests.isolation import unchanged
 from tests.once import Once
-from tests.tool_runs import SECONDS, ToolRun, here, process
+from tests.tool_runs import SECONDS, ToolRun, forked, here, process
 
 
 @pytest.fixture(scope="session")
@@ -46,10 +46,16 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 @pytest.fixture
 def run_main(repo_root: Path, tmp_path: Path) -> Callable[..., ToolRun]:
-    """Run a script of tools/ in this process, from another folder: as run_tool, five seconds faster."""
+    """Run a script of tools/ in this process, from another folder: as run_tool, five seconds faster.
 
-    def run(script: str, *arguments: str, expect: int | None = 0) -> ToolRun:
-        return here(repo_root / script, arguments, cwd=tmp_path).checked(expect)
+    With `processes` in that many of their own, which start at once (tests/forks.py).
+    """
+
+    def run(script: str, *arguments: str, processes: int = 0, expect: int | None = 0) -> ToolRun:
+        path = repo_root / script
+        if processes:
+            return forked(path, arguments, cwd=tmp_path, processes=processes).checked(expect)
+        return here(path, arguments, cwd=tmp_path).checked(expect)
 
     return run
 

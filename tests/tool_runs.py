@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.forks import run_in_processes
 from tests.isolation import unchanged
 
 SECONDS = 400.0
@@ -45,6 +46,16 @@ def process(
         command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=seconds, check=False
     )
     return ToolRun(done.returncode, done.stdout, done.stderr)
+
+
+def forked(
+    script: Path, arguments: Sequence[str], *, cwd: Path, processes: int = 1, seconds: float = SECONDS
+) -> ToolRun:
+    """The script in processes of its own, several of which find one another as those of torchrun do, without their start.
+
+    What the start of Python and the launcher of torchrun do beside that has tests of its own.
+    """
+    return ToolRun(*run_in_processes(script, arguments, cwd=cwd, processes=processes, seconds=seconds))
 
 
 def here(script: Path, arguments: Sequence[str], *, cwd: Path) -> ToolRun:

@@ -15,6 +15,7 @@ python tools/benchmark.py cpu --threads 1        ratios of this processor in CPU
 python tools/benchmark.py gpu                    all of these on a GPU, as a table in a file
 python tools/benchmark.py roofline --clips 16    what a GPU must move and compute, by layer type; needs no GPU
 python tools/benchmark.py evaluator              the AVA frame-mAP against a per-frame implementation
+python tools/benchmark.py startup --repeats 3    what the imports of each command take, and their share of evaluate-ava
 python tools/benchmark.py explain --cfg FILE     a detector with and without the attention of `predict --explain`
 python tools/benchmark.py loader --task classification   training clips against the usual route, and decoding alone
 python tools/benchmark.py loader --task reading   clips of videos and frame folders against PyAV and cv2.imread alone
@@ -54,6 +55,7 @@ from bench import (  # noqa: E402
     runtimes,
     scaling,
     start,
+    startup,
     transforms,
     worker_memory,
 )  # fmt: skip
@@ -66,7 +68,7 @@ CLASSIFIER = str(Path(__file__).resolve().parents[1] / "configs" / "Kinetics" / 
 DETECTOR = str(Path(__file__).resolve().parents[1] / "configs" / "AVA" / "BMViT_S.yaml")
 TRANSFORMED = [DETECTOR, str(Path(DETECTOR).parents[1] / "JHMDB" / "BMViT_small_scratch.yaml")]
 WHAT = ("model", "train", "infer", "matcher", "memory", "attention", "pooling", "frames", "cpu", "gpu", "roofline", "evaluator", "loader",
-        "predict", "endless", "explain", "realtime", "kept", "scaling")  # fmt: skip
+        "predict", "endless", "explain", "realtime", "kept", "scaling", "startup")  # fmt: skip
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -83,7 +85,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--frames", type=int, nargs="+", default=[8, 16, 32, 64], help="memory: clip lengths")
     parser.add_argument("--sizes", type=int, nargs="+", default=[224], help="memory: input sizes")
     parser.add_argument(
-        "--rows", type=int, nargs="+", default=[1_000_000, 7_000_000], help="evaluator: numbers of detections"
+        "--rows",
+        type=int,
+        nargs="+",
+        default=[1_000_000, 7_000_000],
+        help="evaluator: numbers of detections; startup: the first",
     )
     parser.add_argument(
         "--task",
@@ -160,6 +166,8 @@ def main(argv: Sequence[str]) -> int:
     elif args.what == "evaluator":
         for rows in args.rows:
             evaluator.main(rows, repeats=args.repeats)
+    elif args.what == "startup":
+        startup.main(rows=args.rows[0], repeats=args.repeats)
     elif args.what == "scaling":
         scaling.main(clips=args.clips_asked, measure=args.measure, repeats=args.repeats)
     elif args.what == "roofline":

@@ -1,17 +1,21 @@
-"""The networks of `configs/` by name, for use as a library: `slowfast.create_model("mvitv2_s")`."""
+"""The networks of `configs/` by name, for use as a library: `slowfast.create_model("mvitv2_s")`.
+
+Torch is imported when one is made, not when they are listed.
+"""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from slowfast.config import load_cfg
 from slowfast.config.shipped import shipped_configs
-from slowfast.models.build import build_model
 from slowfast.utils.logging import get_logger
-from slowfast.weights.load import load_weights
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # Name -> the file below configs/ that describes it. A name without its data set is that of Kinetics-400 (or AVA).
 _FILES = {
@@ -93,6 +97,9 @@ def create_model(
     (B, classes), or the Predictions of a detector. Raises ValueError for a name that is not known and for weights that
     do not fit.
     """
+    from slowfast.models.build import build_model
+    from slowfast.weights.load import load_weights
+
     keys = {"MODEL.NUM_CLASSES": num_classes} if num_classes else {}
     cfg = load_cfg(_path(name), [part for pair in (keys | (overrides or {})).items() for part in pair])
     model = build_model(cfg)

@@ -20,7 +20,6 @@ from slowfast.models.detection.bmvit import BMViT
 from slowfast.models.detection.heads import BMViTHeads
 from slowfast.models.detection.postprocess import PostProcess
 from slowfast.models.detection.token_select import TokenSelect
-from slowfast.models.detection.two_stage import TwoStage
 from slowfast.models.masked import MaskMViT
 
 Builder = Callable[[CfgNode], nn.Module]
@@ -266,8 +265,10 @@ def build_classifier(cfg: CfgNode) -> VideoClassifier:
 
 
 @register_model("TwoStage", task="TwoStage")
-def build_two_stage(cfg: CfgNode) -> TwoStage:
+def build_two_stage(cfg: CfgNode) -> nn.Module:
     """PySlowFast's MViT with DETECTION.ENABLE: a classifier of given boxes."""
+    from slowfast.models.detection.two_stage import TwoStage  # with torchvision, which no other model needs
+
     return TwoStage(
         build_backbone(cfg),
         num_classes=num_classes(cfg),

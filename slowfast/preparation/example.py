@@ -13,6 +13,7 @@ The actors are blocks, not people: anything with a box and an action will do. Ke
 
 import csv
 import io
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def make_example(folder: str | Path) -> Path:
     write_text(_spreadsheet(films), folder / "boxes.csv")
     annotate(read_spreadsheet(folder / "boxes.csv", VideoTimes(folder / "videos")), folder / "annotations")
     write_text(_config(folder), folder / "config.yaml")
-    write_text(README.format(folder=folder, test=TEST_VIDEO), folder / "README.md")
+    write_text(README.format(folder=shlex.quote(str(folder)), test=TEST_VIDEO), folder / "README.md")
     return folder
 
 

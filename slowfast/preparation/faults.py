@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from slowfast.structures.annotations.problem import Problem
+from slowfast.video.source import ClipReadError
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 KEPT = 1000  # faults of a kind that are kept; all are counted
 SHOWN = 5  # of a kind, in the printed text
+# What reading annotations, lists and pixels raises where a file is wrong.
+READ_ERRORS = (ValueError, OSError, ClipReadError)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ KINDS = {
     "shared video": Kind("warning", "videos that are trained on and tested"),
     "crowded": Kind("warning", "key frames that show the same frame as their neighbours"),
     "mirrored class": Kind("warning", "classes that a mirrored clip exchanges, and nothing says so"),
+    "doubled name": Kind("warning", "classes that have one name"),
     "class without samples": Kind("warning", "classes without a sample"),
     "ignored class": Kind("note", "rows of classes that are left out on purpose"),
     "missing video, ignored": Kind("warning", "annotated videos without a file, left out on purpose"),

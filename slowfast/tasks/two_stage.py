@@ -11,7 +11,6 @@ from slowfast.datasets.annotations.people.proposals import with_proposals
 from slowfast.datasets.split import KeyFrameSplit
 from slowfast.losses.build import build_criterion
 from slowfast.losses.criterion import Criterion
-from slowfast.models.detection.two_stage import RoIPostProcess
 from slowfast.structures.clip import ClipBatch
 from slowfast.structures.outputs.roi import regions_of_people
 from slowfast.structures.targets import People
@@ -59,4 +58,6 @@ class TwoStage(Localization):
         return build_criterion(self.cfg, default="roi")
 
     def postprocess(self) -> Callable[[Any, Sequence[Any]], Any]:
+        from slowfast.models.detection.two_stage import RoIPostProcess  # with torchvision
+
         return RoIPostProcess()

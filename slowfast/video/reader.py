@@ -17,6 +17,7 @@ from slowfast.video.decoding.open_video import OpenVideo, UnreadableError, named
 from slowfast.video.decoding.whole_video import WholeVideo
 from slowfast.video.pyav import av
 from slowfast.video.source import ROUNDING_SECONDS, ClipPixels, ClipReadError, VideoLength, is_nearer
+from slowfast.video.stored.known_whole import is_known_whole
 
 VIDEO_EXTENSIONS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts")
 # Frames decoded past the last one needed, so that timestamps which run backwards (packed B-frames) show up.
@@ -37,7 +38,7 @@ def read_times(path: str | Path, times: np.ndarray, *, center: int, threads: int
             with OpenVideo(path, threads=threads) as video:
                 if video.may_be_joined and is_joined(path):
                     break
-                pictures = _window(video, times, start)
+                pictures = _window(video, times, start, known_whole=is_known_whole(path))
                 if video.disordered:
                     break
                 if pictures is None:
@@ -47,13 +48,16 @@ def read_times(path: str | Path, times: np.ndarray, *, center: int, threads: int
         return _read_by_index(path, times, center=center, threads=threads)
 
 
-def _window(video: OpenVideo, times: np.ndarray, start: float | None) -> ChosenPictures | None:
+def _window(video: OpenVideo, times: np.ndarray, start: float | None, *, known_whole: bool) -> ChosenPictures | None:
     """Decode from the key frame at `start` past the last of `times`; the pictures that they show, by position.
 
     None when the key frame found comes after the first of `times`. Of the frames on both sides of a time only the one
-    that is shown is converted.
+    that is shown is converted. Of a file that is known to be whole many of the others are not even decoded, and are missing
+    in the timeline; which frame is shown at a time, and whether that is within the video, is the same without them.
     """
     asked = np.sort(times).tolist()
+    if known_whole:
+        video.leave_out_unseen(seconds=asked)
     if start is not None and not video.seek(start):
         return None
     pictures = ChosenPictures(len(asked))
@@ -78,7 +82,7 @@ def _window(video: OpenVideo, times: np.ndarray, start: float | None) -> ChosenP
         before = second, frame
         if second > asked[-1]:
             beyond += 1
-            if beyond > _LOOK_BEYOND:
+            if known_whole or beyond > _LOOK_BEYOND:
                 break
     if before is None:
         return pictures if start is None else None

@@ -37,6 +37,7 @@ SMALL = [
         "1",
     ),
     *("SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0.5", "TENSORBOARD.ENABLE", "False", "MODEL.NUM_CLASSES", "0"),
+    *("TEST.REPORT", "False"),
 ]
 
 

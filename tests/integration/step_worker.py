@@ -1,4 +1,4 @@
-"""Run under torchrun by test_distributed.py: the first step's gradient and the evaluation of a toy set, to a file.
+"""Run by test_distributed.py in one or more processes: the first step's gradient and the evaluation of a toy set, to a file.
 
 python -m torch.distributed.run --nproc_per_node N step_worker.py CONFIG OUT KEY VALUE ...
 """

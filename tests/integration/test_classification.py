@@ -11,6 +11,7 @@ import torch
 
 from slowfast.config import load_cfg
 from slowfast.models.build import build_model
+from tests.integration.conftest import REPORTED
 
 SMALL = [
     *("MODEL.MODEL_NAME", "MViT", "MODEL.NUM_CLASSES", "3", "TRAIN.ENABLE", "False", "TEST.DATASET", "kinetics"),
@@ -37,7 +38,7 @@ def classifier(toy_config: str, overrides: list[str], toy_data: Path, tmp_path: 
     lines = [f"{name} {i % 3}" for i, name in enumerate(names)]
     (tmp_path / "test.csv").write_text("\n".join([*lines, "missing.mp4 1"]) + "\n")
     paths = ["DATA.PATH_TO_DATA_DIR", str(tmp_path), "DATA.PATH_PREFIX", str(toy_data / "videos")]
-    return [*overrides, *SMALL, *paths, "TEST.CHECKPOINT_FILE_PATH", str(tmp_path / "weights.pyth")]
+    return [*overrides, *SMALL, *paths, "TEST.CHECKPOINT_FILE_PATH", str(tmp_path / "weights.pyth"), *REPORTED]
 
 
 def without_the_loop(metrics: dict) -> dict:
@@ -47,7 +48,7 @@ def without_the_loop(metrics: dict) -> dict:
     return {name: value for name, value in metrics.items() if name not in counted}
 
 
-def test_multi_view_test_and_everything_recomputed_from_its_dump(run_main, run_tool, toy_config, classifier, tmp_path):
+def test_multi_view_test_and_everything_recomputed_from_its_dump(run_main, toy_config, classifier, tmp_path):
     done = run_main("tools/run_net.py", "--cfg", toy_config, "--dump", "mine.npz", *classifier)
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
     assert (metrics["num_videos"], metrics["views_per_video"]) == (6, 6)
@@ -61,7 +62,7 @@ def test_multi_view_test_and_everything_recomputed_from_its_dump(run_main, run_t
 
     # On two processes, and as the last of several tests of one run.
     two = [*classifier, "OUTPUT_DIR", str(tmp_path / "two"), "TEST.NUM_TEMPORAL_CLIPS", "[1, 2]"]
-    run_tool("tools/run_net.py", "--cfg", toy_config, *two, processes=2)
+    run_main("tools/run_net.py", "--cfg", toy_config, *two, processes=2)
     with np.load(tmp_path / "two/scores.npz") as shared, np.load(tmp_path / "mine.npz") as alone:
         # Each process runs smaller batches of views, so the network's own sums round otherwise.
         np.testing.assert_allclose(shared["scores"], alone["scores"], rtol=1e-5)

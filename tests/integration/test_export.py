@@ -195,9 +195,9 @@ def test_a_detector_runs_from_its_onnx_file(run_main, repo_root, weights, video,
 
 @pytest.mark.long
 def test_a_classifier_runs_from_its_onnx_file(run_main, toy_config, overrides, video, tmp_path):
-    cfg = load_cfg(
-        toy_config, [*overrides, *VIEWS, "MODEL.NUM_CLASSES", str(len(CLASSES)), "MVIT.CLS_EMBED_ON", "True"]
-    )
+    one_block = ["MVIT.DEPTH", "1", "MVIT.POOL_Q_STRIDE", "[]", "MVIT.DIM_MUL", "[]", "MVIT.HEAD_MUL", "[]"]
+    network = [*VIEWS, *one_block, "MODEL.NUM_CLASSES", str(len(CLASSES)), "MVIT.CLS_EMBED_ON", "True"]
+    cfg = load_cfg(toy_config, [*overrides, *network])
     weights = save_checkpoint(cfg, tmp_path / "best.pyth")
     run_main(TOOL, "--weights", str(weights), "--format", "onnx")
     (expected,) = slowfast.load(weights, device="cpu")(video).clips

@@ -79,10 +79,10 @@ def test_pre_training_then_fine_tuning(run_main, data, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_take_the_same_steps_and_test_the_same(run_main, run_tool, data, tmp_path):
+def test_two_processes_take_the_same_steps_and_test_the_same(run_main, data, tmp_path):
     pre = [*SMALL, *PRE, *data]
     run_main("tools/run_net.py", "--cfg", PRE_TRAINING, "OUTPUT_DIR", "pre", *pre)
-    run_tool("tools/run_net.py", "--cfg", PRE_TRAINING, "OUTPUT_DIR", "two", *pre, processes=2)
+    run_main("tools/run_net.py", "--cfg", PRE_TRAINING, "OUTPUT_DIR", "two", *pre, processes=2)
     for one, both in zip(*(records(tmp_path / run, "train") for run in ("pre", "two")), strict=True):
         assert both["loss"] == pytest.approx(one["loss"], rel=1e-4)
     alone, shared = (json.loads((tmp_path / f"{run}/metrics.json").read_text()) for run in ("pre", "two"))

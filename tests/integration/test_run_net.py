@@ -131,7 +131,7 @@ def test_a_checkpoint_is_tested_without_training(run_main, toy_config, overrides
     assert "BMVIT.BOX_PRIOR is False, it was True" in refused and "CHANGED_ON_PURPOSE" in refused
 
 
-def test_a_resumed_run_repeats_a_straight_one_bit_for_bit(run_main, run_tool, toy_config, overrides, tmp_path):
+def test_a_resumed_run_repeats_a_straight_one_bit_for_bit(run_main, toy_config, overrides, tmp_path):
     """The straight one in this process, the resumed one in another: nothing but the folder joins its halves."""
 
     def weights(name: str) -> dict:
@@ -148,7 +148,8 @@ def test_a_resumed_run_repeats_a_straight_one_bit_for_bit(run_main, run_tool, to
     (tmp_path / "resumed/checkpoints/checkpoint_epoch_00002.pyth").unlink()
     saved = sorted((tmp_path / "resumed/checkpoints").glob("checkpoint_*.pyth"))
     assert [p.name for p in saved] == ["checkpoint_epoch_00001.pyth"]
-    again = run_tool("tools/run_net.py", "--cfg", toy_config, *common, "OUTPUT_DIR", str(tmp_path / "resumed"))
+    resumed = ["OUTPUT_DIR", str(tmp_path / "resumed")]
+    again = run_main("tools/run_net.py", "--cfg", toy_config, *common, *resumed, processes=1)
     assert "going on after epoch 1" in again.stdout
     straight, resumed = weights("straight"), weights("resumed")
     assert all(torch.equal(straight[name], resumed[name]) for name in straight)
@@ -172,10 +173,9 @@ def test_what_cannot_run_says_why_and_fails(run_main, toy_config, overrides, cha
     assert message in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_process_that_cannot_run_says_why_and_fails(run_tool, toy_config, overrides):
-    done = run_tool(
-        "tools/run_net.py", "--cfg", toy_config, *overrides, "AVA.GROUNDTRUTH_FILE", "nowhere.csv", expect=1
-    )
+def test_a_process_that_cannot_run_says_why_and_fails(run_main, toy_config, overrides):
+    change = ["AVA.GROUNDTRUTH_FILE", "nowhere.csv"]
+    done = run_main("tools/run_net.py", "--cfg", toy_config, *overrides, *change, processes=1, expect=1)
     assert done.stderr.startswith("error: ") and "nowhere.csv" in done.stderr and "Traceback" not in done.stderr
 
 

@@ -8,6 +8,8 @@ import av
 import numpy as np
 import pytest
 
+from tests.integration.conftest import REPORTED
+
 
 @pytest.fixture(scope="module")
 def annotations(toy_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -35,6 +37,7 @@ def ucf24(annotations: Path, overrides: list[str], toy_data: Path) -> list[str]:
         *("UCF24.TRAIN_FRAME_STEP", "3", "UCF24.TEST_FRAME_STEP", "2", "TEST.BATCH_SIZE", "24"),
         *("SOLVER.MAX_EPOCH", "1", "SOLVER.WARMUP_EPOCHS", "0", "TEST.ACTOR_THRESHOLD", "0"),
         *("TUBES.MIN_LENGTH", "5", "TUBES.MIN_SCORE", "0", "TUBES.MIN_BOX_SCORE", "0", "TEST.MAX_PEOPLE", "3"),
+        *REPORTED,
     ]
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import torch
 
 from slowfast.commands.runs.demo import phases
-from slowfast.config import load_cfg
+from slowfast.config import get_cfg, load_cfg
 from slowfast.engine.run import run
 from slowfast.toy import demo
 from slowfast.toy.demo import Demo
+from tests.integration.conftest import REPORTED
 from tests.integration.small_classifiers import SMALL, data_of
 
 RARE = {"such a test", "a training that met one"}  # when a run leaves what these do not
@@ -30,19 +31,19 @@ def documented(repo_root: Path, kind: str) -> set[str]:
 
 
 def left_by(cfg) -> set[str]:
-    assert cfg.TEST.REPORT  # the default that the table names
+    assert cfg.TEST.REPORT and get_cfg().TEST.REPORT  # the default that the table names
     run(cfg, torch.device("cpu"))
     return {path.name for path in Path(cfg.OUTPUT_DIR).iterdir()}
 
 
 def test_a_detector_leaves_what_the_table_names_and_nothing_else(repo_root, toy_config, overrides):
-    cfg = load_cfg(toy_config, [*overrides, "SOLVER.MAX_EPOCH", "2", "TENSORBOARD.ENABLE", "True"])
+    cfg = load_cfg(toy_config, [*overrides, "SOLVER.MAX_EPOCH", "2", "TENSORBOARD.ENABLE", "True", *REPORTED])
     assert left_by(cfg) == documented(repo_root, "detector")
 
 
 def test_a_classifier_leaves_what_the_table_names_and_nothing_else(repo_root, small_sets, tmp_path):
     config = repo_root / "configs/Kinetics/MVITv2_S_16x4.yaml"
-    more = ["OUTPUT_DIR", str(tmp_path / "run"), "TENSORBOARD.ENABLE", "True"]
+    more = ["OUTPUT_DIR", str(tmp_path / "run"), "TENSORBOARD.ENABLE", "True", *REPORTED]
     cfg = load_cfg(str(config), [*SMALL, *data_of(config, small_sets), *more])
     assert left_by(cfg) == documented(repo_root, "classifier")
 

@@ -1,5 +1,6 @@
 """Importing the package does nothing: no output, no heavy packages, no torch where none is needed."""
 
+import ast
 import importlib.util
 import re
 import subprocess
@@ -42,6 +43,66 @@ def test_the_package_alone_imports_nothing_heavy():
 
 # Modules that are imported only where a package is installed that not every machine has.
 NEEDS = {"slowfast.layers.kernels.depthwise.by_triton": "triton"}
+
+
+# What the commands import that never compute with a network; each would wait two seconds for torch, and two for torchvision.
+LIGHT = {
+    "scoring.evaluate_ava": set(),
+    "scoring.evaluate_scores": set(),
+    "scoring.evaluate_tubes": set(),
+    "runs.runs": set(),
+    "runs.print_config": set(),
+    "networks.models": set(),
+    "data.convert_annotations": {"cv2"},
+    "data.new_dataset": {"cv2"},
+    "data.prepare_data": {"cv2"},
+    "data.make_toy_ava": {"cv2"},
+    "data.make_toy_kinetics": {"cv2"},
+    "data.validate_data": {"cv2", "torch", "PIL"},
+}
+HEAVY = (
+    "torch",
+    "torchvision",
+    "scipy",
+    "pandas",
+    "matplotlib",
+    "cv2",
+    "PIL",
+    "av",
+    "onnx",
+    "onnxruntime",
+    "tensorboard",
+)
+
+
+@pytest.mark.parametrize("command", LIGHT)
+def test_a_command_imports_no_package_that_it_does_not_need(command):
+    code = (
+        f"import importlib, sys; importlib.import_module('slowfast.commands.{command}')\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    assert set(ast.literal_eval(run(code))) <= LIGHT[command]
+
+
+def test_detections_are_scored_with_numpy_alone(tmp_path):
+    """A whole run of `evaluate-ava`, which used to spend half of its time on a million rows on importing pandas."""
+    files = {
+        "gt.csv": "a,0902,0.1,0.1,0.5,0.5,1,0\na,0903,0.1,0.1,0.5,0.5,2,0\n",
+        "det.csv": "a,0902,0.1,0.1,0.5,0.5,1,0.9\na,0903,0.1,0.1,0.5,0.5,1,0.8\n",
+        "labels.pbtxt": 'item { name: "x" id: 1 }\nitem { name: "y" id: 2 }\n',
+        "excluded.csv": "a,0903\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    names = zip(("groundtruth", "detections", "labelmap", "exclusions"), files, strict=True)
+    argv = [part for option, name in names for part in (f"--{option}", str(tmp_path / name))]
+    code = (
+        "import sys; from slowfast.commands.bmvit import main\n"
+        f"code = main(['evaluate-ava', *{argv!r}]); found = [name for name in {HEAVY} if name in sys.modules]\n"
+        "print(code, found)"
+    )
+    *table, last = run(code).splitlines()
+    assert last == "0 []" and any("mAP" in line for line in table)
 
 
 @pytest.mark.long

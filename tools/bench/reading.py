@@ -1,8 +1,10 @@
 """Reading clips around random seconds, against a ceiling: what PyAV alone needs to decode the same frames, in one run.
 
-Also frames of folders against `cv2.imread`, and what a short side and a short GOP save (bmvit prepare-data).
+Also frames of folders against `cv2.imread`, what a short side and a short GOP save (bmvit prepare-data), what is saved where
+a file is known to be whole (video/decoding/unseen.py), and torchcodec where it is installed.
 """
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -15,11 +17,13 @@ import numpy as np
 import torch
 from bench.timing import Timing, interleaved
 
-from slowfast.preparation.movies.one_movie import Wanted, prepare_movie
+from slowfast.preparation.movies.all_movies import prepare_all
+from slowfast.preparation.movies.one_movie import Wanted
 from slowfast.utils.files import write_loose
 from slowfast.video.pictures.frames import FrameFolders
 from slowfast.video.pyav import av
 from slowfast.video.reader import read_times
+from slowfast.video.stored.known_whole import is_known_whole
 from slowfast.video.writing.writer import write_video
 
 FPS, SECONDS, CLIPS = 30, 12, 4
@@ -89,18 +93,66 @@ def our_jpegs(frames: FrameFolders, numbers: np.ndarray) -> np.ndarray:
     return frames.read_frames("v", numbers, center=0).frames
 
 
+Reader = Callable[[Path, np.ndarray], np.ndarray]
+
+
+def torchcodec_reader(kept: bool) -> Reader | None:
+    """Reads by the number of a frame, exact; None where torchcodec is not installed. kept: the file stays open."""
+    try:
+        from torchcodec.decoders import VideoDecoder
+    except (ImportError, OSError, RuntimeError) as error:  # it, or FFmpeg's libraries, are not there
+        print(f"no rows of torchcodec: {str(error).splitlines()[0]}")
+        return None
+    opened: dict[Path, Any] = {}
+
+    def read(path: Path, asked: np.ndarray) -> np.ndarray:
+        video = opened.get(path) or VideoDecoder(str(path), dimension_order="NHWC", num_ffmpeg_threads=1)
+        if kept:
+            opened[path] = video
+        frames: np.ndarray = video.get_frames_at(np.round(asked * FPS).astype(int).tolist()).data.numpy()
+        return frames
+
+    return read
+
+
+def known_whole(path: Path) -> Path:
+    """A copy that prepare-data has looked at."""
+    folder = path.parent / "known"
+    folder.mkdir(exist_ok=True)
+    copy = Path(shutil.copy2(path, folder / path.name))
+    prepare_all({copy.stem: copy}, folder, Wanted(mode="index", decode=True))
+    assert is_known_whole(copy)
+    return copy
+
+
+def video_cases(name: str, path: Path) -> dict[str, Callable[[], object]]:
+    """The readers of one video, which give the same pixels."""
+    known = known_whole(path)
+    readers: dict[str, tuple[Reader, Path]] = {
+        "ceiling": (ceiling, path),
+        "ours": (ours, path),
+        "ours, known whole": (ours, known),
+    }
+    for kept in (False, True):
+        reader = torchcodec_reader(kept)
+        if reader is not None:
+            readers["torchcodec, kept open" if kept else "torchcodec"] = (reader, path)
+    for asked in times()[:2]:
+        expected = ceiling(path, asked)
+        for read, file in readers.values():
+            assert np.array_equal(expected, read(file, asked))
+    return {f"{kind}, {name}": partial(all_clips, read, file) for kind, (read, file) in readers.items()}
+
+
 def cases(root: Path) -> dict[str, Callable[[], object]]:
     """Each reads CLIPS clips; those of a pair are compared first."""
     made: dict[str, Callable[[], object]] = {}
     for name, (size, gop) in SIZES.items():
         path = root / f"{size[0]}.mp4"
         write_video(moving(size), path, FPS, crf=23, gop=gop)
-        for asked in times()[:2]:
-            assert np.array_equal(ceiling(path, asked), ours(path, asked))
-        made[f"ceiling, {name}"] = partial(all_clips, ceiling, path)
-        made[f"ours, {name}"] = partial(all_clips, ours, path)
-    prepare_movie(root / "720.mp4", "short", root, Wanted(short_side=256, gop=12))
-    made["ours, 720p re-encoded to 256, 12"] = partial(all_clips, ours, root / "short.mp4")
+        made |= video_cases(name, path)
+    prepare_all({"short": root / "720.mp4"}, root / "short", Wanted(short_side=256, gop=12))
+    made["ours, 720p re-encoded to 256, 12"] = partial(all_clips, ours, root / "short" / "short.mp4")
     for size in ((720, 1280), (256, 456)):
         folder = root / f"jpeg{size[0]}"
         folder.mkdir()
@@ -113,8 +165,8 @@ def cases(root: Path) -> dict[str, Callable[[], object]]:
 
 
 RATIOS = (
-    ("ours, 720p, a key frame every 250", "ceiling, 720p, a key frame every 250"),
-    ("ours, 256, a key frame every 12", "ceiling, 256, a key frame every 12"),
+    *((f"{kind}, {name}", f"ceiling, {name}") for name in SIZES for kind in ("ours", "ours, known whole")),
+    *((f"{kind}, {name}", f"ours, {name}") for name in SIZES for kind in ("torchcodec", "torchcodec, kept open")),
     ("ours, 720p, a key frame every 250", "ours, 720p re-encoded to 256, 12"),
     ("ours, 720p JPEG", "cv2.imread, 720p JPEG"),
     ("ours, 256p JPEG", "cv2.imread, 256p JPEG"),
@@ -127,8 +179,10 @@ def main(*, repeats: int) -> dict[str, Timing]:
         timings = interleaved(cases(Path(folder)), repeats=repeats, device=torch.device("cpu"))
     clips = {name: 1 if "JPEG" in name else CLIPS for name in timings}
     for name, timing in timings.items():
-        print(f"{name:<40}{1000 * timing.cpu_median / clips[name]:>9.1f} cpu ms a clip of 16 frames")
+        print(f"{name:<60}{1000 * timing.cpu_median / clips[name]:>9.1f} cpu ms a clip of 16 frames")
     for ours, other in RATIOS:
+        if ours not in timings:
+            continue
         ratio = timings[ours].cpu_median / timings[other].cpu_median
         print(f"{ours}: {ratio:.2f}x the time of {other}")
     return timings

@@ -1,7 +1,8 @@
 """The transforms of a training clip whose pixels are cached: what a loader worker spends, and what moved to the device.
 
-"before" changes colours in the worker, frame by frame in uint8, as torchvision does it; "now" draws three numbers there.
-The rest of the clip is the same code in both.
+"before" changes colours in the worker, frame by frame in uint8, as torchvision does it, and torch copies pixels to planes;
+"planes by torch" is without the colours; "now" draws three numbers in their place, and OpenCV makes the planes. The rest of
+the clip is the same code in all.
 """
 
 import io
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -20,6 +22,7 @@ from slowfast.config import load_cfg
 from slowfast.datasets.augment.colours import ClipColours, ColourFactors
 from slowfast.datasets.build import build_preset
 from slowfast.datasets.clips.collate import collate
+from slowfast.datasets.clips.planes import to_planes
 from slowfast.datasets.clips.presets import DetectionPreset, Input
 from slowfast.structures.annotations.label_map import LabelMap
 from slowfast.structures.clip import ClipMeta, ClipSample
@@ -65,12 +68,23 @@ def collated(made: Sequence[Input]) -> object:
     return collate(samples, blank_size=(1, 1, 1), num_classes=2)
 
 
+def planes_by_torch(frames: np.ndarray) -> torch.Tensor:
+    """As `to_planes`."""
+    return torch.from_numpy(frames).permute(3, 0, 1, 2).contiguous()
+
+
 def now(preset: DetectionPreset, frames: np.ndarray) -> None:
     collated([make(preset, frames, seed) for seed in range(CLIPS)])
 
 
+def planes(preset: DetectionPreset, frames: np.ndarray) -> None:
+    with patch("slowfast.datasets.clips.presets.to_planes", planes_by_torch):
+        now(preset, frames)
+
+
 def before(preset: DetectionPreset, frames: np.ndarray) -> None:
-    made = [make(preset, frames, seed) for seed in range(CLIPS)]
+    with patch("slowfast.datasets.clips.presets.to_planes", planes_by_torch):
+        made = [make(preset, frames, seed) for seed in range(CLIPS)]
     collated([replace(m, clip=coloured_by_the_worker(m.clip, m.colours), colours=None) for m in made if m.colours])
 
 
@@ -88,7 +102,9 @@ def on_the_device(clips: torch.Tensor, change: ClipColours) -> None:
 
 
 def check(preset: DetectionPreset, frames: np.ndarray) -> str:
-    """On a clip that stands still, where each frame's mean is the clip's, both ways differ by the rounding alone."""
+    """Planes are the same bit for bit. Colours, on a clip that stands still, where each frame's mean is the clip's, differ
+    by the rounding alone."""
+    assert torch.equal(to_planes(np.asarray(frames)), planes_by_torch(np.array(frames)))
     still = np.repeat(frames[:1], 4, axis=0)
     worst = 0.0
     for seed in range(CLIPS):
@@ -130,6 +146,7 @@ def _timed(preset: DetectionPreset, frames: np.ndarray, repeats: int) -> dict[st
     batch = made.clip.float().expand(CLIPS, *made.clip.shape).contiguous()
     cases: dict[str, Callable[[], object]] = {
         "worker, before": partial(before, preset, frames),
+        "worker, planes by torch": partial(planes, preset, frames),
         "worker, now": partial(now, preset, frames),
         "worker, no colours": partial(without, preset, frames),
         "colours on this CPU as device": partial(on_the_device, batch, change),

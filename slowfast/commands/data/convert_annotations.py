@@ -9,15 +9,17 @@ Exit code 0 on success, 1 when an input is wrong (the message says which and whe
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast.preparation.converters.annotations import VideoTimes
+from slowfast.preparation.converters.attributes import AUTO, report
 from slowfast.preparation.converters.formats.ava import LABEL_MAP
+from slowfast.preparation.converters.formats.coco import FRAMES_FROM
 from slowfast.preparation.converters.formats.tubes import jhmdb_from_masks, jhmdb_from_pickle, write_jhmdb
-from slowfast.preparation.converters.table import FORMATS, Options, convert
-from slowfast.preparation.validation.check import READ_ERRORS
+from slowfast.preparation.converters.table import CONVERT_ERRORS, FORMATS, Options, convert
 from slowfast.structures.annotations.label_map import read_label_map
 
 JHMDB, TARGET = ("jhmdb-pickle", "jhmdb-masks"), "jhmdb-csv"
@@ -50,13 +52,25 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
         "--first-second", type=float, default=0, metavar="N", help="AVA's timestamp at the start of a file (default 0)"
     )
     parser.add_argument(
-        "--first-frame", type=int, default=0, metavar="N", help="the first frame's number in a spreadsheet (default 0)"
+        "--first-frame",
+        type=int,
+        default=0,
+        metavar="N",
+        help="what a spreadsheet or COCO's file that counts frames calls the first one (default 0)",
+    )
+    parser.add_argument(
+        "--frames-from",
+        choices=FRAMES_FROM,
+        default="auto",
+        help="what numbers the frames of COCO's images without a time (default: frame_index, else frame_id)",
     )
     parser.add_argument(
         "--actions-from",
-        choices=("auto", "attributes", "label"),
-        default="auto",
-        help="where actions stand in CVAT's and Label Studio's files",
+        default=AUTO,
+        metavar="WHAT",
+        help="what tells actions in files of CVAT, Label Studio and VIA, and takes them when such are written: names of "
+        "attributes between commas, 'attributes' (all), 'label' (of a track or region), or 'auto' (default: attributes, "
+        "where boxes have any)",
     )
     parser.add_argument("--split", type=int, default=1, metavar="N", help="of a pickle of tubes (default 1)")
     parser.add_argument(
@@ -74,20 +88,31 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         parser.error("--videos DIR is needed: moments are looked up in the videos")
     try:
         print(_jhmdb(args) if args.source in JHMDB else _convert(args))
-    except (*READ_ERRORS, ImportError) as error:
+    except (*CONVERT_ERRORS, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def _convert(args: argparse.Namespace) -> str:
+    if not Path(args.videos).is_dir():
+        raise ValueError(f"{args.videos}: no such folder (--videos)")
+    videos = VideoTimes(Path(args.videos))
+    for name, holds, rule in (
+        ("every", args.every is None or 0 < args.every < math.inf, "above 0"),
+        ("first-second", 0 <= args.first_second < math.inf, "0 or more"),
+        ("min-score", 0 <= args.min_score <= 1, "from 0 to 1"),
+    ):
+        if not holds:
+            raise ValueError(f"--{name} must be {rule}")
     options = Options(
         label_map=Path(args.label_map) if args.label_map else None,
         first_second=args.first_second,
         first_frame=args.first_frame,
+        frames_from=args.frames_from,
         actions_from=args.actions_from,
         split=args.split,
-        test_videos=tuple(args.test_video),
+        test_videos=tuple(videos.name(video) for video in args.test_video),
         min_score=args.min_score,
     )
     found = convert(
@@ -95,12 +120,15 @@ def _convert(args: argparse.Namespace) -> str:
         args.source,
         args.target,
         Path(args.out),
-        VideoTimes(Path(args.videos)),
+        videos,
         options=options,
         seconds=args.every,
     )
     moments = {(label.video, label.time) for label in found.labels} | set(found.empty)
     notes = "".join(f"\nleft out: {note}" for note in found.notes)
+    notes += "".join(f"\nlook at this: {remark}" for remark in found.remarks)
+    told = report(found.attributes, [label.actions for label in found.labels], args.actions_from)
+    notes = f"\n{told}{notes}" if told else notes
     return (
         f"{args.out}: {len(found.labels)} boxes on {len(moments)} key frames of {len(found.videos)} videos, "
         f"{len(found.classes)} classes: {', '.join(found.classes)}{_exchanged(args)}{notes}"

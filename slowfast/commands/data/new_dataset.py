@@ -6,6 +6,7 @@ Exit code 1 where NAME is there already.
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -24,7 +25,6 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
     except (ValueError, OSError, MissingPackageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(
-        f"{folder}: two films, boxes.csv, annotations and config.yaml; next: bmvit validate-data --cfg {folder}/config.yaml"
-    )
+    config = shlex.quote(f"{folder}/config.yaml")
+    print(f"{folder}: two films, boxes.csv, annotations and config.yaml; next: bmvit validate-data --cfg {config}")
     return 0

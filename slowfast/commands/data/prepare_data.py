@@ -63,7 +63,9 @@ def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
         "--window", type=float, nargs=2, metavar=("FIRST", "LAST"), help="seconds to keep (AVA: 900 1800)"
     )
     parser.add_argument(
-        "--decode", action="store_true", help="mode index: look at every frame, so that damage is found (slow)"
+        "--decode",
+        action="store_true",
+        help="mode index: look at every frame (slow), so that damage is found, and what is whole is read without frames that no clip shows",
     )
     parser.add_argument("--names", metavar="FILE", help="a video name a line: one without a movie is told")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: the cores at hand; 0: none)")

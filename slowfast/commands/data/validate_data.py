@@ -69,6 +69,8 @@ def main(argv: Sequence[str], *, prog: str | None = None) -> int:
         parser.error("give --cfg FILE, or --annotations (or --test) with --label-map")
     if not args.cfg and not args.label_map:
         parser.error("--annotations needs --label-map")
+    if args.fps <= 0:
+        parser.error(f"--fps {args.fps:g}: frames a second are above 0")
     if overrides and not args.cfg:
         parser.error(f"{overrides[0]} is no option; KEY VALUE pairs go with --cfg")
     try:

@@ -29,6 +29,7 @@ from slowfast.datasets.augment.resized_crop import (
     shrink_all,
 )
 from slowfast.datasets.augment.view_crops import Resize, ViewCrops
+from slowfast.datasets.clips.planes import to_planes
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class LabelPreset:
         if aug is None:
             resize: Resize = "bicubic" if self.image else "area"
             pixels = ViewCrops(self.size, 1, self.short_side, resize)(frames)[0]
-            return LabelInput(_to_clip(pixels), False, torch.zeros(1, 4, dtype=torch.int64), 0)
+            return LabelInput(to_planes(pixels), False, torch.zeros(1, 4, dtype=torch.int64), 0)
         if self.image:
             pixels = self._crop_image(frames, aug, generator)
             if _flips(aug, generator):
@@ -148,7 +149,7 @@ class LabelPreset:
         rectangles = draw_rectangles(
             height, width, aug.erase_probability, generator, count=aug.erase_count, tries=tries
         )
-        return LabelInput(_to_clip(pixels), flipped, rectangles, draw_seed(generator), colours)
+        return LabelInput(to_planes(pixels), flipped, rectangles, draw_seed(generator), colours)
 
     def _draw_colours(self, aug: LabelAugmentation, generator: torch.Generator) -> ColourFactors | None:
         """Colours are changed only where there is no RandAugment, which does so itself."""
@@ -193,8 +194,3 @@ class LabelPreset:
 def _flips(aug: LabelAugmentation, generator: torch.Generator) -> bool:
     """A number is drawn in any case, so that what follows does not depend on the switch."""
     return torch.rand((), generator=generator).item() < 0.5 and aug.flip
-
-
-def _to_clip(frames: np.ndarray) -> Tensor:
-    """(T, H, W, 3) -> (3, T, H, W), in memory of its own."""
-    return torch.from_numpy(frames.transpose(3, 0, 1, 2).copy())

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from slowfast.datasets.augment.colours import ColourFactors, draw_colours
 from slowfast.datasets.clips import transforms as T
+from slowfast.datasets.clips.planes import to_planes
 from slowfast.structures.boxes import xyxy_to_cxcywh
 
 InputSize = tuple[int, int]
@@ -98,7 +99,7 @@ class DetectionPreset:
                 does = _swap(does, aug.swap_actions)
             if aug.colour:
                 colours = draw_colours(aug.colour, generator)
-        return Input(pixels.transpose(0, 1).contiguous(), xyxy_to_cxcywh(people), does, region, flipped, colours)
+        return Input(_clip_of(pixels), xyxy_to_cxcywh(people), does, region, flipped, colours)
 
     def show(self, frames: np.ndarray, *, pixel_aspect: float = 1.0) -> tuple[Tensor, T.Region]:
         """The pixels alone, as a test shows them: (T, H, W, 3) uint8 RGB -> (3, T, h, w) uint8, and the region as in ClipMeta."""
@@ -106,7 +107,7 @@ class DetectionPreset:
         pixels, region = T.crop_and_resize(
             pixels, T.WHOLE_FRAME, self._input_size(pixels, T.WHOLE_FRAME, None, pixel_aspect)
         )
-        return pixels.transpose(0, 1).contiguous(), region
+        return _clip_of(pixels), region
 
     def _input_size(
         self, pixels: Tensor, region: T.Region, generator: torch.Generator | None, pixel_aspect: float
@@ -131,7 +132,14 @@ def _choose_region(aug: Augmentation, boxes: Tensor, generator: torch.Generator)
     return T.WHOLE_FRAME
 
 
+def _clip_of(pixels: Tensor) -> Tensor:
+    """(T, 3, h, w) -> (3, T, h, w). The colours of a pixel lie side by side in memory, as they came."""
+    return to_planes(pixels.permute(0, 2, 3, 1).numpy())
+
+
 def _swap(actions: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
+    if not pairs:
+        return actions
     order = list(range(actions.shape[1]))
     for a, b in pairs:
         order[a], order[b] = order[b], order[a]

@@ -4,9 +4,9 @@ frames: (T, 3, H, W) uint8 RGB. boxes: (n, 4) xyxy in [0, 1] of the original fra
 the part that the input shows; a mirrored region has x1 > x2. Randomness comes from the generator that is passed in.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
 
 Region = tuple[float, float, float, float]
 WHOLE_FRAME: Region = (0.0, 0.0, 1.0, 1.0)
@@ -21,6 +21,8 @@ def crop_and_resize(frames: Tensor, region: Region, size: tuple[int, int]) -> tu
 
     Returns the frames and the region that was really cut: edges lie on whole pixels, at least one pixel wide.
     """
+    from torchvision.transforms.v2 import functional as F  # two seconds, and who reads annotations resizes nothing
+
     height, width = frames.shape[-2:]
     left, right = _whole_pixels(region[0], region[2], width)
     top, bottom = _whole_pixels(region[1], region[3], height)
@@ -45,9 +47,10 @@ def box_safe_region(boxes: Tensor, scale: tuple[float, float], generator: torch.
     """A random region with sides of scale[0]..scale[1] of the frame, grown where needed to hold every box whole."""
     side = _uniform(*scale, generator)
     region = [0.0, 0.0, 1.0, 1.0]
+    rows = boxes.tolist()
     for axis in (0, 1):
-        low = boxes[:, axis].min().item() if len(boxes) else 1.0
-        high = boxes[:, axis + 2].max().item() if len(boxes) else 0.0
+        low = min((row[axis] for row in rows), default=1.0)
+        high = max((row[axis + 2] for row in rows), default=0.0)
         length = min(max(side, high - low), 1.0)
         first, last = max(0.0, high - length), min(1.0 - length, low)
         if not len(boxes):
@@ -71,13 +74,14 @@ def boxes_in_region(boxes: Tensor, region: Region, *, min_visible: float) -> tup
     A box stays when more than nothing, and at least the fraction `min_visible` of its area, lies inside the region.
     """
     left, top, right, bottom = region
-    size = boxes.new_tensor([right - left, bottom - top] * 2)
-    moved = (boxes - boxes.new_tensor([left, top] * 2)) / size
-    clipped = moved.clamp(0, 1)
-    area = (moved[:, 2:] - moved[:, :2]).prod(-1)
-    visible = (clipped[:, 2:] - clipped[:, :2]).prod(-1)
-    keep = (visible > 0) & (visible >= min_visible * area)
-    return clipped[keep], keep
+    rows = boxes.numpy()  # a handful of boxes: numpy is at the answer before torch has begun
+    size, origin = (np.array(pair * 2, dtype=rows.dtype) for pair in ([right - left, bottom - top], [left, top]))
+    moved = (rows - origin) / size
+    clipped = moved.clip(0, 1)
+    area = (moved[:, 2] - moved[:, 0]) * (moved[:, 3] - moved[:, 1])
+    visible = (clipped[:, 2] - clipped[:, 0]) * (clipped[:, 3] - clipped[:, 1])
+    keep = (visible > 0) & (visible >= rows.dtype.type(min_visible) * area)
+    return torch.from_numpy(clipped[keep]), torch.from_numpy(keep)
 
 
 def mirror(boxes: Tensor, region: Region) -> tuple[Tensor, Region]:
@@ -85,5 +89,7 @@ def mirror(boxes: Tensor, region: Region) -> tuple[Tensor, Region]:
 
     The pixels themselves are mirrored on the device, the whole batch at once (structures/clip.py).
     """
-    flipped = torch.stack([1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]], dim=1)
-    return flipped, (region[2], region[1], region[0], region[3])
+    rows = boxes.numpy()
+    flipped = rows.copy()
+    flipped[:, 0], flipped[:, 2] = 1 - rows[:, 2], 1 - rows[:, 0]
+    return torch.from_numpy(flipped), (region[2], region[1], region[0], region[3])

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from slowfast.datasets.augment.view_crops import ViewCrops
 from slowfast.datasets.clips.clip_sampling import Order, check_order
+from slowfast.datasets.clips.planes import to_planes
 from slowfast.datasets.clips.video_sampling import ClipSampling, read_clips
 from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.structures.clip import ClipBatch, UnreadableClip, ViewMeta
@@ -91,7 +92,7 @@ def in_order(positions: np.ndarray, order: Order) -> np.ndarray:
 
 def arrange(crops: np.ndarray, place: np.ndarray) -> Tensor:
     """(crops, K, h, w, 3) frames, (clips, T) which of them each clip shows -> (clips * crops, 3, T, h, w)."""
-    return torch.stack([torch.from_numpy(crop[clip]).permute(3, 0, 1, 2) for clip in place for crop in crops])
+    return torch.stack([to_planes(crop[clip]) for clip in place for crop in crops])
 
 
 class Chunks:

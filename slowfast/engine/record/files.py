@@ -7,7 +7,6 @@ from fvcore.common.config import CfgNode
 from slowfast.utils.files import write_text
 from slowfast.utils.logging import get_logger
 from slowfast.utils.processes.distributed import is_main
-from slowfast.weights.checkpoint import Checkpointer
 
 CONFIG, TEST_CONFIG = "config.yaml", "test_config.yaml"
 
@@ -31,6 +30,8 @@ def save_config(cfg: CfgNode, *, trains: bool = True) -> None:
     """
     if not is_main():
         return
+    from slowfast.weights.checkpoint import Checkpointer  # with torch, which who lists runs does not need
+
     folder = Path(cfg.OUTPUT_DIR)
     path = folder / CONFIG
     if not trains and path.is_file() and Checkpointer(folder / "checkpoints").saved():

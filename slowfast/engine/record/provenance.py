@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from fvcore.common.config import CfgNode
 from torch import Tensor, nn
 
@@ -55,7 +54,7 @@ def provenance(
         "versions": {
             "slowfast": slowfast.__version__,
             "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
+            "torchvision": _installed("torchvision"),
             "av": _installed("av"),
             "numpy": _installed("numpy"),
             "opencv": _installed("opencv-python-headless") or _installed("opencv-python"),

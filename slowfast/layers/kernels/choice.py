@@ -54,7 +54,7 @@ LINEAR = Kernel("large linear layers through oneDNN", ("cpu",), measured_on=("cp
 DEPTHWISE_GRADIENT = Kernel("depthwise gradients through oneDNN", ("cpu",), measured_on=("cpu",))
 GELU_IN_PLACE = Kernel("GELU and its gradient in place", ("cpu",), measured_on=("cpu",))
 PROJECTIONS = Kernel("queries, keys and values of one norm with one gradient", ("cpu",), measured_on=("cpu",))
-QUERIES_ON_CPU = Kernel("biases of the queries without copies of them", ("cpu",), measured_on=("cpu",))
+QUERIES_ON_CPU = Kernel("biases of the queries without copies of them, in training", ("cpu",), measured_on=("cpu",))
 MLP_IN_PARTS = Kernel("large MLPs in parts when nothing is trained", ("cpu",), measured_on=("cpu",))
 TRITON_DEPTHWISE = Kernel(
     "depthwise convolutions by Triton, compared with float64 before they are used",
@@ -269,8 +269,11 @@ def appends_in_one_kernel(q: Tensor, tables: Sequence[Tensor | None]) -> bool:
 
 
 def appends_without_copies(q: Tensor, tables: Sequence[Tensor | None]) -> bool:
-    """True on a CPU where the same is done by one function with a gradient of ours. For positions along all three axes."""
-    if _inside_export or any(table is None for table in tables):
+    """True in training on a CPU where the same is done by one function with a gradient of ours.
+
+    For positions along all three axes. Without gradients an einsum for each axis is as fast.
+    """
+    if _inside_export or not torch.is_grad_enabled() or any(table is None for table in tables):
         return False
     return _eager_float32(q) and takes(QUERIES_ON_CPU, q.device)
 

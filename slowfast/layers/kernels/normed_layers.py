@@ -5,7 +5,7 @@ every layer keeps what it read.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -34,8 +34,9 @@ class _LayersOfNorm(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx, x: Tensor, weight: Tensor, bias: Tensor, eps: float, places: tuple[Tensor | None, ...],
-        *numbers: Tensor | None,
+        *numbers: Any,
     ) -> tuple[Tensor, ...]:  # fmt: skip
+        """numbers: weight and bias of each layer in turn; a bias may be None."""
         tokens = F.layer_norm(x, x.shape[-1:], weight, bias, eps)
         ctx.eps, ctx.places = eps, places
         ctx.save_for_backward(x, weight, bias, *numbers[::2])

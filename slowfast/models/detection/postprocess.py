@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import nms
 
 from slowfast.structures.clip import ClipMeta
 from slowfast.structures.outputs.predictions import Candidates, Detections, Predictions
@@ -42,6 +41,8 @@ class PostProcess(nn.Module):
         order = actor.argsort(descending=True, stable=True)
         order = order[actor[order] >= self.actor_threshold]
         if self.nms_iou is not None and len(order):
+            from torchvision.ops import nms  # two seconds, and set prediction needs none
+
             order = order[nms(boxes[order], actor[order], self.nms_iou)]
         return order[: self.max_people]
 

@@ -4,6 +4,7 @@ Time is the key, never a frame counter: tools number frames one after the other,
 evenly spaced. `VideoTimes` is the only place that turns one into the other, by the timestamps in the file.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,11 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
+from slowfast.preparation.called_alike import FilesBelow
+from slowfast.preparation.converters.attributes import Attribute
 from slowfast.structures.annotations.box_table import plain_time
 from slowfast.video.decoding.open_video import OpenVideo, named_errors
-from slowfast.video.reader import VideoFiles
+from slowfast.video.reader import VIDEO_EXTENSIONS, VideoFiles
+from slowfast.video.source import ClipReadError
 
 Box = tuple[float, float, float, float]
+_SLIVER = 0.01  # of the frame
+_SAME_SHAPE = 0.03  # how much the ratios of sides may differ: codecs round sides to 16 pixels
+_ROUNDED = 0.5  # seconds that a tool's time may be outside its video
+_FAR = 0.05  # of the frame: how far a box of somebody at its edge may reach beyond
 
 
 @dataclass(frozen=True)
@@ -41,12 +49,15 @@ class Label:
 @dataclass(frozen=True)
 class Annotations:
     """labels: by video, time, track, box; classes: names, in the order of their ids; empty: (video, time) of key frames
-    that were looked at and show nobody; notes: what was left out, for the reader of the result."""
+    that were looked at and show nobody; notes: what was left out, for the reader of the result; remarks: what may be
+    wrong; attributes: what the boxes of a labelling tool say, and whether it is actions."""
 
     labels: tuple[Label, ...]
     classes: tuple[str, ...]
     empty: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
 
     @property
     def videos(self) -> tuple[str, ...]:
@@ -55,33 +66,58 @@ class Annotations:
     def of_videos(self, names: Iterable[str]) -> "Annotations":
         """Those of some videos; the classes stay."""
         kept = set(names)
-        return Annotations(
-            tuple(label for label in self.labels if label.video in kept),
-            self.classes,
-            tuple(key for key in self.empty if key[0] in kept),
+        return replace(
+            self,
+            labels=tuple(label for label in self.labels if label.video in kept),
+            empty=tuple(key for key in self.empty if key[0] in kept),
         )
 
 
 def annotations_of(
     labels: Iterable[Label], classes: Sequence[str] = (), empty: Iterable[tuple[str, float]] = ()
 ) -> Annotations:
-    """Sort labels, and name the classes that occur after those given; times to the thousandth, boxes clipped to [0, 1].
+    """Sort labels, and name the classes that occur after those given; times to the thousandth, boxes clipped to [0, 1]. A
+    remark says how many reached far beyond it.
 
     Raises ValueError for a box without area.
     """
-    kept = []
+    kept: list[Label] = []
+    far: list[tuple[float, str]] = []
     for label in labels:
         x1, y1, x2, y2 = (min(max(float(value), 0.0), 1.0) for value in label.box)
-        if x2 <= x1 or y2 <= y1:
+        shown = ", ".join(f"{value:.4g}" for value in label.box)
+        if not (x2 > x1 and y2 > y1):  # or one is not a number
+            outside = label.box[2] > label.box[0] and label.box[3] > label.box[1]
             raise ValueError(
-                f"video {label.video!r}, second {label.time:g}: box {label.box} has no area inside the frame"
+                f"video {label.video!r}, second {label.time:g}: box ({shown}), in fractions of the frame, "
+                + (
+                    "is outside it; is it in pixels of another size?"
+                    if outside
+                    else "is inverted, has no area or no number"
+                )
             )
-        kept.append(replace(label, time=plain_time(label.time), box=(x1, y1, x2, y2)))
+        beyond = max(*label.box, *(1 - value for value in label.box)) - 1
+        if beyond > _FAR:
+            far.append((beyond, f"box ({shown}) of video {label.video!r}, second {label.time:g}"))
+        actions = tuple(dict.fromkeys(label.actions))  # two attributes may say the same
+        kept.append(replace(label, time=plain_time(label.time), box=(x1, y1, x2, y2), actions=actions))
     kept.sort(key=lambda label: (label.video, label.time, label.track, label.box, label.actions))
     more = sorted({action for label in kept for action in label.actions} - set(classes))
-    shown = {(label.video, label.time) for label in kept}
-    idle = sorted({(video, plain_time(time)) for video, time in empty} - shown)
-    return Annotations(tuple(kept), (*classes, *more), tuple(idle))
+    there = {(label.video, label.time) for label in kept}
+    idle = sorted({(video, plain_time(time)) for video, time in empty} - there)
+    remarks = []
+    if far:
+        remarks.append(
+            f"{len(far)} of {len(kept)} boxes reach beyond the frame and were cut, furthest {max(far)[1]}, in fractions of the "
+            "frame; are they pixels of another size, or corners in place of width and height?"
+        )
+    if kept and all(min(a.box[2] - a.box[0], a.box[3] - a.box[1]) < _SLIVER for a in kept):
+        box = ", ".join(f"{value:.4g}" for value in kept[0].box)
+        remarks.append(
+            f"all {len(kept)} boxes are thinner than a hundredth of the frame, such as ({box}) of video {kept[0].video!r}; are "
+            "they fractions where pixels are wanted?"
+        )
+    return Annotations(tuple(kept), (*classes, *more), tuple(idle), remarks=tuple(remarks))
 
 
 @dataclass(frozen=True)
@@ -101,6 +137,27 @@ class Timing:
         if not 0 <= frame < len(self.times):
             raise IndexError(f"the video has frames 0 to {len(self.times) - 1}, and frame {frame} is asked for")
         return float(self.times[frame])
+
+    @property
+    def length(self) -> float:
+        """Seconds to the end of the last frame, if that is shown as long as the others in the mean."""
+        return float(self.times[-1]) + 1 / self.rate
+
+    def of_another_shape(self, size: tuple[int, int]) -> str:
+        """What to say where boxes are in pixels of a (height, width) that is no larger or smaller copy of the video's; ""."""
+        if abs(size[0] * self.size[1] / (size[1] * self.size[0]) - 1) <= _SAME_SHAPE:
+            return ""
+        return f"{self.size[1]} x {self.size[0]} pixels, and boxes are of pictures of {size[1]} x {size[0]}, of another shape"
+
+    def misses(self, second: float) -> bool:
+        """Is this before the start or beyond the end, by more than tools round?"""
+        return second < -_ROUNDED or second > self.length + _ROUNDED
+
+    def moment(self, second: float) -> float:
+        """When what a tool shows at `second` came on. Raises ValueError for a second that the video does not have."""
+        if self.misses(second):
+            raise ValueError(f"second {second:g} is not in the video, which lasts {self.length:.3f} s")
+        return self.second_of(self.frame_at(second))
 
     @cached_property
     def rate(self) -> float:
@@ -124,12 +181,21 @@ class VideoTimes:
 
     folder: Path
     _known: dict[str, Timing] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def _files(self) -> FilesBelow:
+        return FilesBelow(self.folder)
 
     def of(self, video: str) -> Timing:
         """Raises ClipReadError where the video is missing or cannot be read."""
         if video not in self._known:
             files = VideoFiles(self.folder, threads=1)
-            path, length = files.path(video), files.length(video)
+            try:
+                path = files.path(video)
+            except ClipReadError as error:
+                raise ClipReadError(error.file, None, error.reason + self._files.hint(video)) from None
+            length = files.length(video)
             with named_errors(path, None), OpenVideo(path, threads=1) as opened:
                 first, frame = next(opened.frames())
                 height, width = opened.rgb(frame).shape[:2]
@@ -139,13 +205,38 @@ class VideoTimes:
     def name(self, file: str) -> str:
         """What a tool calls a video (a path, a URL, a name) -> the name it has here: the longest end of the path that is
         a file below the folder, without its extension where that is enough."""
-        local = file.partition("?d=")[2]  # Label Studio's address of a file on its own disk
-        parts = (local or file.split("?")[0]).replace("\\", "/").split("/")
-        for start in range(len(parts)):
-            candidate = "/".join(parts[start:])
-            if candidate and (self.folder / candidate).is_file():
-                return candidate.rsplit(".", 1)[0]
-        return parts[-1].rsplit(".", 1)[0] if "." in parts[-1] else parts[-1]
+        if file not in self._names:
+            local = file.partition("?d=")[2]  # Label Studio's address of a file on its own disk
+            parts = (local or file.split("?")[0]).replace("\\", "/").split("/")
+            ends = ("/".join(parts[start:]) for start in range(len(parts)))
+            found = (self._found(end) for end in ends if end)
+            self._names[file] = next((name for name in found if name), "") or _without_extension(parts[-1])
+        return self._names[file]
+
+    def _found(self, end: str) -> str:
+        """The name of a file below the folder that is called so, with or without extension; "" where there is none."""
+        files = VideoFiles(self.folder)
+        called = [unicodedata.normalize(form, one) for one in (end, _without_extension(end)) for form in ("NFC", "NFD")]
+        for spelled in dict.fromkeys((end, *called)):
+            try:
+                path = files.path(spelled)
+                short = path.relative_to(self.folder).with_suffix("").as_posix()
+                return short if self._is(short, path) else path.relative_to(self.folder).as_posix()
+            except (ClipReadError, ValueError):  # no such file, several, or one outside the folder
+                continue
+        return ""
+
+    def _is(self, name: str, path: Path) -> bool:
+        """Does a name without extension mean this file, and no other one?"""
+        try:
+            return VideoFiles(self.folder).path(name) == path
+        except ClipReadError:
+            return False
+
+
+def _without_extension(name: str) -> str:
+    stem, dot, extension = name.rpartition(".")
+    return stem if stem and f"{dot}{extension}".lower() in VIDEO_EXTENSIONS else name
 
 
 def every(annotations: Annotations, seconds: float, videos: VideoTimes) -> Annotations:
@@ -158,10 +249,10 @@ def every(annotations: Annotations, seconds: float, videos: VideoTimes) -> Annot
         timing = videos.of(video)
         moments = np.arange(0, timing.times[-1] + seconds / 2, seconds)
         wanted[video] = {plain_time(timing.second_of(timing.frame_at(float(moment)))) for moment in moments}
-    return Annotations(
-        tuple(label for label in annotations.labels if label.time in wanted[label.video]),
-        annotations.classes,
-        tuple(key for key in annotations.empty if key[1] in wanted[key[0]]),
+    return replace(
+        annotations,
+        labels=tuple(label for label in annotations.labels if label.time in wanted[label.video]),
+        empty=tuple(key for key in annotations.empty if key[1] in wanted[key[0]]),
     )
 
 

@@ -1,10 +1,11 @@
 """The table of formats: how each is read into the neutral structure and written from it. One row serves both ways."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slowfast.preparation.converters.annotations import Annotations, VideoTimes, every
+from slowfast.preparation.converters.attributes import AUTO, check_chosen, merged
 from slowfast.preparation.converters.formats.ava import read_ava_csv, write_ava
 from slowfast.preparation.converters.formats.coco import read_coco, write_coco
 from slowfast.preparation.converters.formats.cvat import read_cvat, write_cvat
@@ -12,6 +13,10 @@ from slowfast.preparation.converters.formats.label_studio import read_label_stud
 from slowfast.preparation.converters.formats.spreadsheet import read_spreadsheet, write_spreadsheet
 from slowfast.preparation.converters.formats.tubes import read_tube_pickle, write_tube_pickle
 from slowfast.preparation.converters.formats.via import read_via, write_via
+from slowfast.preparation.converters.suspect import alike, check_times
+from slowfast.preparation.faults import READ_ERRORS
+
+CONVERT_ERRORS = READ_ERRORS  # what `convert` raises for a wrong file, or a video that cannot be read
 
 
 @dataclass(frozen=True)
@@ -20,8 +25,9 @@ class Options:
 
     label_map:    of AVA's CSVs
     first_second: their timestamp at the start of a video
-    first_frame:  number of a video's first frame in a spreadsheet that counts frames
-    actions_from: see `read_cvat`
+    first_frame:  what a spreadsheet or a COCO-style file that counts frames calls the first one of a video
+    frames_from:  see `read_coco`
+    actions_from: "auto", "attributes", "label", or names of attributes between commas: see `read_cvat`, `write_cvat`
     split:        of pickles of tubes
     test_videos:  held out where two CSVs are written
     min_score:    of detections that become pre-labels
@@ -30,6 +36,7 @@ class Options:
     label_map: Path | None = None
     first_second: float = 0
     first_frame: int = 0
+    frames_from: str = "auto"
     actions_from: str = "auto"
     split: int = 1
     test_videos: tuple[str, ...] = ()
@@ -39,13 +46,16 @@ class Options:
 @dataclass(frozen=True)
 class Format:
     """read: (file, videos, options); write: (annotations, file or folder, videos, options), None where it is not written.
-    writes_folder: what is written is a folder. per_video: a file holds one video."""
+    writes_folder: what is written is a folder. per_video: a file holds one video. has_attributes: boxes have attributes,
+    which may tell actions. has_first_second: its times may count from another second than the start of a file."""
 
     what: str
     read: Callable[[Path, VideoTimes, Options], Annotations]
     write: Callable[[Annotations, Path, VideoTimes, Options], None] | None
     writes_folder: bool = False
     per_video: bool = False
+    has_attributes: bool = False
+    has_first_second: bool = False
 
 
 def _read_ava(path: Path, videos: VideoTimes, options: Options) -> Annotations:
@@ -67,26 +77,30 @@ FORMATS: dict[str, Format] = {
         _read_ava,
         lambda found, path, videos, o: write_ava(found, path, test_videos=o.test_videos, first_second=o.first_second),
         writes_folder=True,
+        has_first_second=True,
     ),
     "cvat": Format(
         "CVAT for video 1.1 (XML)",
         lambda path, videos, o: read_cvat(path, videos, actions_from=o.actions_from),
-        lambda found, path, videos, o: write_cvat(found, path, videos),
+        lambda found, path, videos, o: write_cvat(found, path, videos, actions_from=o.actions_from),
         per_video=True,
+        has_attributes=True,
     ),
     "label-studio": Format(
         "Label Studio, video rectangles (JSON)",
         lambda path, videos, o: read_label_studio(path, videos, actions_from=o.actions_from),
-        lambda found, path, videos, o: write_label_studio(found, path, videos),
+        lambda found, path, videos, o: write_label_studio(found, path, videos, actions_from=o.actions_from),
+        has_attributes=True,
     ),
     "via": Format(
         "VGG Image Annotator 3, video project (JSON)",
-        lambda path, videos, o: read_via(path, videos),
-        lambda found, path, videos, o: write_via(found, path, videos),
+        lambda path, videos, o: read_via(path, videos, actions_from=o.actions_from),
+        lambda found, path, videos, o: write_via(found, path, videos, actions_from=o.actions_from),
+        has_attributes=True,
     ),
     "coco": Format(
         "COCO-style JSON of videos",
-        lambda path, videos, o: read_coco(path, videos),
+        lambda path, videos, o: read_coco(path, videos, frames_from=o.frames_from, first_frame=o.first_frame),
         lambda found, path, videos, o: write_coco(found, path, videos),
     ),
     "tubes": Format(
@@ -95,6 +109,18 @@ FORMATS: dict[str, Format] = {
         lambda found, path, videos, o: write_tube_pickle(found, path, videos, test_videos=o.test_videos),
     ),
 }
+
+
+def _together(parts: Sequence[Annotations]) -> Annotations:
+    """Those of several files."""
+    return Annotations(
+        tuple(sorted((a for part in parts for a in part.labels), key=lambda a: (a.video, a.time, a.track, a.box))),
+        tuple(dict.fromkeys(name for part in parts for name in part.classes)),
+        tuple(sorted({key for part in parts for key in part.empty})),
+        tuple(note for part in parts for note in part.notes),
+        tuple(remark for part in parts for remark in part.remarks),
+        merged(part.attributes for part in parts),
+    )
 
 
 def convert(
@@ -110,25 +136,40 @@ def convert(
     """Read the files of one format, and write all of it in another; what was written is returned.
 
     seconds: keep key frames so far apart only (labels of every frame become key frames)
-    Raises ValueError where a format is not written, nothing was found, or a file holds one video and there are several.
+    Raises ValueError where a format is not written, nothing was found, a key frame is outside its video, or a chosen attribute
+    is not there.
     """
     writer = FORMATS[target].write
     if writer is None:
         raise ValueError(
             f"{target} is read and not written; write one of {', '.join(n for n, f in FORMATS.items() if f.write)}"
         )
-    parts = [FORMATS[source].read(path, videos, options) for path in files]
-    classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
-    found = Annotations(
-        tuple(sorted((a for part in parts for a in part.labels), key=lambda a: (a.video, a.time, a.track, a.box))),
-        classes,
-        tuple(sorted({key for part in parts for key in part.empty})),
-        tuple(note for part in parts for note in part.notes),
+    told = ", ".join(map(str, files))
+    if options.actions_from != AUTO and not (FORMATS[source].has_attributes or FORMATS[target].has_attributes):
+        able = ", ".join(name for name, one in FORMATS.items() if one.has_attributes)
+        raise ValueError(
+            f"--actions-from {options.actions_from}: boxes of {source} and {target} have no attributes; those of {able} have"
+        )
+    found = _together([FORMATS[source].read(path, videos, options) for path in files])
+    if FORMATS[source].has_attributes:
+        check_chosen(options.actions_from, found.attributes, told)
+    advice = (
+        f"; the start of a file is second {options.first_second:g} (--first-second)"
+        if FORMATS[source].has_first_second
+        else ""
     )
-    if seconds is not None:
-        found = replace(every(found, seconds, videos), notes=found.notes)
+    found = replace(found, remarks=(*found.remarks, *check_times(found, videos, advice=advice), *alike(found.classes)))
+    if seconds is not None and found.labels:
+        total = len(found.labels)
+        found = every(found, seconds, videos)
+        if not found.labels:
+            raise ValueError(
+                f"{told}: none of {total} boxes is on a frame that is shown at 0, {seconds:g}, {2 * seconds:g}, ... s (--every); it "
+                "is for boxes on every frame: leave it out"
+            )
     if not found.labels:
-        raise ValueError(f"{', '.join(map(str, files))}: no labelled box was found")
+        why = "".join(f"; left out: {note}" for note in found.notes)
+        raise ValueError(f"{told}: no labelled box was found{why}")
     if FORMATS[target].per_video and len(found.videos) > 1:
         for video in found.videos:
             path = out / f"{video.replace('/', '_')}.xml"

@@ -16,7 +16,7 @@ from slowfast.utils.progress import progress
 from slowfast.video.decoding.frame_index import keep_index
 from slowfast.video.reader import VIDEO_EXTENSIONS
 from slowfast.video.source import ClipReadError
-from slowfast.video.stored.manifest import read_record, size_of, write_record
+from slowfast.video.stored.manifest import FOLDER, read_record, size_of, write_record
 
 SHOWN = 10
 
@@ -71,13 +71,20 @@ def movies_below(sources: Sequence[Path]) -> dict[str, Path]:
         for file in files:
             name = (file.relative_to(source) if source.is_dir() else Path(file.name)).with_suffix("").as_posix()
             if name in found:
-                raise ValueError(f"{found[name]} and {file} have one name, {name}: rename one")
+                raise ValueError(
+                    f"{found[name]} and {file} have one name, {name}: rename one{_or_above(found[name], file)}"
+                )
             found[name] = file
     if not found:
         raise ValueError(
             f"{', '.join(map(str, sources))}: no video with one of the extensions {' '.join(VIDEO_EXTENSIONS)}"
         )
     return found
+
+
+def _or_above(first: Path, second: Path) -> str:
+    """Two that lie in different folders have two names below the folder above both."""
+    return "" if first.parent == second.parent else ", or give the folder above both, from which names are then told"
 
 
 def names_in(path: Path) -> list[str]:
@@ -106,8 +113,12 @@ def prepare_all(
     workers: processes; 0 works in this one
     A video whose record says that it was made of this very file in this very way, and which has the size that it had
     then, is kept; anything else is made anew. Half files of a run that was killed are removed, some minutes later.
+    Raises ValueError, before anything is made, where a film that this did not make would be overwritten.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    if wanted.mode == "encode":
+        _spare(movies, out)
+    # The folder of records is what tells the next run that films here are made by this.
+    (out / FOLDER if wanted.mode == "encode" else out).mkdir(parents=True, exist_ok=True)
     for left in remove_left_by_killed(out):
         get_logger().info("%s: removed, a run that was killed left it", left)
     jobs = [(name, str(source), str(out), wanted) for name, source in sorted(movies.items())]
@@ -133,7 +144,23 @@ def prepare_all(
                 except BaseException:  # Ctrl-C, a worker that was killed: what waits is not begun
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
+    if (out / FOLDER).is_dir() and not any((out / FOLDER).iterdir()):
+        (out / FOLDER).rmdir()  # nothing was made
     return PreparationReport(tuple(sorted(rows, key=lambda row: row.video)))
+
+
+def _spare(movies: dict[str, Path], out: Path) -> None:
+    """Raises ValueError where a movie would be written over a source, or over a film in a folder that was never prepared."""
+    sources = {path.resolve() for path in movies.values()}
+    ours = (out / FOLDER).is_dir()
+    for name in sorted(movies):
+        target = out / f"{name}.mp4"
+        if target.resolve() in sources:
+            raise ValueError(
+                f"{target}: this movie would be overwritten by what is made of it; give another folder (--out)"
+            )
+        if target.exists() and not ours:
+            raise ValueError(f"{target} is there, and {out} was not made by this; give another folder (--out)")
 
 
 def _megabytes(movie: Path) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 
 from slowfast.utils.files import whole_folder, write_loose
 from slowfast.video.decoding.open_video import OpenVideo, named_errors, pixel_aspect_of
+from slowfast.video.decoding.plain_video import is_plain
 from slowfast.video.decoding.whole_video import WholeVideo
 from slowfast.video.pyav import av
 from slowfast.video.source import MAX_TOLERANCE_SECONDS, ROUNDING_SECONDS, ClipReadError
@@ -52,6 +53,7 @@ class Wanted:
             ("mode", self.mode in MODES, f"one of {', '.join(MODES)}"),
             ("short_side", self.short_side >= 0, "0 or more"),
             ("gop", self.gop >= 1, "1 or more"),
+            ("crf", 0 <= self.crf <= 51, "from 0 to 51"),
             ("fps", self.fps > 0, "above 0"),
             ("quality", 1 <= self.quality <= 100, "from 1 to 100"),
             ("window", self.window is None or 0 <= self.window[0] < self.window[1], "first second, later last second"),
@@ -80,27 +82,20 @@ def prepare_movie(source: Path, name: str, out: Path, wanted: Wanted) -> VideoRe
     name: of the video, without extension; it may have folders
     Raises ClipReadError where the movie cannot be read, is damaged within the window, or ends before it.
     """
+    whole = False
     with named_errors(source, None):
         if wanted.mode == "index":
             path = source
-            if wanted.decode:
-                _look_at_all(source)
+            whole = wanted.decode and is_plain(source)
         elif wanted.mode == "encode":
             path = out / f"{name}.mp4"
             pictures, aspect = _pictures(source, wanted), pixel_aspect_of(source)
             write_timed_video(pictures, path, crf=wanted.crf, gop=wanted.gop, pixel_aspect=aspect)
+            whole = is_plain(path)
         else:
             path = out / name
             _write_frames(source, path, wanted)
-        return _record(source, path, name, out, wanted)
-
-
-def _look_at_all(source: Path) -> None:
-    """Raises ClipReadError at the first damage."""
-    with OpenVideo(source, threads=1, remember=False) as video:
-        any(video.in_doubt for _ in video.frames())
-        if video.damaged:
-            raise ClipReadError(str(source), max(video.damaged[0][0], 0.0), "the data is damaged after this")
+        return _record(source, path, name, out, wanted, whole=whole)
 
 
 def _pictures(source: Path, wanted: Wanted) -> Iterator[tuple[float, np.ndarray]]:
@@ -166,7 +161,7 @@ def _with_square_pixels(picture: np.ndarray, aspect: float) -> np.ndarray:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR))
 
 
-def _record(source: Path, path: Path, name: str, out: Path, wanted: Wanted) -> VideoRecord:
+def _record(source: Path, path: Path, name: str, out: Path, wanted: Wanted, *, whole: bool) -> VideoRecord:
     stat = source.stat()
     if wanted.mode == "frames":
         files = sorted(path.iterdir())
@@ -199,6 +194,7 @@ def _record(source: Path, path: Path, name: str, out: Path, wanted: Wanted) -> V
         bytes=size_of(path),
         sha256=digest,
         decoder=f"PyAV {av.__version__}, libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}",
+        whole_at=path.stat().st_mtime_ns if whole else 0,
     )
 
 

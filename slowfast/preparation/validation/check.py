@@ -20,7 +20,7 @@ from slowfast.datasets.sets.ava import ava_clock, ava_files, ava_frames
 from slowfast.datasets.sets.labels import class_names_of, list_of_split
 from slowfast.datasets.sets.pixels import video_files
 from slowfast.datasets.split import KeyFrameSplit, VideoSplit
-from slowfast.preparation.faults import Faults
+from slowfast.preparation.faults import READ_ERRORS, Faults
 from slowfast.preparation.validation.ava_files import read_files
 from slowfast.preparation.validation.facts import SplitFacts, facts_of_key_frames, facts_of_videos
 from slowfast.preparation.validation.labelled import check_labelled
@@ -31,10 +31,7 @@ from slowfast.preparation.validation.videos import Pixels, VideoCheck, check_unl
 from slowfast.structures.annotations.problem import Problem
 from slowfast.video.reader import VideoFiles
 from slowfast.video.remote.address import is_url
-from slowfast.video.source import ClipReadError
 from slowfast.video.stored.cache import CachedVideos
-
-READ_ERRORS = (ValueError, OSError, ClipReadError)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """SplitFacts: what a split holds, in numbers that can be plotted."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +14,7 @@ from slowfast.structures.annotations.labelled_videos import LabelledVideos
 class SplitFacts:
     """One split.
 
-    classes:      {name: how many people, or videos, have it}, in index order
+    classes:      {name: how many people, or videos, have it}, in index order; a name that two classes have tells the id too
     sides:        (P,) square root of each person's box area, as a fraction of the frame's; empty for labelled videos
     crowd:        (K,) people on each key frame; empty for labelled videos
     """
@@ -56,11 +57,14 @@ def facts_of_key_frames(name: str, key_frames: KeyFrames, label_map: LabelMap) -
     boxes = key_frames.boxes.astype(np.float64)
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     counts = key_frames.actions.sum(axis=0, dtype=np.int64).tolist()
+    times = Counter(label_map.names)
+    named = zip(label_map.ids, label_map.names, strict=True)
+    names = [name if times[name] == 1 else f"{name} (id {class_id})" for class_id, name in named]
     return SplitFacts(
         name,
         len(key_frames.used_videos),
         len(key_frames),
-        dict(zip(label_map.names, counts, strict=True)),
+        dict(zip(names, counts, strict=True)),
         np.sqrt(area),
         np.diff(key_frames.first_person),
     )

@@ -1,5 +1,6 @@
 """Checks of annotations alone: boxes, classes, doubled rows, seconds, and what two splits share."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -96,6 +97,11 @@ def check_classes(split: CheckedSplit, label_map: LabelMap, faults: Faults, *, i
         kind = "ignored class" if ignore_unknown else "unknown class"
         faults.add(kind, reason, **split.place(int(rows[0])), count=len(rows))
     evaluated = split.eval_label_map or label_map
+    for name, count in Counter(label_map.names).items():
+        if count > 1:
+            faults.add(
+                "doubled name", f"{split.name}: {count} classes of the label map are called {name!r}: which is which?"
+            )
     for class_id, name in zip(evaluated.ids, evaluated.names, strict=True):
         if class_id not in label_map.ids:
             faults.add("evaluated class", f"class {class_id} ({name}) is evaluated, and the model's label map lacks it")

@@ -8,6 +8,7 @@ import numpy as np
 
 from slowfast.datasets.annotations.people.key_frames import KeyFrames
 from slowfast.datasets.clips.key_frame_clips import ClipShape, FrameClock, SecondClock
+from slowfast.preparation.called_alike import FilesBelow
 from slowfast.preparation.faults import Faults
 from slowfast.utils.progress import progress
 from slowfast.video.pictures.frames import FrameFolders
@@ -58,9 +59,10 @@ def check_videos(checks: Sequence[VideoCheck], faults: Faults, *, decode: bool, 
     """Report what the videos of all splits do not show. decode: read every key frame, and not only those near an end."""
     spans = []
     for check in checks:
+        files = FilesBelow(check.pixels.root) if isinstance(check.pixels, VideoFiles) else None
         names = check.key_frames.used_videos
         for video in progress(list(names), what=f"videos of {check.name}", total=len(names), unit="video"):
-            span = _measure(check, video, faults, ignore_missing=ignore_missing)
+            span = _measure(check, video, faults, files, ignore_missing=ignore_missing)
             if span is not None:
                 spans.append(span)
     by_clock = [span for span in spans if isinstance(span.check.clock, SecondClock)]
@@ -71,8 +73,10 @@ def check_videos(checks: Sequence[VideoCheck], faults: Faults, *, decode: bool, 
         _read_key_frames(span, faults, decode=decode)
 
 
-def _measure(check: VideoCheck, video: str, faults: Faults, *, ignore_missing: bool) -> _Span | None:
-    """How long a video is; None where it cannot be known, which is then a fault."""
+def _measure(
+    check: VideoCheck, video: str, faults: Faults, files: FilesBelow | None, *, ignore_missing: bool
+) -> _Span | None:
+    """How long a video is; None where it cannot be known, which is then a fault. files: those that are there."""
     key_frames = check.key_frames
     timestamps = key_frames.timestamp[key_frames.video == key_frames.videos.index(video)]
     place = check.place(video, timestamps[0].item())
@@ -80,7 +84,7 @@ def _measure(check: VideoCheck, video: str, faults: Faults, *, ignore_missing: b
         check.pixels.check(video)
     except ClipReadError as error:
         kind = "missing video, ignored" if ignore_missing else "missing video"
-        faults.add(kind, f"{check.name}: {error}", **place)
+        faults.add(kind, f"{check.name}: {error}{files.hint(video) if files else ''}", **place)
         return None
     try:
         length = check.pixels.length(video)

@@ -1,4 +1,5 @@
-"""Detections CSV -> BoxTable for regular files, a block of text at a time, in numpy operations only.
+"""CSV of eight columns -> BoxTable for regular files of detections, or of ground truth whose person ids are numbers, a
+block of text at a time, in numpy operations only.
 
 1. The commas and line ends of a block are found at once; a regular block has seven commas, then a line end, in every
    line, and no quote.
@@ -72,7 +73,7 @@ class _Block:
     score: np.ndarray
 
 
-def read_regular_detections(file: ReadsBytes, are_boxes: Callable[[np.ndarray], np.ndarray]) -> BoxTable | None:
+def read_regular_rows(file: ReadsBytes, are_boxes: Callable[[np.ndarray], np.ndarray]) -> BoxTable | None:
     """The table of a regular file; None as soon as the file proves irregular, or may hold a value that breaks a rule.
 
     are_boxes: says which of (n, 4) boxes follow the rules, (n,) bool

@@ -56,6 +56,15 @@ def is_header(columns: Sequence[str]) -> bool:
     return len(columns) >= 7 and not any(text == "" or _is_number(text) for text in columns[1:])
 
 
+def starts_with_header(path: Path) -> bool:
+    """Is the first line of the file column names? What cannot be read is not, and is for the readers to tell."""
+    try:
+        with open_text(path) as file:
+            return is_header(next(csv.reader([file.readline()]), []))
+    except (ValueError, csv.Error, *UNREADABLE):
+        return False
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -116,15 +125,23 @@ def lines_of(path: Path) -> Iterator[tuple[int, list[str]]]:
             raise ValueError(f"{path}: cannot be read as UTF-8 CSV after line {reader.line_num}: {error}") from None
 
 
+def _separated(columns: list[str]) -> str:
+    """What stands between the cells of a line in place of commas."""
+    found = next(
+        (name for sign, name in ((";", "semicolons"), ("\t", "tabs")) if len(columns) == 1 and sign in columns[0]), ""
+    )
+    return f"; its cells stand between {found}, and commas are wanted" if found else ""
+
+
 def exclusion_row(columns: list[str]) -> Row:
     if len(columns) != 2:
-        raise RowError(f"expected {EXCLUSION_COLUMNS}, found {len(columns)}")
+        raise RowError(f"expected {EXCLUSION_COLUMNS}, found {len(columns)}{_separated(columns)}")
     return (*_key_frame(columns), *NOBODY, NO_LABEL, math.nan)
 
 
 def groundtruth_row(columns: list[str]) -> Row:
     if len(columns) not in (2, 7, 8):
-        raise RowError(f"expected {GROUNDTRUTH_COLUMNS}, found {len(columns)}")
+        raise RowError(f"expected {GROUNDTRUTH_COLUMNS}, found {len(columns)}{_separated(columns)}")
     key_frame = _key_frame(columns)
     if not any(columns[2:7]):
         return (*key_frame, *NOBODY, NO_LABEL, math.nan)
@@ -150,7 +167,7 @@ def any_detection_row(columns: list[str]) -> Row:
 def _score_of(columns: list[str]) -> float:
     if len(columns) != 8:
         swapped = "; is this ground truth?" if len(columns) in (2, 7) else ""
-        raise RowError(f"expected {DETECTION_COLUMNS}, found {len(columns)}{swapped}")
+        raise RowError(f"expected {DETECTION_COLUMNS}, found {len(columns)}{swapped}{_separated(columns)}")
     return _number(columns[7], "score")
 
 
@@ -203,3 +220,9 @@ def _box(texts: list[str], margin: float) -> tuple[float, float, float, float]:
         )
     x1, y1, x2, y2 = box
     return x1, y1, x2, y2
+
+
+def are_boxes(boxes: np.ndarray, margin: float) -> np.ndarray:
+    """(n, 4) -> (n,) bool: the rules of `_box`, for many."""
+    x1, y1, x2, y2 = boxes.T
+    return (x1 >= -margin) & (y1 >= -margin) & (x2 <= 1 + margin) & (y2 <= 1 + margin) & (x2 >= x1) & (y2 >= y1)

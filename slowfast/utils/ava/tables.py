@@ -1,7 +1,8 @@
 """AVA CSV files <-> BoxTable.
 
-A regular detections file is read a block at a time (`blocks`), any other well-formed file by pandas. Only what
-neither can read is read line by line, which decides what is right and names the lines that are wrong.
+A regular file of detections, or of ground truth with person ids, is read a block at a time (`blocks`), any other
+well-formed file by pandas (`by_pandas`). What neither can read, and small files, are read line by line (`rows`), which
+decides what is right and names the lines that are wrong.
 
 Ground truth   video,timestamp,x1,y1,x2,y2,label[,person]    a person; an empty label: a person without an action
                video,timestamp                               a key frame that shows nobody
@@ -20,22 +21,20 @@ import itertools
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from slowfast.structures.annotations.box_table import NO_LABEL, BoxTable, exact_times, time_text
 from slowfast.structures.annotations.problem import Problem
-from slowfast.utils.ava.blocks import read_regular_detections
+from slowfast.utils.ava.blocks import read_regular_rows
 from slowfast.utils.ava.rows import (
     DETECTION_COLUMNS,
     DETECTION_MARGIN,
     GROUNDTRUTH_COLUMNS,
     GROUNDTRUTH_MARGIN,
-    MAX_INT32,
     UNREADABLE,
     RowParser,
+    are_boxes,
     detection_row,
     exclusion_row,
     groundtruth_row,
@@ -43,11 +42,10 @@ from slowfast.utils.ava.rows import (
     lines_of,
     read_line_by_line,
     read_rows,
-    read_time,
+    starts_with_header,
 )
 from slowfast.utils.files import open_whole
 from slowfast.utils.reading import names_its_file
-from slowfast.utils.text import open_text
 
 __all__ = [
     "collect_exclusions",
@@ -62,9 +60,8 @@ __all__ = [
 ]
 
 JUDGED_ROWS = 1000  # of ground truth, for whether they are detections
-# Before 3.1 pandas reads 17 digits to within some hundred units in the last place unless it is asked; since then exactly.
-_PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
-_EXACT: dict[str, Any] = {"float_precision": "round_trip"} if _PANDAS < (3, 1) else {}
+# Bytes of a file up to which it is read line by line before pandas, which takes a fifth of a second to import, is.
+WORTH_PANDAS = 1 << 18
 
 
 @names_its_file()
@@ -112,7 +109,7 @@ def collect_exclusions(path: str | Path, problems: list[Problem]) -> tuple[BoxTa
 
 
 def _collect(path: Path, parse_row: RowParser, problems: list[Problem]) -> tuple[BoxTable, np.ndarray]:
-    table = _read_at_once(path, parse_row)
+    table = _read_fast(path, parse_row)
     if table is None:
         table, lines = read_rows(path, parse_row, problems)
     else:
@@ -169,119 +166,34 @@ def read_exclusions_csv(path: str | Path) -> set[tuple[str, float]]:
 def _read(path: Path, parse_row: RowParser) -> BoxTable:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    table = _read_in_blocks(path) if parse_row is detection_row else None
-    if table is None:
+    table = _read_fast(path, parse_row)
+    return read_line_by_line(path, parse_row) if table is None else table
+
+
+def _read_fast(path: Path, parse_row: RowParser) -> BoxTable | None:
+    """The table if every line follows the rules; None as soon as one may not, and for a small file of another kind."""
+    table = None if parse_row is exclusion_row else _read_in_blocks(path, parse_row)
+    if table is None and path.stat().st_size > WORTH_PANDAS:
         table = _read_at_once(path, parse_row)
-    if table is None:
-        table = read_line_by_line(path, parse_row)
     return table
 
 
-def _starts_with_header(path: Path) -> bool:
-    """Is the first line of the file column names? What cannot be read is not, and is for the readers to tell."""
-    try:
-        with open_text(path) as file:
-            return is_header(next(csv.reader([file.readline()]), []))
-    except (ValueError, csv.Error, *UNREADABLE):
-        return False
-
-
-def _read_in_blocks(path: Path) -> BoxTable | None:
-    """The table of a regular detections file; None for any other."""
+def _read_in_blocks(path: Path, parse_row: RowParser) -> BoxTable | None:
+    """The table of a regular file of eight columns; None for any other. The score of ground truth is the person."""
+    margin = DETECTION_MARGIN if parse_row is detection_row else GROUNDTRUTH_MARGIN
     try:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
-            if _starts_with_header(path):
+            if starts_with_header(path):
                 file.readline()
-            return read_regular_detections(file, partial(_are_boxes, margin=DETECTION_MARGIN))
+            return read_regular_rows(file, partial(are_boxes, margin=margin))
     except UNREADABLE:
         return None
 
 
 def _read_at_once(path: Path, parse_row: RowParser) -> BoxTable | None:
-    """The table if every line follows the rules; None as soon as one may not."""
-    with_score, with_boxes = parse_row is detection_row, parse_row is not exclusion_row
-    # One column more than the format has shows rows that are too long.
-    width = 9 if with_boxes else 3
-    floats = [*range(2, 8 if with_score else 7), width - 1] if with_boxes else [width - 1]
-    frame = _columns(path, width, floats, times=np.int32)
-    if frame is None:  # times with a fraction, or something wrong
-        frame = _columns(path, width, floats, times=str)
-    # Rows that are longer still become an index.
-    if frame is None or not isinstance(frame.index, pd.RangeIndex) or frame[width - 1].notna().any():
-        return None
-    timestamp = _times(frame[1])
-    if len(frame) == 0 or timestamp is None:
-        return None
-    video, names = pd.factorize(frame[0])
-    table = BoxTable(
-        videos=tuple(names),
-        video=video.astype(np.int32),
-        timestamp=timestamp,
-        boxes=np.stack([frame[c].to_numpy() for c in range(2, 6)], axis=1) if with_boxes else np.empty((len(frame), 4)),
-        label=np.empty(len(frame), dtype=np.int32),
-        score=frame[7].to_numpy() if with_score else None,
-    )
-    if "" in table.videos or (table.timestamp < 0).any():
-        return None
-    if with_boxes and not _follows_rules(table, frame[6].to_numpy(), with_score):
-        return None
-    # A row that ends before its label and one whose label is empty are the same to pandas.
-    short = with_boxes and not with_score and bool((frame[6].isna() & frame[2].notna()).any())
-    if short and not all(len(columns) in (2, 7, 8) for _, columns in lines_of(path)):
-        return None
-    return table
+    from slowfast.utils.ava.by_pandas import read_at_once
 
-
-def _columns(path: Path, width: int, floats: list[int], *, times: type) -> pd.DataFrame | None:
-    """The columns of a file, the second of type `times`; None where one is of another type than it should be."""
-    kinds: dict[int, type] = {0: str, 1: times, 7: str} | dict.fromkeys(floats, np.float64)
-    try:
-        return pd.read_csv(
-            path,
-            header=None,
-            skiprows=int(_starts_with_header(path)),
-            names=range(width),
-            dtype={column: kinds[column] for column in range(width)},
-            keep_default_na=False,
-            na_values={column: [""] for column in floats},
-            encoding="utf-8",
-            **_EXACT,
-        )
-    except (ValueError, OverflowError, *UNREADABLE):  # ParserError and UnicodeDecodeError are ValueErrors
-        return None
-
-
-def _times(column: pd.Series) -> np.ndarray | None:
-    """A column of whole numbers, or of texts, each of which is read once; None where one is no time."""
-    if column.dtype == np.int32:
-        return column.to_numpy()
-    number, texts = pd.factorize(column)
-    try:
-        return exact_times(np.array([read_time(text) for text in texts], dtype=np.float64))[number]
-    except ValueError:
-        return None
-
-
-def _follows_rules(table: BoxTable, label: np.ndarray, with_score: bool) -> bool:
-    """The rules of `groundtruth_row` and `detection_row` for all rows; fills table.label."""
-    empty = np.isnan(label)
-    good = _are_boxes(table.boxes, DETECTION_MARGIN if with_score else GROUNDTRUTH_MARGIN)
-    with np.errstate(invalid="ignore"):
-        good &= empty | ((label >= 1) & (label <= MAX_INT32) & (label == np.floor(label)))
-    if with_score:
-        good &= np.isfinite(table.scores) & ~empty
-    else:
-        good |= empty & np.isnan(table.boxes).all(axis=1)
-    if not good.all():
-        return False
-    table.label[:] = np.where(empty, NO_LABEL, label)
-    return True
-
-
-def _are_boxes(boxes: np.ndarray, margin: float) -> np.ndarray:
-    """(n, 4) -> (n,) bool: the rules of `_box`."""
-    x1, y1, x2, y2 = boxes.T
-    return (x1 >= -margin) & (y1 >= -margin) & (x2 <= 1 + margin) & (y2 <= 1 + margin) & (x2 >= x1) & (y2 >= y1)
+    return read_at_once(path, parse_row)
 
 
 def write_detections_csv(table: BoxTable, path: str | Path) -> None:

@@ -1,25 +1,44 @@
-"""The processes of a run: rank, size, and the few things they say to each other. Without a process group: one process."""
+"""The processes of a run: rank, size, and the few things they say to each other. Without a process group: one process.
 
+Torch is imported only where there are several: whatever writes to the log asks for its rank, and most of it needs no torch.
+"""
+
+from __future__ import annotations
+
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-import torch.distributed as dist
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch.distributed as dist
+    from torch import Tensor
 
 _host_group: dist.ProcessGroup | None = None
 
 
 def is_distributed() -> bool:
+    """Nobody has made a process group where nobody has imported what makes one."""
+    if "torch.distributed" not in sys.modules:
+        return False
+    import torch.distributed as dist
+
     return dist.is_available() and dist.is_initialized()
 
 
 def rank() -> int:
-    return dist.get_rank() if is_distributed() else 0
+    if not is_distributed():
+        return 0
+    import torch.distributed as dist
+
+    return dist.get_rank()
 
 
 def world_size() -> int:
-    return dist.get_world_size() if is_distributed() else 1
+    if not is_distributed():
+        return 1
+    import torch.distributed as dist
+
+    return dist.get_world_size()
 
 
 def is_main() -> bool:
@@ -28,6 +47,8 @@ def is_main() -> bool:
 
 def barrier() -> None:
     if is_distributed():
+        import torch.distributed as dist
+
         dist.barrier(group=_cpu_group())
 
 
@@ -35,6 +56,9 @@ def mean_over_processes(values: Iterable[float]) -> list[float]:
     """The mean of each number over all processes. Travels on the CPU, so that no process waits for its GPU."""
     if not is_distributed():
         return [float(value) for value in values]
+    import torch
+    import torch.distributed as dist
+
     tensor = torch.tensor(list(values), dtype=torch.float64)
     dist.all_reduce(tensor, group=_cpu_group())
     return (tensor / world_size()).tolist()
@@ -43,6 +67,8 @@ def mean_over_processes(values: Iterable[float]) -> list[float]:
 def mean_over_processes_(tensor: Tensor) -> Tensor:
     """The mean of a tensor over all processes, in place."""
     if is_distributed():
+        import torch.distributed as dist
+
         dist.all_reduce(tensor)
         tensor /= world_size()
     return tensor
@@ -64,6 +90,8 @@ def gather_objects(value: Any, group: dist.ProcessGroup | None = None) -> list[A
     """
     if not is_distributed():
         return [value]
+    import torch.distributed as dist
+
     gathered: list[Any] = [None] * world_size()
     dist.all_gather_object(gathered, value, group=group or _cpu_group())
     return gathered
@@ -71,12 +99,18 @@ def gather_objects(value: Any, group: dist.ProcessGroup | None = None) -> list[A
 
 def another_group() -> dist.ProcessGroup | None:
     """All processes, talking through gloo apart from what else they say; None where one is alone. On all together."""
-    return dist.new_group(backend="gloo") if is_distributed() else None  # type: ignore[return-value]
+    if not is_distributed():
+        return None
+    import torch.distributed as dist
+
+    return dist.new_group(backend="gloo")  # type: ignore[return-value]
 
 
 def _cpu_group() -> dist.ProcessGroup | None:
     """All processes, talking through gloo, which reads host memory; None, the default group, where that is gloo."""
     global _host_group
+    import torch.distributed as dist
+
     if _host_group is None and dist.get_backend() != "gloo":
         # new_group gives a number instead only to processes that are not in it, and here all are.
         _host_group = dist.new_group(backend="gloo")  # type: ignore[assignment]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 SHARED_MEMORY = Path("/dev/shm")
 WORTH_BYTES = 1 << 20  # of an object's arrays together
@@ -25,10 +24,12 @@ def for_workers(
     count = sum(array.nbytes for array in arrays.values())
     if count < WORTH_BYTES or not folder.is_dir() or shutil.disk_usage(folder).free < _ROOM * count:
         return dict(arrays)
+    import torch  # not by what only reads annotations
+
     tensors = {name: torch.from_numpy(np.require(array, requirements=["C", "W"])) for name, array in arrays.items()}
     return {name: tensor.share_memory_() for name, tensor in tensors.items()} if at_once else tensors
 
 
 def from_parent(sent: dict[str, Any]) -> dict[str, np.ndarray]:
     """Not to be written to: other processes see it."""
-    return {name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in sent.items()}
+    return {name: value if isinstance(value, np.ndarray) else value.numpy() for name, value in sent.items()}

@@ -10,7 +10,7 @@ and read with care, by one thread, up to the same frame and on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -27,8 +27,9 @@ from slowfast.video.decoding.notes import note
 from slowfast.video.decoding.orientation import UPRIGHT, Orientations
 from slowfast.video.decoding.settling import Settling
 from slowfast.video.decoding.turning_sei import TurningSEI
+from slowfast.video.decoding.unseen import Unseen
 from slowfast.video.pyav import av
-from slowfast.video.source import ClipReadError, Timeline, tolerance_of
+from slowfast.video.source import ROUNDING_SECONDS, ClipReadError, Timeline, tolerance_of
 
 # Codecs whose every packet is a frame and whose decoders tell of all damage at once; others are read with care.
 _TELLS_DAMAGE = {"h264", "hevc", "vp9", "av1", "libdav1d", "mjpeg"}
@@ -112,6 +113,7 @@ class OpenVideo:
         self._at: int | None = None  # timestamp that was sought; None: the start
         self._given = 0  # frames since then
         self._before = self._clock.copy()  # as it was then
+        self._unseen: Unseen | None = None
 
     def _open(self, container: av.container.InputContainer) -> None:
         stream, told = choose_stream(container)
@@ -151,6 +153,11 @@ class OpenVideo:
     def in_doubt(self) -> bool:
         """The frame decoded last is damaged, or rests on data that is."""
         return bool(self._clock.damaged) and np.isinf(self._clock.damaged[-1][1])
+
+    @property
+    def is_plain(self) -> bool:
+        """So far: there was no doubt, timestamps were in order, and all frames are shown in one orientation."""
+        return not (self._careful or self.disordered or self._orientations.change)
 
     @property
     def disordered(self) -> bool:
@@ -212,6 +219,17 @@ class OpenVideo:
         if not self._careful:
             self._before = self._clock.copy()
         return True
+
+    def leave_out_unseen(self, *, seconds: Sequence[float] = (), stamps: Sequence[int] = ()) -> None:
+        """Frames that are shown at none of these moments, ascending, may be left out from now on, where no other is made of them.
+
+        Only for a file that is known to be whole (stored/known_whole.py): damage in what is left out is not noticed.
+        seconds: as `Timeline.at_times` takes them; stamps: timestamps of frames
+        """
+        header, tick = self._stream.codec_context.extradata, self.tick
+        moments, margin = [(second + self._zero) / tick for second in seconds], 1 + 2 * ROUNDING_SECONDS / tick
+        by_time = Unseen(moments, header, tolerance=self.tolerance / tick, margin=margin)
+        self._unseen = Unseen(stamps, header) if stamps else by_time
 
     def frames(self, *, from_key_frame: bool = False) -> Iterator[tuple[float, av.VideoFrame]]:
         """(second, frame) of every frame from here on, in the order they are shown.
@@ -275,9 +293,9 @@ class OpenVideo:
         was_corrupt = False
         turning = TurningSEI(self.codec, self._stream.codec_context.extradata)
         try:
-            for packet in self._demuxed():
+            for packet in self._demuxed() if self._unseen is None else self._unseen.without(self._demuxed()):
                 settling.send(packet)
-                if packet.size and not packet.is_keyframe and turning.is_in(packet):
+                if self._unseen is None and packet.size and not packet.is_keyframe and turning.is_in(packet):
                     self._orientations.look_anywhere()
                 # Where FFmpeg cuts a stream into frames itself, the mark is on the frame before the one it is meant for.
                 if packet.size and (packet.is_corrupt or (was_corrupt and self.may_be_joined)):

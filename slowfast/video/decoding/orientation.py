@@ -64,6 +64,11 @@ class Orientations:
         """An SEI was found that does not stand at a key frame."""
         self._anywhere = True
 
+    @property
+    def change(self) -> bool:
+        """More than one was noted, or one may stand anywhere."""
+        return self._anywhere or len(self._held) > 1
+
     def note(self, frame: av.VideoFrame) -> None:
         rotation = frame.rotation
         if self._held and rotation == self._rotation and not frame.key_frame and not self._anywhere:

@@ -16,6 +16,7 @@ import numpy as np
 from slowfast.video.decoding.frame_index import frame_index
 from slowfast.video.decoding.open_video import OpenVideo, UnreadableError, named_errors
 from slowfast.video.source import ClipReadError, VideoLength, check_positions
+from slowfast.video.stored.known_whole import is_known_whole
 
 # Codecs whose packets are one shown frame each. VP8, for one, has packets that are never shown.
 _ONE_FRAME_A_PACKET = {"h264", "hevc", "vp9", "libvpx-vp9", "av1", "libdav1d", "mpeg4", "mpeg1video", "mpeg2video"}
@@ -26,7 +27,7 @@ _RATE_AGREES = 0.02  # how far the file's nominal rate may be from its mean rate
 
 
 @dataclass(frozen=True)
-class _Packets:
+class Packets:
     """pts: (N,) int64 timestamps in order of presentation; keys: those of key frames."""
 
     pts: np.ndarray
@@ -59,6 +60,8 @@ class WholeVideo:
             pictures: dict[int, np.ndarray] = {}
             asked = packets.pts[positions]
             with OpenVideo(self.path, threads=self.threads) as video:
+                if is_known_whole(self.path):
+                    video.leave_out_unseen(stamps=asked.tolist())
                 for key, group in _groups(packets, positions):
                     if key == packets.pts[0] or video.seek_to(key):
                         pictures |= self._decode(video, group, short_side)
@@ -72,10 +75,10 @@ class WholeVideo:
             return np.stack([pictures[pts] for pts in asked.tolist()])
 
     @cached_property
-    def _index(self) -> tuple[VideoLength, _Packets | None]:
+    def _index(self) -> tuple[VideoLength, Packets | None]:
         with named_errors(self.path, None), OpenVideo(self.path, threads=self.threads) as video:
             nominal, tick = 1 / video.frame_seconds, video.tick
-            packets = _trusted_packets(video)
+            packets = trusted_packets(video)
         if packets is not None:
             return _length_of((packets.pts - packets.pts[0]) * tick, nominal, tick), packets
         with named_errors(self.path, None):
@@ -116,8 +119,8 @@ class WholeVideo:
         return ClipReadError(str(self.path), second, f"frame {position} of {len(self.length)} is needed, and {reason}")
 
 
-def _trusted_packets(video: OpenVideo) -> _Packets | None:
-    """None where the timestamps of the packets do not tell the frames."""
+def trusted_packets(video: OpenVideo) -> Packets | None:
+    """None where the timestamps of the packets do not tell the frames. Raises UnreadableError where there is no packet."""
     packets, decoded = [], []
     for packet in video.packets():
         if not packet.is_discard:
@@ -136,7 +139,7 @@ def _trusted_packets(video: OpenVideo) -> _Packets | None:
     # Frames before the first key frame, in the file or on screen, are not decodable.
     if not packets[0][1] or stamps[0] != pts[0]:
         return None
-    return _Packets(pts, np.sort(np.array([stamp for stamp, is_key, _ in packets if is_key], dtype=np.int64)))
+    return Packets(pts, np.sort(np.array([stamp for stamp, is_key, _ in packets if is_key], dtype=np.int64)))
 
 
 def _length_of(times: np.ndarray, nominal: float, tick: float) -> VideoLength:
@@ -146,7 +149,7 @@ def _length_of(times: np.ndarray, nominal: float, tick: float) -> VideoLength:
     return VideoLength(times, fps, tick)
 
 
-def _groups(packets: _Packets, positions: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def _groups(packets: Packets, positions: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """(timestamp of the key frame to start from, timestamps to read from there on), forward in time."""
     key_positions = np.searchsorted(packets.pts, packets.keys)
     before = key_positions[np.searchsorted(key_positions, positions, side="right") - 1]

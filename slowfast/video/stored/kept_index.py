@@ -38,7 +38,7 @@ def write_index(path: Path, folder: Path, timeline: Timeline, columns: dict[str,
     kept = folder / FOLDER / f"{path.relative_to(folder).as_posix()}.npz"
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(buffer.getvalue(), kept)
-    _records_above.cache_clear()
+    records_above.cache_clear()
 
 
 def read_index(path: Path) -> tuple[Timeline, dict[str, np.ndarray]] | None:
@@ -62,7 +62,7 @@ def read_index(path: Path) -> tuple[Timeline, dict[str, np.ndarray]] | None:
 
 def kept_index(path: Path) -> Path | None:
     """The file that an index of the video at `path` was kept in; None where there is none."""
-    root = _records_above(path.parent)
+    root = records_above(path.parent)
     if root is None:
         return None
     kept = root / FOLDER / f"{path.relative_to(root).as_posix()}.npz"
@@ -70,6 +70,6 @@ def kept_index(path: Path) -> Path | None:
 
 
 @lru_cache(maxsize=256)
-def _records_above(folder: Path) -> Path | None:
+def records_above(folder: Path) -> Path | None:
     """The prepared folder that this one is, or is in."""
     return next((root for root in [folder, *folder.parents][:_DEPTH] if (root / FOLDER).is_dir()), None)

@@ -29,6 +29,8 @@ class VideoRecord:
     frames, fps, seconds, height, width, codec: of the video; fps: in the mean
     bytes, sha256: of the file; of a folder of frames the sum of its files, and ""
     decoder:       versions of what decoded it
+    whole_at:      when the file was last changed, in nanoseconds, as every frame of it was decoded, found whole, and in the
+                   order of its timestamps (decoding/plain_video.py); 0 where that was not looked at, or is not so
     """
 
     video: str
@@ -47,6 +49,7 @@ class VideoRecord:
     bytes: int
     sha256: str
     decoder: str
+    whole_at: int = 0
     version: int = VERSION
 
 
@@ -100,7 +103,19 @@ def check_manifest(folder: str | Path, videos: Sequence[str]) -> tuple[str, ...]
         )
     unknown = len(videos) - len(records)
     note = f"{folder}: {len(records)} of {len(videos)} videos are as they were prepared"
-    return (note + (f"; {unknown} have no record" if unknown else ""),)
+    return (note + (f"; {unknown} have no record" if unknown else "") + _moved(folder, records),)
+
+
+def _moved(folder: Path, records: Sequence[VideoRecord]) -> str:
+    """Says of how many videos it is not known any more that they are whole: their time is another one; "" of none."""
+    looked_at = [(folder / record.file, record.whole_at) for record in records if record.whole_at]
+    count = sum(path.exists() and path.stat().st_mtime_ns != changed for path, changed in looked_at)
+    if not count:
+        return ""
+    return (
+        f"; {count} were written again since they were looked at (copied without their times?), so frames that no clip "
+        "shows are decoded too: cp -p and rsync -t keep the times"
+    )
 
 
 def records_of(folder: Path, videos: Sequence[str]) -> list[VideoRecord]:

@@ -1,6 +1,8 @@
 """What tools/benchmark.py measures of loading, of streams and of kept features, on small videos and a CPU."""
 
 import re
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,11 +46,43 @@ def test_transforms_print_what_a_worker_is_spared(tool, capsys, monkeypatch):
     assert float(re.search(r"^checked: 2 still clips differ by at most (\S+) of 255 levels", out, re.MULTILINE)[1]) < 5
     rows = re.findall(r"^(\w[\w ,]+?) +(\S+) cpu ms a clip +(\S+)x$", out, re.MULTILINE)
     assert [name for name, *_ in rows] == [
-        *("worker, before", "worker, now", "worker, no colours"),
+        *("worker, before", "worker, planes by torch", "worker, now", "worker, no colours"),
         "colours on this CPU as device",
     ]
     with pytest.raises(ValueError, match=r"changes no colours: DATA\.COLOR_JITTER is 0"):
         tool.main([*line, "--set", "DATA.COLOR_JITTER", "0"])
+
+
+def test_reading_compares_its_readers_before_it_times_them(tool, tmp_path, monkeypatch, capsys):
+    """torchcodec by a stand-in: right, a frame late, and not there."""
+    from bench import reading
+
+    from slowfast.video.reader import read_all
+    from slowfast.video.writing.writer import write_video
+
+    class Decoder:
+        late = 0
+
+        def __init__(self, path, *, dimension_order, num_ffmpeg_threads):
+            assert (dimension_order, num_ffmpeg_threads) == ("NHWC", 1)
+            self.frames = read_all(path, threads=1)[0]
+
+        def get_frames_at(self, indices):
+            return SimpleNamespace(data=torch.from_numpy(self.frames[np.array(indices) + self.late]))
+
+    monkeypatch.setattr(reading, "SECONDS", 5)
+    write_video(reading.moving((40, 60)), tmp_path / "v.mp4", reading.FPS, gop=12)
+    monkeypatch.setitem(sys.modules, "torchcodec.decoders", SimpleNamespace(VideoDecoder=Decoder))
+    monkeypatch.setitem(sys.modules, "torchcodec", SimpleNamespace())
+    kinds = ["ceiling", "ours", "ours, known whole", "torchcodec", "torchcodec, kept open"]
+    assert list(reading.video_cases("x", tmp_path / "v.mp4")) == [f"{kind}, x" for kind in kinds]
+    monkeypatch.setattr(Decoder, "late", 1)
+    with pytest.raises(AssertionError):
+        reading.video_cases("x", tmp_path / "v.mp4")
+    monkeypatch.setitem(sys.modules, "torchcodec", None)
+    monkeypatch.setitem(sys.modules, "torchcodec.decoders", None)
+    assert list(reading.video_cases("x", tmp_path / "v.mp4")) == [f"{kind}, x" for kind in kinds[:3]]
+    assert "no rows of torchcodec: " in capsys.readouterr().out
 
 
 def test_predict_prints_overhead_shares_and_what_clips_share(run):

@@ -1,4 +1,4 @@
-"""The tables of tools/benchmark.py cpu and gpu, and its options."""
+"""The tables of tools/benchmark.py cpu, gpu and startup, and its options."""
 
 import re
 
@@ -100,3 +100,20 @@ def test_options_are_checked(tool, capsys):
         with pytest.raises(SystemExit):
             tool.main(line)
         assert message in capsys.readouterr().err
+
+
+def test_startup_tells_what_commands_import_and_their_share_of_a_run(tool, monkeypatch, capsys):
+    from bench import startup
+
+    commands = {"runs": ("runs.runs", ""), "new-dataset": ("data.new_dataset", "")}
+    monkeypatch.setattr(startup, "COMMANDS", commands)
+    startup.main(rows=1200, repeats=1)
+    out = capsys.readouterr().out
+    assert re.search(r"^runs +0\.\d\d *$", out, re.M) and re.search(r"^new-dataset +\d\.\d\d  cv2$", out, re.M)
+    whole, python, imported, share = re.search(
+        r"evaluate-ava, 1,200 rows: (\S+) s of CPU; Python itself (\S+) s, imports (\S+) s\nshare of the imports: (\d+)%",
+        out,
+    ).groups()
+    assert 0 < float(python) < float(whole) and float(imported) / float(whole) == pytest.approx(
+        int(share) / 100, abs=0.05
+    )

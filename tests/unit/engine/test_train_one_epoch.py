@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 
 from slowfast.engine.device.requests import Requests
 from slowfast.engine.record.epoch_report import UnreadableDataError
@@ -11,6 +10,7 @@ from slowfast.engine.train_one_epoch import EpochPlan
 from slowfast.engine.updates import MAX_SKIPPED_STEPS
 from slowfast.solver.ema import WeightAverage
 from slowfast.solver.schedule import Schedule
+from tests.forks import call_in_processes
 from tests.unit.engine.one_step import (
     LOST,
     SHARED_STEPS,
@@ -54,7 +54,7 @@ def test_micro_batches_take_the_step_of_the_whole_batch(people):
 @pytest.mark.long
 def test_two_processes_take_the_step_of_one(tmp_path):
     out = tmp_path / "weights.pt"
-    mp.spawn(steps_in_a_process, args=(str(tmp_path / "rendezvous"), str(out)), nprocs=2)
+    call_in_processes(steps_in_a_process, str(tmp_path / "rendezvous"), str(out), processes=2)
     for (people, _), found in zip(SHARED_STEPS, torch.load(out, weights_only=True), strict=True):
         assert_same(found, after(batch_of(people)), rtol=1e-5, atol=1e-6)
 

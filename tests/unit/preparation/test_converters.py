@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 
@@ -29,6 +30,7 @@ from slowfast.structures.annotations.label_map import read_label_map, write_labe
 from slowfast.utils.ava.tables import read_groundtruth_csv
 from slowfast.video.decoding.open_video import shrink
 from slowfast.video.reader import read_all, read_times
+from slowfast.video.source import ClipReadError
 from tests.unit.video.video_maker import HEIGHT, WIDTH, write_video
 
 # Milliseconds at which the 20 frames of `uneven` are shown: a pause after the 5th, then twice as fast.
@@ -81,6 +83,25 @@ def test_a_frames_second_is_when_the_reader_of_training_shows_it(shared_dir, nam
 )
 def test_names_of_tools_are_names_of_files(videos, told, name):
     assert videos.name(told) == name
+
+
+def test_names_with_dots_folders_and_other_spellings_are_found(folder, tmp_path):
+    """Names without extension, in a folder of their own, and as macOS spells an umlaut; which of two files is meant."""
+    (tmp_path / "day.1").mkdir()
+    for name in ("day.1/my.film.2.mp4", "Ga\u0308rten 2.MP4", "twice.mp4", "twice.mkv", "odd.3gp"):
+        shutil.copy(folder / "even.mp4", tmp_path / name)
+    videos = VideoTimes(tmp_path)
+    told = ("day.1/my.film.2", "/x/day.1/my.film.2.mp4", "G\u00e4rten 2.mp4", "twice.mkv", "odd.3gp", "gone.film")
+    assert [videos.name(name) for name in told] == [
+        *("day.1/my.film.2", "day.1/my.film.2", "Ga\u0308rten 2", "twice.mkv", "odd.3gp", "gone.film"),
+    ]
+    assert all(len(videos.of(videos.name(name)).times) == 20 for name in told[:-1])
+    with pytest.raises(ClipReadError, match=r"several files have this name: twice.mp4, twice.mkv"):
+        videos.of("twice")
+    with pytest.raises(
+        ClipReadError, match=r"; there is day.1/my.film.2.mp4: write its name with its folder, and as the"
+    ):
+        videos.of("My.Film.2")
 
 
 def boxes_at(*numbers):
@@ -220,7 +241,10 @@ def test_via_has_moments_already(videos, tmp_path):
     label, sides = found.labels
     # The points that a rectangle's sides go through; and nothing was said of what it does.
     assert (sides.time, sides.actions, sides.box) == (1, (), pytest.approx((0.25, 0.25, 0.75, 0.75)))
-    assert found.notes == (f"{tmp_path / 'a.json'}: 1 shapes that are no rectangle at one moment",)
+    assert found.notes == (
+        f"{tmp_path / 'a.json'}: 1 shapes that are no rectangle at one moment",
+        f"{tmp_path / 'a.json'}: 1 segments of time, which have no box",
+    )
     assert (label.time, label.actions, label.track) == (0.4, ("walk", "wave"), "anna")
     assert label.box == pytest.approx((0.1, 0.1, 0.6, 0.6))
 
@@ -256,7 +280,10 @@ def test_spreadsheets_are_understood_by_their_columns(videos, tmp_path, text, ti
         ("video,frame,x1,y1,x2,y2\nuneven,1.5,0,0,1,1\n", "a.csv:2: column frame: '1.5' is not a whole number"),
         ("video,frame,x1,y1,x2,y2\ngone,7,0,0,1,1\n", r"a.csv:2: cannot read .*gone: no such file"),
         ("video,time,x1,y1,x2,y2\ngone,7,0,0,10,10\n", r"a.csv:2: cannot read .*gone: no such file"),
-        ("video,frame,x1,y1,x2,y2\nuneven,77,0,0,1,1\n", "a.csv:2: the video has frames 0 to 19"),
+        (
+            "video,frame,x1,y1,x2,y2\nuneven,77,0,0,1,1\n",
+            r"a.csv:2: column frame: the video has frames 0 to 19, .*\(--first-frame\)",
+        ),
         (
             "video,time,x1,y1,x2,y2\nuneven,1,0.5,0,0.1,1\n",
             r"a.csv:2: box \(0.5, 0, 0.1, 1\) is inverted or has no area; do the columns x1, y1",

@@ -249,6 +249,18 @@ def test_a_training_notices_changed_files_and_another_start(tmp_path, repo_root)
     assert check_manifest(tmp_path, ["a"]) == ()
 
 
+def test_a_training_says_where_files_were_copied_without_their_times(movies, tmp_path):
+    """They are read as before; it is only slower."""
+    all_movies.prepare_all({"a": movies / "a.mkv"}, tmp_path, Wanted(short_side=24))
+    plain = f"{tmp_path}: 1 of 1 videos are as they were prepared"
+    assert check_manifest(tmp_path, ["a"]) == (plain,)
+    os.utime(tmp_path / "a.mp4", ns=(1, 1))
+    assert check_manifest(tmp_path, ["a"]) == (
+        f"{plain}; 1 were written again since they were looked at (copied without their times?), so frames that no clip "
+        "shows are decoded too: cp -p and rsync -t keep the times",
+    )
+
+
 def test_a_cut_set_needs_its_first_second(movies, tmp_path):
     all_movies.prepare_all({"a": movies / "a.mkv"}, tmp_path, Wanted(short_side=24, window=(2, 4)))
     check_starts(tmp_path, ["a.mp4", "b"], 2)
@@ -286,6 +298,7 @@ def test_names_may_have_blanks_folders_and_extensions(tmp_path, capsys):
     ("options", "told"),
     [
         (["--gop", "0"], "gop is 0; it must be 1 or more"),
+        (["--crf", "99"], "crf is 99; it must be from 0 to 51"),
         (["--window", "5", "2"], "window is (5.0, 2.0); it must be first second, later last second"),
         (["--mode", "index", "--window", "1", "2"], "it cuts no window"),
     ],
@@ -295,11 +308,33 @@ def test_wrong_options_are_named(movies, tmp_path, capsys, options, told):
     assert told in capsys.readouterr().err
 
 
+def test_films_that_were_not_made_by_this_are_never_overwritten(movies, tmp_path, capsys):
+    """Where the folder of the movies is given as --out, a whole film would be replaced by a small one of a part of it."""
+    mine = tmp_path / "b" / "uneven.mp4"
+    mine.parent.mkdir()
+    mine.write_bytes((movies / "b" / "uneven.mp4").read_bytes())
+    whole = mine.read_bytes()
+    line = ["--out", str(tmp_path), "--workers", "0", "--short-side", "24"]
+    assert main([str(tmp_path), *line]) == 1
+    assert "uneven.mp4: this movie would be overwritten by what is made of it" in capsys.readouterr().err
+    assert main([str(movies), *line]) == 1  # another film of that name, in a folder that was never prepared
+    assert f"uneven.mp4 is there, and {tmp_path} was not made by this; give another" in capsys.readouterr().err
+    assert mine.read_bytes() == whole and not (tmp_path / "a.mp4").exists()
+
+
 def test_two_movies_of_one_name_are_refused(tmp_path):
     for suffix in ("mp4", "mkv"):
         (tmp_path / f"a.{suffix}").write_bytes(b"x")
-    with pytest.raises(ValueError, match="have one name, a: rename one"):
+    with pytest.raises(ValueError, match=r"have one name, a: rename one$"):
         all_movies.movies_below([tmp_path])
+    for folder in ("x", "y"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        (tmp_path / "set" / folder / "a.mp4").write_bytes(b"x")
+    with pytest.raises(
+        ValueError, match="a: rename one, or give the folder above both, from which names are then told"
+    ):
+        all_movies.movies_below([tmp_path / "set" / "x", tmp_path / "set" / "y"])
+    assert [*all_movies.movies_below([tmp_path / "set"])] == ["x/a", "y/a"]
     with pytest.raises(FileNotFoundError):
         all_movies.movies_below([tmp_path / "none"])
 

@@ -92,6 +92,33 @@ def test_a_planted_row_is_named_with_its_line(own, row, kind, reason):
     assert "train.csv:3: " in validation.text()
 
 
+@pytest.mark.parametrize(("sign", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_cells_between_other_signs_than_commas_are_told(own, sign, name):
+    path = own / "annotations" / "train.csv"
+    path.write_text(path.read_text().replace(",", sign))
+    (_, line, reason), *_ = found(own)[0]["row"]
+    assert line == 1 and reason.endswith(f"found 1; its cells stand between {name}, and commas are wanted")
+
+
+@pytest.mark.parametrize("name", ["films\\c", "C", "c.avi"])
+def test_a_missing_video_that_is_called_otherwise_is_pointed_at(own, name):
+    (own / "videos" / "day 1").mkdir()
+    shutil.move(own / "videos" / "c.mp4", own / "videos" / "day 1" / "c.mp4")
+    path = own / "annotations" / "test.csv"
+    path.write_text(path.read_text().replace("c,", f"{name},"))
+    ((_, line, reason),) = found(own)[0]["missing video"]
+    assert line == 1 and ("; there is day 1/c.mp4: write its name with its folder" in reason) == (name != "c.avi")
+
+
+def test_two_classes_of_one_name_are_told(own):
+    path = own / "annotations" / "classes.pbtxt"
+    path.write_text(path.read_text().replace("wave", "walk"))
+    reasons = [reason for _, _, reason in found(own)[0]["doubled name"]]
+    assert reasons == [
+        f"{split}: 2 classes of the label map are called 'walk': which is which?" for split in ("train", "test")
+    ]
+
+
 def test_all_faults_are_collected_and_not_only_the_first(own):
     for line, row in enumerate(["a,1,9,9,9,9,1", "a,1,x,0,1,1,1", "a,1,0,0,1,1,44"], start=1):
         spoil(own, line, row)
@@ -250,14 +277,16 @@ def test_real_ava_annotations_have_their_known_traps_and_nothing_else(shared_dir
     assert (validation.facts[0].videos, validation.facts[1].videos) == (29, 64)
 
 
-def test_a_real_set_of_a_user_in_pyslowfast_layout_has_six_rows_of_class_0(shared_dir, tmp_path):
+def test_a_real_set_of_a_user_in_pyslowfast_layout_has_six_rows_of_class_0_and_one_name_twice(shared_dir, tmp_path):
     with zipfile.ZipFile(shared_dir / "data/ava/custom/pyslowfast_layout_escape_room.zip") as archive:
         archive.extractall(tmp_path)
     folder = tmp_path / "annotations"
     train, test, labels = (folder / name for name in ("ava_train_v2.2.csv", "ava_val_v2.2.csv", "actions_list.txt"))
     validation = validate_files([train], test=[test], label_map=labels)
     faults = validation.faults
-    assert set(faults.kinds) == {"row", "class without samples", "format"} and validation.exit_code == 1
+    assert set(faults.kinds) == {"row", "doubled name", "class without samples", "format"} and validation.exit_code == 1
+    assert "2 classes of the label map are called 'face to face'" in faults.of("doubled name")[0].reason
+    assert [len(facts.classes) for facts in validation.facts] == [33, 33]
     assert [fault.line for fault in faults.of("row")][:5] == [15, 17, 18, 20, 22] and faults.count("row") == 6
     assert all("label '0' is not a class id" in fault.reason for fault in faults.of("row"))
     found = read_ava_csv(test, VideoTimes(tmp_path), label_map=labels)

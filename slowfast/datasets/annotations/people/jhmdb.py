@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from slowfast.datasets.annotations.people.key_frames import KeyFrames, build_key_frames
 from slowfast.structures.annotations.box_table import BoxTable
@@ -13,6 +13,9 @@ from slowfast.structures.annotations.label_map import LabelMap
 from slowfast.structures.annotations.labelled_videos import LabelledVideos
 from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import open_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 VIDEOS_FILE, BOXES_FILE = "jhmdb21_videos.csv", "jhmdb21_boxes.csv.gz"
 SUBSETS = ("train", "test")
@@ -104,7 +107,7 @@ def _class_of(video: str) -> str:
     return video.partition("/")[0]
 
 
-def _read_videos(root: Path, split: int, subset: str) -> pd.DataFrame:
+def _read_videos(root: Path, split: int, subset: str) -> "pd.DataFrame":
     if split not in (1, 2, 3):
         raise ValueError(f"JHMDB has splits 1, 2 and 3, got {split!r}")
     if subset not in SUBSETS:
@@ -112,7 +115,9 @@ def _read_videos(root: Path, split: int, subset: str) -> pd.DataFrame:
     return _read(root / VIDEOS_FILE, ["video", "frames", "height", "width", f"split{split}"])
 
 
-def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+def _read(path: Path, columns: list[str]) -> "pd.DataFrame":
+    import pandas as pd  # for this data set only
+
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file (JHMDB.ANNOTATION_DIR)")
     with open_text(path) as file:

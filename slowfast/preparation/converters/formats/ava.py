@@ -113,7 +113,7 @@ def write_ava(annotations: Annotations, folder: Path, *, test_videos: Sequence[s
     if not annotations.classes:
         raise ValueError(
             "no box has an action, and training needs a class at least; a spreadsheet names it in a column action, label or "
-            "class"
+            "class, a labelling tool in an attribute or label (--actions-from)"
         )
     rest = [video for video in annotations.videos if video not in set(test_videos)]
     if not rest:

@@ -25,18 +25,20 @@ from slowfast.preparation.converters.annotations import (
     from_pixels,
     to_pixels,
 )
+from slowfast.preparation.converters.attributes import ACTION, ACTOR, ATTRIBUTES, AUTO, LABEL, Told, homes
 from slowfast.utils.files import write_text
 from slowfast.utils.reading import names_its_file
 from slowfast.utils.text import read_text
+from slowfast.video.source import ClipReadError
 
 _STEP = re.compile(r"step=(\d+)")  # in <frame_filter>
 _NOTHING = {"", "false", "none", "__undefined__", "undefined", "no"}
 
 
 @names_its_file()
-def read_cvat(path: Path, videos: VideoTimes, *, actions_from: str = "auto") -> Annotations:
+def read_cvat(path: Path, videos: VideoTimes, *, actions_from: str = AUTO) -> Annotations:
     """actions_from: "attributes" (a checkbox that is true gives its name, any other attribute its value, several between
-    commas), "label" (the label of a track), "auto": attributes where there are any.
+    commas), "label" (the label of a track), names of attributes between commas, "auto": attributes where there are any.
 
     Boxes between the listed ones stand on straight lines through time; a turned one becomes the upright one around it.
     Tracks of other shapes are left out, and a note says how many. Raises ValueError where the file is no such XML, and
@@ -44,9 +46,9 @@ def read_cvat(path: Path, videos: VideoTimes, *, actions_from: str = "auto") -> 
     """
     root = _parse(path)
     films = _Films(root, path, videos)
-    by_attribute = actions_from == "attributes" or (
-        actions_from == "auto" and root.find(".//box/attribute") is not None
-    )
+    told = Told(actions_from, LABEL if root.find(".//box/attribute") is None else ATTRIBUTES)
+    for declared in root.iterfind("./meta//label/attributes/attribute/name"):
+        told.exists(declared.text or "")
     labels: list[Label] = []
     others = 0
     for track in root.iter("track"):
@@ -57,15 +59,18 @@ def read_cvat(path: Path, videos: VideoTimes, *, actions_from: str = "auto") -> 
             gone, frame = box.get("outside") == "1", int(box.get("frame", "-1"))
             if gone and 0 <= frame - len(film.timing.times) < film.step:
                 continue  # the end of a box on the last frame, which some versions write on the one after it
-            does = tuple(_attributes(box)) if by_attribute else (track.get("label", ""),)
+            does = told.label([track.get("label", "")])
+            does += [action for name, values in _attributes(box) for action in told.actions(name, values)]
             try:
                 second = film.timing.second_of(frame)
             except IndexError as error:
                 raise ValueError(f"{path}: track {track.get('id')}: {error}") from None
-            keys.append(KeyBox(second, from_pixels(_corners(box), film.size), not gone, does))
+            keys.append(KeyBox(second, from_pixels(_corners(box), film.size), not gone, tuple(does)))
         labels += filled(film.name, track.get("id", ""), keys, film.timing)
     note = f"{path}: {others} tracks that are no boxes (polygons, points, masks, skeletons, ...)"
-    return replace(annotations_of(labels), notes=(note,) if others else ())
+    found = annotations_of(labels)
+    remarks = (*found.remarks, *(f"{path}: {remark}" for remark in films.remarks))
+    return replace(found, notes=(note,) if others else (), remarks=remarks, attributes=told.attributes)
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class _Films:
         tasks = root.findall("./meta//tasks/task")
         self._tasks = {task.findtext("id", ""): task for task in tasks}
         self._known: dict[str, _Film] = {}
+        self.remarks: list[str] = []
 
     def of(self, track: ElementTree.Element) -> _Film:
         """Raises ValueError where a project's track names no task."""
@@ -104,10 +110,15 @@ class _Films:
         if task is not None:
             told = task.findtext("source") or task.findtext("name") or number
         name = self._videos.name(told)
-        timing = self._videos.of(name)
+        try:
+            timing = self._videos.of(name)
+        except ClipReadError as error:
+            raise ValueError(f"{self._path}: it calls its video {told!r}: {error}; or rename the file to it") from None
         place = self._root.find("meta") if task is None else task
         size = None if place is None else _original_size(place)
         step = _STEP.search("" if place is None else place.findtext(".//frame_filter") or "")
+        if shape := timing.of_another_shape(size or timing.size):
+            self.remarks.append(f"video {name!r} is {shape}")
         return _Film(name, timing, size or timing.size, int(step[1]) if step else 1)
 
 
@@ -146,19 +157,25 @@ def _original_size(place: ElementTree.Element) -> tuple[int, int] | None:
     return (int(height), int(width)) if width and height else None
 
 
-def _attributes(box: ElementTree.Element) -> Iterable[str]:
-    """The actions that the attributes of a box tell."""
+def _attributes(box: ElementTree.Element) -> Iterable[tuple[str, list[str]]]:
+    """(name, what it says) of the attributes of a box; a checkbox that is true says its name."""
     for attribute in box.iter("attribute"):
-        value = (attribute.text or "").strip()
+        name, value = attribute.get("name", ""), (attribute.text or "").strip()
         if value.lower() == "true":
-            yield attribute.get("name", "")
-        elif value.lower() not in _NOTHING:
-            yield from (word.strip() for word in value.split(",") if word.strip())
+            yield name, [name]
+        elif value.lower() in _NOTHING:
+            yield name, []
+        else:
+            yield name, [word.strip() for word in value.split(",")]
 
 
-def write_cvat(annotations: Annotations, path: Path, videos: VideoTimes) -> None:
-    """One file of one video, each label a key frame; actions are the attribute "action". Actors without a track get one of
-    their own. Raises ValueError for annotations of several videos."""
+def write_cvat(annotations: Annotations, path: Path, videos: VideoTimes, *, actions_from: str = AUTO) -> None:
+    """One file of one video, each label a key frame. Actors without a track get one of their own.
+
+    actions_from: as `read_cvat` reads it. By default actions are the values of the attribute "action" of tracks called
+    "actor"; with names see `homes`; with "label" they are labels of tracks, a track per actor and action.
+    Raises ValueError for annotations of several videos, and as `homes`.
+    """
     if len(annotations.videos) != 1:
         raise ValueError(
             f"CVAT has a file per video, and these are of {len(annotations.videos)}: write one after the other"
@@ -166,38 +183,55 @@ def write_cvat(annotations: Annotations, path: Path, videos: VideoTimes) -> None
     (video,) = annotations.videos
     timing = videos.of(video)
     height, width = timing.size
-    tracks: dict[str, list[Label]] = {}
+    home = homes(annotations.classes, annotations.attributes, actions_from)
+    tracks: dict[tuple[str, str], list[Label]] = {}
     for number, label in enumerate(annotations.labels):
-        tracks.setdefault(label.track or f"alone {number}", []).append(label)
+        for name in [a for a in label.actions if home[a] == LABEL] or [ACTOR]:
+            tracks.setdefault((label.track or f"alone {number}", name), []).append(label)
+    attributes = list(dict.fromkeys(name for name in home.values() if name != LABEL))
+    attributes = attributes or ([] if LABEL in home.values() else [ACTION])  # or an idle actor's label were its action
+    names = "".join(
+        f"<label><name>{escape(name)}</name><type>rectangle</type></label>"
+        for name in dict.fromkeys(name for _, name in tracks)
+    )
     lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "  <version>1.1</version>"]
     lines += [
         f"  <meta><task><name>{escape(video)}</name><size>{len(timing.times)}</size><mode>interpolation</mode>"
-        f"<labels><label><name>actor</name><type>rectangle</type></label></labels>"
+        f"<labels>{names}</labels>"
         f"<original_size><width>{width}</width><height>{height}</height></original_size></task></meta>"
     ]
-    for number, (_, labels) in enumerate(tracks.items()):
-        lines.append(f'  <track id="{number}" label="actor" source="file">')
-        lines += _boxes(labels, timing)
+    for number, ((_, name), labels) in enumerate(tracks.items()):
+        lines.append(f'  <track id="{number}" label={quoteattr(name)} source="file">')
+        lines += _boxes(labels, timing, attributes, home)
         lines.append("  </track>")
     write_text("\n".join([*lines, "</annotations>", ""]), path)
 
 
-def _boxes(labels: list[Label], timing: Timing) -> list[str]:
+def _boxes(labels: list[Label], timing: Timing, attributes: list[str], home: dict[str, str]) -> list[str]:
     """A key frame each, and where the next label is on a later frame than the next, an end ("outside") after it."""
     lines = []
     for place, label in enumerate(labels):
         frame = timing.frame_at(label.time)
-        lines.append(_box(label, frame, timing.size, outside=False))
+        said = "".join(
+            f"<attribute name={quoteattr(name)}>{escape(_value(label, name, home))}</attribute>" for name in attributes
+        )
+        lines.append(_box(label, frame, timing.size, said, outside=False))
         following = timing.frame_at(labels[place + 1].time) if place + 1 < len(labels) else len(timing.times)
         if following > frame + 1:
-            lines.append(_box(label, frame + 1, timing.size, outside=True))
+            lines.append(_box(label, frame + 1, timing.size, said, outside=True))
     return lines
 
 
-def _box(label: Label, frame: int, size: tuple[int, int], *, outside: bool) -> str:
+def _value(label: Label, attribute: str, home: dict[str, str]) -> str:
+    """Of a box: "true" or "false" for a checkbox, else the actions."""
+    if [c for c, name in home.items() if name == attribute] == [attribute]:
+        return str(any(home[a] == attribute for a in label.actions)).lower()
+    return ",".join(a for a in label.actions if home[a] == attribute)
+
+
+def _box(label: Label, frame: int, size: tuple[int, int], said: str, *, outside: bool) -> str:
     x1, y1, x2, y2 = to_pixels(label.box, size)
-    action = quoteattr("action")
     return (
         f'    <box frame="{frame}" keyframe="1" outside="{int(outside)}" occluded="0" xtl="{x1:.4f}" ytl="{y1:.4f}" '
-        f'xbr="{x2:.4f}" ybr="{y2:.4f}" z_order="0"><attribute name={action}>{escape(",".join(label.actions))}</attribute></box>'
+        f'xbr="{x2:.4f}" ybr="{y2:.4f}" z_order="0">{said}</box>'
     )

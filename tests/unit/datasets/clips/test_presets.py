@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.v2 import functional as F
 
 from slowfast.datasets.clips.presets import Augmentation, DetectionPreset
 from slowfast.structures.boxes import cxcywh_to_xyxy
@@ -99,3 +100,16 @@ def test_the_frames_are_not_written_to():
         pixels, BOXES, ACTIONS, torch.Generator().manual_seed(0)
     )
     assert np.array_equal(pixels, before)
+
+
+@pytest.mark.parametrize("size", [(64, 96), (96, 160)])  # the second is that of the frames: nothing is scaled
+def test_pixels_are_those_of_the_plain_steps(size):
+    noise = np.random.default_rng(0).integers(0, 256, (3, 96, 160, 3), dtype=np.uint8)
+    for seed in range(6):
+        augmentation = Augmentation(crop="none" if seed == 5 else "box_safe")
+        preset = DetectionPreset(size=size, augmentation=augmentation)
+        found = preset(noise, BOXES, ACTIONS, torch.Generator().manual_seed(seed))
+        x1, y1, x2, y2 = found.region
+        left, top, right, bottom = (round(v) for v in (min(x1, x2) * 160, y1 * 96, max(x1, x2) * 160, y2 * 96))
+        cut = torch.from_numpy(noise).permute(0, 3, 1, 2)[..., top:bottom, left:right]
+        assert torch.equal(found.clip, F.resize(cut, list(size), antialias=True).transpose(0, 1))

@@ -114,6 +114,22 @@ def test_boxes_go_to_the_region_and_back():
         torch.testing.assert_close(back.double(), clipped, rtol=0, atol=1e-6)
 
 
+def test_boxes_are_those_of_the_equations_bit_for_bit():
+    """Whatever computes them: a run that goes on, and one on another version, see the same boxes."""
+    for generator in generators(200):
+        boxes = random_boxes(int(torch.randint(0, 5, (), generator=generator)), generator)
+        region, least = T.random_region((0.3, 1.0), generator), torch.rand((), generator=generator).item()
+        left, top, right, bottom = region
+        moved = (boxes - torch.tensor([left, top] * 2)) / torch.tensor([right - left, bottom - top] * 2)
+        clipped = moved.clamp(0, 1)
+        area, visible = ((b[:, 2:] - b[:, :2]).prod(-1) for b in (moved, clipped))
+        keep = (visible > 0) & (visible >= least * area)
+        found, kept = T.boxes_in_region(boxes, region, min_visible=least)
+        assert torch.equal(kept, keep) and torch.equal(found, clipped[keep])
+        other = torch.stack([1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]], dim=1)
+        assert torch.equal(T.mirror(boxes, region)[0], other)
+
+
 def test_mirrored_twice_is_the_original():
     generator = torch.Generator().manual_seed(0)
     boxes, region = random_boxes(3, generator), (0.1, 0.2, 0.7, 0.9)

@@ -119,7 +119,6 @@ INFERENCE = {
     "seen tokens": (projection, "seen_tokens"),
     "a norm made where it is read": (recompute, "Normed"),
     "linear through oneDNN": (linear_layer, "as_image"),
-    "biases without copies": (queries_torch._AppendBiases, "apply"),
     "GELU in place": (torch.ops.aten, "gelu_"),
     "MLP in parts": (hidden_layer, "_in_parts"),
     "depthwise operator": (convolution, "depthwise_conv_of_tokens"),

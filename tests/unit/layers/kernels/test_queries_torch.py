@@ -102,7 +102,7 @@ def test_other_types_and_graphs_keep_the_plain_ways():
     for dtype in (torch.float64, torch.bfloat16):
         other = x.detach().to(dtype).requires_grad_()
         assert not choice.appends_without_copies(other, tables) and not choice.has_own_projection_gradient(other)
-    for context in (torch.autocast("cpu", torch.bfloat16), choice.plain(), choice.for_export()):
+    for context in (torch.autocast("cpu", torch.bfloat16), choice.plain(), choice.for_export(), torch.no_grad()):
         with context:
             assert not choice.appends_without_copies(x, tables)
     assert not choice.has_own_projection_gradient(x.detach())

@@ -9,14 +9,14 @@ import pytest
 from slowfast.structures.annotations.box_table import BoxTable
 from slowfast.utils.ava import blocks as ava_csv_blocks
 from slowfast.utils.ava import tables as ava_csv
-from slowfast.utils.ava.tables import read_detections_csv
+from slowfast.utils.ava.tables import read_detections_csv, read_groundtruth_csv
 
 DAMAGE = b'0123456789.,-+e\n\r" _\xd0\0x'
 COLUMNS = ("video", "timestamp", "boxes", "label", "score")
 
 
 def in_blocks(path: Path) -> BoxTable | None:
-    return ava_csv._read_in_blocks(path)
+    return ava_csv._read_in_blocks(path, ava_csv.detection_row)
 
 
 def by_line(path: Path) -> BoxTable:
@@ -210,6 +210,41 @@ def test_a_regular_file_takes_no_other_reader(tmp_path: Path, monkeypatch) -> No
     for name in ("_read_at_once", "read_line_by_line"):
         monkeypatch.setattr(ava_csv, name, lambda *_: pytest.fail("took a slower path"))
     assert len(read_detections_csv(write(tmp_path, detections_text(np.random.default_rng(3), 6)))) == 30
+
+
+def test_only_a_large_file_of_another_form_is_worth_pandas(tmp_path: Path, monkeypatch) -> None:
+    calls, read_at_once = [], ava_csv._read_at_once
+    monkeypatch.setattr(ava_csv, "_read_at_once", lambda *given: calls.append(given) or read_at_once(*given))
+    path = write(tmp_path, 'a,902,0,0,1,1,"3",0.5\n' * 20)
+    small = read_detections_csv(path)
+    assert not calls
+    monkeypatch.setattr(ava_csv, "WORTH_PANDAS", path.stat().st_size - 1)
+    assert_same(read_detections_csv(path), small)
+    assert len(calls) == 1
+
+
+def test_ground_truth_with_person_ids_reads_as_line_by_line(tmp_path: Path, monkeypatch) -> None:
+    lines = [
+        f"v{row // 40},{902 + row // 4:04d},0.{row:03d},-0.001,0.9,1.001,{row % 80 + 1},{row}" for row in range(200)
+    ]
+    path = write(tmp_path, "\n".join(lines))
+    expected = ava_csv.read_line_by_line(path, ava_csv.groundtruth_row)
+    for name in ("_read_at_once", "read_line_by_line"):
+        monkeypatch.setattr(ava_csv, name, lambda *_: pytest.fail("took a slower path"))
+    table = read_groundtruth_csv(path)
+    assert table.score is None and table.videos == expected.videos
+    for name in COLUMNS[:-1]:
+        assert getattr(table, name).tobytes() == getattr(expected, name).tobytes(), name
+    _, where = ava_csv.collect_groundtruth(path, [])
+    assert where.tolist() == list(range(1, 201))
+
+
+@pytest.mark.parametrize("row", ["v,902,0,0,1,1.002,3,1", "v,902,0,0,1,1,,1", "v,902,0,0,1,1,3,x", "v,902,0,0,1,1,3"])
+def test_other_rows_of_ground_truth_are_left_to_others(tmp_path: Path, row: str) -> None:
+    """A box outside by more than rounding, a person without an action, a name for a person, no person."""
+    good = "v,901,0,0,1,1,3,1"
+    assert ava_csv._read_in_blocks(write(tmp_path, f"{good}\n{good}"), ava_csv.groundtruth_row) is not None
+    assert ava_csv._read_in_blocks(write(tmp_path, f"{good}\n{row}"), ava_csv.groundtruth_row) is None
 
 
 def test_a_damaged_archive_is_an_error(tmp_path: Path) -> None:

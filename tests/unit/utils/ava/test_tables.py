@@ -31,7 +31,8 @@ def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
 @pytest.fixture(params=["at once", "line by line"])
 def reader_path(request, monkeypatch) -> str:
     """Every well-formed file must read the same both ways; for the third see test_blocks."""
-    monkeypatch.setattr(ava_csv, "_read_in_blocks", lambda path: None)
+    monkeypatch.setattr(ava_csv, "_read_in_blocks", lambda path, parse_row: None)
+    monkeypatch.setattr(ava_csv, "WORTH_PANDAS", -1)
     if request.param == "line by line":
         monkeypatch.setattr(ava_csv, "_read_at_once", lambda path, parse_row: None)
     else:

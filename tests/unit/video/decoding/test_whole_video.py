@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from slowfast.video.decoding.open_video import OpenVideo, UnreadableError
-from slowfast.video.decoding.whole_video import WholeVideo, _length_of, _trusted_packets
+from slowfast.video.decoding.whole_video import WholeVideo, _length_of, trusted_packets
 from slowfast.video.reader import VideoFiles, read_all
 from slowfast.video.source import ClipReadError
 from tests.unit.video.test_reader import SOUND, VARIANTS
@@ -110,7 +110,7 @@ def test_the_rate_is_the_nominal_one_or_the_mean():
 def test_frames_without_timestamps_are_counted_by_decoding(tmp_path, monkeypatch):
     """As if no packet had told when it is shown."""
     path = write_video(tmp_path / "v.mp4")
-    monkeypatch.setattr("slowfast.video.decoding.whole_video._trusted_packets", lambda video: None)
+    monkeypatch.setattr("slowfast.video.decoding.whole_video.trusted_packets", lambda video: None)
     seen = decoded(monkeypatch)
     video = check(path)
     assert video._index[1] is None and len(seen) > 80
@@ -170,10 +170,10 @@ GOOD = [(0, True, False, 900), (4, False, False, 90), (2, False, False, 10), (6,
 
 
 def test_packets_that_are_trusted():
-    found = _trusted_packets(Stream("h264", *GOOD))
+    found = trusted_packets(Stream("h264", *GOOD))
     assert found.pts.tolist() == [0, 2, 4, 6] and found.keys.tolist() == [0, 6]
     # What an edit list cuts off is decoded and not shown.
-    found = _trusted_packets(Stream("h264", (-4, True, True, 900), (-2, False, True, 90), *GOOD))
+    found = trusted_packets(Stream("h264", (-4, True, True, 900), (-2, False, True, 90), *GOOD))
     assert found.pts.tolist() == [0, 2, 4, 6]
 
 
@@ -189,6 +189,6 @@ def test_packets_that_are_trusted():
     ],
 )
 def test_packets_that_are_not(codec, packets):
-    assert _trusted_packets(Stream(codec, *packets)) is None
+    assert trusted_packets(Stream(codec, *packets)) is None
     with pytest.raises(UnreadableError, match="it holds no pictures"):
-        _trusted_packets(Stream(codec))
+        trusted_packets(Stream(codec))

@@ -48,6 +48,15 @@ def test_a_thumbnail_does_not_end_a_picture():
     assert cut.endswith(b"\xff\xd9") and "cut off" in what_is_missing(cut)
 
 
+def test_an_end_marker_among_segments_between_runs_does_not_end_a_picture():
+    """Colours in runs of their own, and a table between them that happens to hold the marker's bytes, where it is cut off."""
+    colours = b"\xff\xc0\x00\x11\x08\x00\x08\x00\x08\x03" + 9 * b"\x11"
+    run = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + b"coded"
+    table = b"\xff\xc4\x00\x20" + b"\xff\xd9"
+    assert "cut off" in what_is_missing(b"\xff\xd8" + colours + run + table)
+    assert what_is_missing(b"\xff\xd8" + colours + run + table + 28 * b"\0" + run + b"\xff\xd9") == ""
+
+
 def test_pngs_and_others():
     data = encoded(".png")
     assert what_is_missing(data) == what_is_missing(data + b"notes") == ""
