@@ -85,7 +85,7 @@ def test_what_is_called_measured_stands_on_the_page_of_measurements(scaling, rep
         assert abs(check.off) < 0.15, check
     for told in ("4 clips needs 5.2 GiB", "53 ms of work for the GPU and takes 210 ms"):
         assert told in page
-    assert "| 256 x 456, a key frame every 12 | 24.6 |" in (repo_root / "docs/DATASETS.md").read_text(encoding="utf-8")
+    assert "| 256 x 456, a key frame every 12 | 20.2 |" in (repo_root / "docs/DATASETS.md").read_text(encoding="utf-8")
 
 
 def test_the_tables_of_the_page_are_printed(scaling, repo_root, capsys):

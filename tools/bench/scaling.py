@@ -84,7 +84,7 @@ class Assumed:
     bf16_share: float = 0.6
     work_per_gmac: float = 0.053 / (4 * S.gmacs)
     launches_per_block: float = 0.210 / S.blocks
-    decode_seconds: float = 0.0246
+    decode_seconds: float = 0.0202
     in_node: float = 300e9
     between_nodes: float = 40e9
     latency: float = 20e-6
