@@ -9,8 +9,14 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+
+from slowfast.video.reader import VideoFiles
+from slowfast.video.source import ClipReadError
+from slowfast.video.stored.cache import CachedVideos
+from tests.unit.video.video_maker import write_video
 
 # A step without torch, by its name: it notes a row, and then ends as its name says.
 STEP = """
@@ -34,7 +40,17 @@ def steps(repo_root: Path):
     """The modules of tools/gpu_steps; a script finds them by the folder it is in."""
     before = list(sys.path)
     sys.path.insert(0, str(repo_root / "tools"))
-    names = ("plan", "driver", "report", "packages", "layer_checks", "whole_models", "gpu_tests", "training")
+    names = (
+        "plan",
+        "driver",
+        "report",
+        "packages",
+        "layer_checks",
+        "whole_models",
+        "gpu_tests",
+        "training",
+        "opencv_cache",
+    )
     yield SimpleNamespace(**{name: importlib.import_module(f"gpu_steps.{name}") for name in names})
     sys.path[:] = before
 
@@ -350,3 +366,35 @@ def test_every_step_runs_on_a_cpu(run_tool, tmp_path):
     assert "12 of 12 steps passed in" in done.stdout.strip().splitlines()[-1]
     table = (tmp_path / "table.md").read_text()
     assert "resumed after SIGKILL" in table and "MViTv2-S" in table and "plain path" in table
+
+
+# ------------------------------------------------------------------------------------- videos on a machine without PyAV
+
+
+def test_opencv_fills_the_cache_with_the_pixels_of_pyav(steps, tmp_path):
+    """With B-frames, at two rates."""
+    videos, rates = tmp_path / "videos", {"group/a": 30, "b": 25}
+    for name, fps in rates.items():
+        (videos / name).parent.mkdir(parents=True, exist_ok=True)
+        write_video(videos / f"{name}.mp4", fps=fps)
+    assert steps.opencv_cache.fill(videos, tmp_path / "cache", threads=2) == 2
+    files = VideoFiles(videos)
+    by_opencv = CachedVideos(files, tmp_path / "cache", decoder=steps.opencv_cache.ByOpenCV())
+    for name, fps in rates.items():
+        entries = [cached._entry(name, 1) for cached in (by_opencv, CachedVideos(files, tmp_path / "pyav"))]
+        assert np.array_equal(*(entry.frames for entry in entries))
+        for what in ("times", "frame_seconds", "end"):
+            assert np.allclose(*(getattr(entry.timeline, what) for entry in entries), rtol=0, atol=1e-9), what
+        assert entries[0].timeline.times[1] == pytest.approx(1 / fps)
+    assert by_opencv.built == 0
+
+
+def test_opencv_refuses_what_it_would_read_otherwise(steps, tmp_path):
+    path = tmp_path / "a.mp4"
+    write_video(path, frames=10)
+    small = CachedVideos(VideoFiles(tmp_path), tmp_path / "cache", short_side=8, decoder=steps.opencv_cache.ByOpenCV())
+    with pytest.raises(ValueError, match="CACHE_SHORT_SIDE must be 0"):
+        small.read("a", np.array([0.0]), center=0)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(ClipReadError, match=r"a.mp4.*OpenCV"):
+        steps.opencv_cache.fill(tmp_path, tmp_path / "cache", threads=1)

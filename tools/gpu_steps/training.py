@@ -1,8 +1,10 @@
 """A short training by tools/run_net.py as a user starts it: in bfloat16, killed without warning, and resumed."""
 
+import importlib.util
 import itertools
 import json
 import math
+import os
 import shutil
 import signal
 import subprocess
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.rows import Row
+from gpu_steps.opencv_cache import fill
 from gpu_steps.report import Options, Report
 from gpu_steps.setups import CONFIGS
 
@@ -25,7 +28,7 @@ COMPARED = "the compiled model gives what the model as written does: "
 
 
 def training(options: Options, report: Report) -> None:
-    """On JHMDB-21 where --data names it, else on the toy set, as folders of images: no video has to be decoded."""
+    """On JHMDB-21 where --data names it, by OpenCV where there is no PyAV; else on the toy set, as folders of images."""
     folder = options.folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -65,6 +68,10 @@ def _arguments(options: Options, folder: Path) -> list[str]:
         cfg = "JHMDB/BMViT_small_scratch.yaml"
         keys |= {"JHMDB.ANNOTATION_DIR": options.data, "JHMDB.VIDEO_DIR": options.data / "videos"}
         keys |= {"DATA.CACHE_DIR": folder / "cache"}
+        if importlib.util.find_spec("av") is None:
+            keys |= {"DATA.CACHE_SHORT_SIDE": 0}
+            filled = fill(options.data / "videos", folder / "cache", threads=os.cpu_count() or 1)
+            print(f"{filled} videos decoded by OpenCV, as PyAV is not installed", flush=True)
     else:
         cfg = "Toy/BMViT_toy.yaml"
         made = folder / "toy"

@@ -12,22 +12,20 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from slowfast.utils.files import open_whole
 from slowfast.utils.processes.cores import ignore_ctrl_c
-from slowfast.video.decoding.open_video import OpenVideo, named_errors
-from slowfast.video.pyav import av
+from slowfast.video.decoding.notes import note
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipPixels, ClipReadError, Timeline
-from slowfast.video.stored.disk_room import ADVICE, check_room, keep_room
+from slowfast.video.stored.disk_room import ADVICE, check_room
+from slowfast.video.stored.whole_decoding import ByPyAV, WholeDecoder
 
 _OPEN_ENTRIES = 256  # memory maps a process keeps open
 _WORTH_PROCESSES = 16  # fewer videos are decoded sooner than a process starts
 _FORMAT = 3  # count up when the files of the cache change, or what is taken for damage
-_LOOK_EVERY = 64  # frames after which the disk is looked at
 
 
 @dataclass(frozen=True)
@@ -67,11 +65,20 @@ class CachedVideos:
 
     short_side: shrink the frames so that their short side is this many pixels; None keeps them, and reads equal those
                 of `source` bit for bit
+    decoder:    what fills it. Where that is not installed, entries are taken whatever they were decoded by, with a warning
     `built` and `rebuilt` count what this process decoded, and how many of these replaced a stale or broken entry.
     """
 
-    def __init__(self, source: VideoFiles, cache_dir: str | Path, *, short_side: int | None = None) -> None:
+    def __init__(
+        self,
+        source: VideoFiles,
+        cache_dir: str | Path,
+        *,
+        short_side: int | None = None,
+        decoder: WholeDecoder | None = None,
+    ) -> None:
         self.source = source
+        self.decoder = ByPyAV() if decoder is None else decoder
         self.cache_dir = Path(cache_dir)
         self.short_side = short_side
         self.built = 0
@@ -181,19 +188,18 @@ class CachedVideos:
 
     def _identity(self, video: str) -> dict[str, object]:
         """What the decoded pixels depend on; another identity makes an entry stale."""
-        codec = ".".join(map(str, av.library_versions["libavcodec"]))
         return {
             "format": _FORMAT,
             **self.source.identity(video),
             "short_side": self.short_side,
-            "decoder": f"PyAV {av.__version__}, libavcodec {codec}",
+            "decoder": self.decoder.name(),
         }
 
     def _load(self, name: str, identity: dict[str, object]) -> _Entry | None:
         """The entry, or None where it is missing, stale, or not what was written."""
         try:
             meta = json.loads((self.cache_dir / f"{name}.json").read_text(encoding="utf-8"))
-            if meta.get("identity") != identity:
+            if not self._is_of(meta.get("identity"), identity):
                 return None
             frames = np.load(self.cache_dir / f"{name}.npy", mmap_mode="r")
             line = meta["timeline"]
@@ -211,13 +217,25 @@ class CachedVideos:
         timeline = Timeline(str(identity["path"]), times, seconds, end, damaged)
         return _Entry(identity, frames, timeline, pixel_aspect)
 
+    def _is_of(self, kept: dict[str, object], identity: dict[str, object]) -> bool:
+        if identity["decoder"] or kept == identity:
+            return kept == identity
+        if kept | {"decoder": ""} != identity:
+            return False
+        note(
+            "decoder",
+            str(self.cache_dir),
+            f"PyAV is not installed, so entries are taken as {kept['decoder']} decoded them",
+        )
+        return True
+
     def _build(self, path: Path, name: str, identity: dict[str, object], threads: int) -> None:
         """Decode and write both files; the .json appears last and makes the entry valid."""
         pixels, meta = (self.cache_dir / f"{name}.{kind}" for kind in ("npy", "json"))
         try:
             self.cache_dir.mkdir(parents=True, exist_ok=True)
             with open_whole(meta) as described, open_whole(pixels, "wb") as sink:
-                shape, timeline, aspect = _decode_to_npy(path, sink, short_side=self.short_side, threads=threads)
+                shape, timeline, aspect = self.decoder.write(path, sink, short_side=self.short_side, threads=threads)
                 line = {
                     "times": timeline.times.tolist(),
                     "frame_seconds": timeline.frame_seconds,
@@ -232,32 +250,3 @@ class CachedVideos:
             if error.errno == errno.ENOSPC:
                 message += f": {ADVICE}"
             raise OSError(error.errno, message) from error
-
-
-def _decode_to_npy(
-    path: Path, sink: IO[bytes], *, short_side: int | None, threads: int
-) -> tuple[list[int], Timeline, float]:
-    """Decode `path` frame by frame into the open .npy file `sink`; a video need not fit in memory.
-
-    Returns the shape of what was written, when its frames are shown, and the aspect of its pixels.
-    """
-    with named_errors(path, None), OpenVideo(path, threads=threads) as video:
-        shape = [0, 0, 0, 3]
-        for _, frame in video.frames():
-            picture = video.rgb(frame, short_side=short_side)
-            if shape[0] == 0:
-                shape[1:] = picture.shape
-                _write_header(sink, shape)
-            if shape[0] % _LOOK_EVERY == 0:
-                keep_room(Path(sink.name).parent)
-            sink.write(np.ascontiguousarray(picture).data)
-            shape[0] += 1
-        timeline = video.timeline()
-        # numpy pads the header so that the first axis can grow in place.
-        sink.seek(0)
-        _write_header(sink, shape)
-        return shape, timeline, video.pixel_aspect
-
-
-def _write_header(sink: IO[bytes], shape: list[int]) -> None:
-    np.lib.format.write_array_header_1_0(sink, {"descr": "|u1", "fortran_order": False, "shape": tuple(shape)})

@@ -1,16 +1,20 @@
 import json
 import logging
+import os
 import pickle
 import shutil
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from slowfast.utils.missing import MissingPackageError
+from slowfast.video.decoding.notes import forget_notes
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
 from slowfast.video.stored import cache as pixel_cache
-from slowfast.video.stored import disk_room
+from slowfast.video.stored import disk_room, whole_decoding
 from slowfast.video.stored.cache import CachedVideos
 from tests.unit.video.video_maker import number_in, write_video
 
@@ -65,7 +69,7 @@ def test_shrunk_frames(cached, videos, tmp_path):
 
 def test_a_second_process_reuses_the_files(cached, videos, tmp_path, monkeypatch):
     cached.read("a", np.array([1.0]), center=0)
-    monkeypatch.setattr(pixel_cache, "_decode_to_npy", lambda *_, **__: pytest.fail("decoded again"))
+    monkeypatch.setattr(pixel_cache.ByPyAV, "write", lambda *_, **__: pytest.fail("decoded again"))
     again = CachedVideos(videos, tmp_path / "cache")
     assert number_in(again.read("a", np.array([1.0]), center=0).frames[0]) == 10
     copy = pickle.loads(pickle.dumps(cached))  # what a spawned worker gets
@@ -128,7 +132,7 @@ def test_writing_errors_are_not_taken_for_unreadable_clips(cached, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pixel_cache, "_write_header", full)
+    monkeypatch.setattr(whole_decoding.GrowingFile, "_write_header", full)
     with pytest.raises(OSError, match="No space left"):
         cached.read("a", np.array([1.0]), center=0)
 
@@ -217,3 +221,27 @@ def test_a_real_video_equals_the_source(shared_dir, tmp_path):
     for read in (source, cache):
         with pytest.raises(ClipReadError, match="damaged between second 2"):
             read.read("robustness/decord_corrupted.mp4", np.array([3.5]), center=0)
+
+
+def test_without_pyav_entries_are_taken_whatever_decoded_them(cached, videos, tmp_path, monkeypatch, caplog):
+    read = cached.read("a", np.array([1.0]), center=0).frames
+    decoder = pixel_cache.ByPyAV().name()
+
+    def missing(*_, **__):
+        raise MissingPackageError("pip install av")
+
+    monkeypatch.setattr(pixel_cache.ByPyAV, "name", lambda self: "")
+    monkeypatch.setattr(pixel_cache.ByPyAV, "write", missing)
+    forget_notes()
+    again = CachedVideos(videos, tmp_path / "cache")
+    assert np.array_equal(again.read("a", np.array([1.0]), center=0).frames, read)
+    assert f"PyAV is not installed, so entries are taken as {decoder} decoded them" in caplog.text
+    os.utime(videos.path("a"), (1, 1))  # another file by now
+    with pytest.raises(MissingPackageError, match="pip install av"):
+        again.read("a", np.array([1.0]), center=0)
+
+
+def test_what_decodes_is_named_where_it_is_installed(monkeypatch):
+    assert pixel_cache.ByPyAV().name().startswith("PyAV ")
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert pixel_cache.ByPyAV().name() == ""
