@@ -16,6 +16,7 @@ import torch
 from slowfast.video.reader import VideoFiles
 from slowfast.video.source import ClipReadError
 from slowfast.video.stored.cache import CachedVideos
+from tests.unit.video import video_maker
 from tests.unit.video.video_maker import write_video
 
 # A step without torch, by its name: it notes a row, and then ends as its name says.
@@ -371,8 +372,10 @@ def test_every_step_runs_on_a_cpu(run_tool, tmp_path):
 # ------------------------------------------------------------------------------------- videos on a machine without PyAV
 
 
-def test_opencv_fills_the_cache_with_the_pixels_of_pyav(steps, tmp_path):
-    """With B-frames, at two rates."""
+def test_opencv_fills_the_cache_with_the_pixels_of_pyav(steps, tmp_path, monkeypatch):
+    """With B-frames, at two rates, in colours."""
+    grey = video_maker.picture
+    monkeypatch.setattr(video_maker, "picture", lambda number: grey(number) // np.array([1, 2, 4], dtype=np.uint8))
     videos, rates = tmp_path / "videos", {"group/a": 30, "b": 25}
     for name, fps in rates.items():
         (videos / name).parent.mkdir(parents=True, exist_ok=True)
@@ -395,6 +398,13 @@ def test_opencv_refuses_what_it_would_read_otherwise(steps, tmp_path):
     small = CachedVideos(VideoFiles(tmp_path), tmp_path / "cache", short_side=8, decoder=steps.opencv_cache.ByOpenCV())
     with pytest.raises(ValueError, match="CACHE_SHORT_SIDE must be 0"):
         small.read("a", np.array([0.0]), center=0)
-    path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(ClipReadError, match=r"a.mp4.*OpenCV"):
+    path.write_bytes(b"no video")
+    with pytest.raises(ClipReadError, match=r"a.mp4: OpenCV cannot open it"):
+        steps.opencv_cache.fill(tmp_path, tmp_path / "cache", threads=1)
+    path.unlink()
+    cut = write_video(
+        tmp_path / "b.avi", frames=20, codec="mpeg4", b_frames=0
+    )  # it tells the number of frames at its start
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    with pytest.raises(ClipReadError, match=r"b.avi: OpenCV decoded \d+ of 20 frames"):
         steps.opencv_cache.fill(tmp_path, tmp_path / "cache", threads=1)
